@@ -1,0 +1,57 @@
+# Every target prepares what it needs; a fresh clone needs Python 3.11+ and nothing else.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: setup demo test lint types check-contract generate lock format faults bench clean
+
+setup: $(VENV)/.installed
+
+# The lock is universal and carries hashes; the project itself is installed without resolving again.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Pidgr needs Python 3.11 or newer; set PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup
+	$(BIN)/pidgr demo $(DEMO_ARGS)
+
+test: setup lint types check-contract
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+# Lint, format, and "generating again makes no difference".
+check-contract: setup
+	$(BIN)/python tools/contract.py check
+
+generate: setup
+	$(BIN)/python tools/contract.py generate
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Proofs that take long: kill -9 campaigns on both databases.
+faults: setup
+	$(BIN)/python -m pytest -m faults tests/faults
+
+bench: setup
+	$(BIN)/python -m bench
+
+# Resolve the ranges of pyproject.toml again. Needs uv on the PATH.
+lock:
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-emit-index-url --no-header pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

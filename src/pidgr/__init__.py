@@ -1,0 +1,1 @@
+"""Pidgr: internal communication that every employee confirms."""
