@@ -1,0 +1,1 @@
+"""The database: one code base on SQLite (embedded default) and PostgreSQL."""

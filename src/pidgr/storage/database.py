@@ -1,0 +1,238 @@
+"""Connections and units of work on both databases.
+
+Stores are synchronous functions of a transaction; the server runs them from its event loop
+through :meth:`Database.read` and :meth:`Database.write`, workflows call :meth:`Database.read_now`
+and :meth:`Database.write_now` from their own threads. One code path serves both, and a thread hop
+with a synchronous driver costs no more than the asynchronous driver (research: 86 us against
+167 us a point read on PostgreSQL, 9 us inline on SQLite).
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+import psycopg
+import pysqlite3.dbapi2 as sqlite
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.pool import NullPool
+
+from pidgr.errors import UnavailableError
+from pidgr.storage.gate import WriteGate
+from pidgr.storage.sql import Dialect, Statement
+from pidgr.storage.transaction import Reader, Transaction
+
+Result = TypeVar("Result")
+
+# Enough to keep two cores and a local PostgreSQL busy; each thread holds at most two connections.
+_POSTGRESQL_THREADS: Final = 6
+_SQLITE_BUSY_MILLISECONDS: Final = 30_000
+_SQLITE_CACHE_KIB: Final = 65_536
+
+_POSTGRESQL_CHANGE_TIME: Final = Statement(
+    "select 0", postgresql="select (extract(epoch from now()) * 1000000)::bigint"
+)
+
+
+def normalise_url(url: str) -> sqlalchemy.URL:
+    """Return the SQLAlchemy form of a database URL.
+
+    Raises:
+        ValueError: neither ``sqlite:///FILE`` nor ``postgresql://...``.
+    """
+    parsed = sqlalchemy.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return parsed.set(drivername="sqlite")
+    if parsed.get_backend_name() in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    message = f"unsupported database {parsed.drivername!r}: use sqlite:///FILE or postgresql://..."
+    raise ValueError(message)
+
+
+def create_engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
+    """Return an engine with this project's settings and no pool: threads keep their connections."""
+    if url.get_backend_name() == "sqlite":
+        engine = sqlalchemy.create_engine(
+            url, module=sqlite, poolclass=NullPool, connect_args={"check_same_thread": False}
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+    return sqlalchemy.create_engine(
+        url,
+        poolclass=NullPool,
+        connect_args={"application_name": "pidgr", "prepare_threshold": 2},
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
+    connection.isolation_level = None
+    # WAL and synchronous=FULL: a commit survives kill -9 and power loss (0.12 ms a commit here).
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={_SQLITE_BUSY_MILLISECONDS}",
+        "foreign_keys=ON",
+        f"cache_size=-{_SQLITE_CACHE_KIB}",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"pragma {pragma}")
+
+
+def _begin_immediate(connection: sqlalchemy.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+class Database:
+    """The database of one process."""
+
+    def __init__(self, url: str) -> None:
+        self.url: Final = normalise_url(url)
+        self.dialect: Final[Dialect] = (
+            "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
+        )
+        self.gate: Final = WriteGate()
+        self._engine: Final = create_engine(self.url)
+        self._local = threading.local()
+        self._connections: list[sqlalchemy.Connection] = []
+        self._connections_lock = threading.Lock()
+        threads = 1 if self.dialect == "sqlite" else _POSTGRESQL_THREADS
+        self._writers = ThreadPoolExecutor(threads, thread_name_prefix="pidgr-database")
+        # Reads that may return many rows leave the event loop even on SQLite.
+        self._readers = (
+            ThreadPoolExecutor(2, thread_name_prefix="pidgr-reader")
+            if self.dialect == "sqlite"
+            else self._writers
+        )
+        self._last_change = 0
+
+    def close(self) -> None:
+        """Finish the work in hand and close every connection."""
+        self._writers.shutdown()
+        self._readers.shutdown()
+        with self._connections_lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+        self._engine.dispose()
+
+    async def read(self, work: Callable[[Reader], Result], *, heavy: bool = False) -> Result:
+        """Run a read-only unit of work. ``heavy`` ones may return thousands of rows."""
+        if self.dialect == "sqlite" and not heavy:
+            return self.read_now(work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self.read_now, work)
+
+    async def write(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run a unit of work that writes, ahead of background writers."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writers, self._write_urgently, work)
+
+    def _write_urgently(self, work: Callable[[Transaction], Result]) -> Result:
+        return self.write_now(work, urgent=True)
+
+    def read_now(self, work: Callable[[Reader], Result]) -> Result:
+        """Run a read-only unit of work in the calling thread.
+
+        Raises:
+            UnavailableError: the database cannot be reached.
+        """
+        try:
+            return self._read_once(work)
+        except psycopg.OperationalError:
+            # The server may have restarted since this thread last spoke to it; reads may repeat.
+            self._drop("reader")
+        try:
+            return self._read_once(work)
+        except psycopg.OperationalError as error:
+            self._drop("reader")
+            raise _unavailable() from error
+
+    def _read_once(self, work: Callable[[Reader], Result]) -> Result:
+        driver = self._connection("reader").connection.driver_connection
+        if self.dialect == "postgresql":
+            return work(Reader(driver, self.dialect))
+        assert driver is not None  # noqa: S101 - NullPool hands out live connections
+        driver.execute("begin")
+        try:
+            return work(Reader(driver, self.dialect))
+        finally:
+            driver.execute("commit")
+
+    def write_now(
+        self, work: Callable[[Transaction], Result], *, urgent: bool = False
+    ) -> Result:
+        """Run a unit of work that writes in the calling thread, and commit it.
+
+        Raises:
+            UnavailableError: the database cannot be reached. Whether a commit in flight when the
+                connection broke took effect is unknown, as with any database.
+        """
+        try:
+            if self.dialect == "sqlite":
+                with self.gate.turn(urgent=urgent):
+                    transaction, result = self._write_once(work)
+            else:
+                transaction, result = self._write_once(work)
+        except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
+            self._drop("writer")
+            raise _unavailable() from error
+        for callback in transaction.after_commit:
+            callback()
+        return result
+
+    def _write_once(self, work: Callable[[Transaction], Result]) -> tuple[Transaction, Result]:
+        connection = self._connection("writer")
+        with connection.begin():
+            transaction = Transaction(connection, self.dialect, self._change_time)
+            return transaction, work(transaction)
+
+    def _change_time(self, transaction: Transaction) -> int:
+        if self.dialect == "postgresql":
+            moment: int = transaction.value(_POSTGRESQL_CHANGE_TIME)
+            return moment
+        # Called inside the write gate, so commits carry increasing times.
+        self._last_change = max(time.time_ns() // 1_000, self._last_change + 1)
+        return self._last_change
+
+    def _connection(self, role: str) -> sqlalchemy.Connection:
+        connection: sqlalchemy.Connection | None = getattr(self._local, role, None)
+        if connection is None:
+            connection = self._connect(role)
+            setattr(self._local, role, connection)
+            with self._connections_lock:
+                self._connections.append(connection)
+        return connection
+
+    def _connect(self, role: str) -> sqlalchemy.Connection:
+        try:
+            connection = self._engine.connect()
+        except sqlalchemy.exc.OperationalError as error:
+            raise _unavailable() from error
+        if role == "writer":
+            return connection
+        if self.dialect == "sqlite":
+            driver = connection.connection.driver_connection
+            assert driver is not None  # noqa: S101
+            driver.execute("pragma query_only=ON")
+            return connection
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql("set default_transaction_read_only = on")
+        return connection
+
+    def _drop(self, role: str) -> None:
+        connection: sqlalchemy.Connection | None = getattr(self._local, role, None)
+        if connection is None:
+            return
+        setattr(self._local, role, None)
+        with self._connections_lock:
+            self._connections.remove(connection)
+        connection.invalidate()
+        connection.close()
+
+
+def _unavailable() -> UnavailableError:
+    return UnavailableError("the database cannot be reached; try again shortly")
