@@ -20,48 +20,72 @@ if TYPE_CHECKING:
 
 class ChannelName(Enum):
     """
+    A way to nudge a person outside the product. A nudge carries a first name, a short line about the
+    campaign and a link; the message itself stays in the inbox. A channel that the organization has
+    not set up is skipped.
+
     ```proto
     enum pidgr.v1.ChannelName
     ```
 
     Attributes:
         UNSPECIFIED:
+            No channel; INVALID_ARGUMENT where one is expected.
+
             ```proto
             CHANNEL_NAME_UNSPECIFIED = 0
             ```
         EMAIL:
+            E-mail to the member's address.
+
             ```proto
             CHANNEL_NAME_EMAIL = 1
             ```
         WEBHOOK:
+            A signed POST to the organization's own endpoint.
+
             ```proto
             CHANNEL_NAME_WEBHOOK = 2
             ```
         TELEGRAM:
+            A Telegram chat that the member opened with the bot.
+
             ```proto
             CHANNEL_NAME_TELEGRAM = 3
             ```
         SLACK:
+            A Slack direct message, matched by e-mail address.
+
             ```proto
             CHANNEL_NAME_SLACK = 4
             ```
         SMS:
+            A text message to the member's phone number.
+
             ```proto
             CHANNEL_NAME_SMS = 5
             ```
         WHATSAPP:
+            A WhatsApp message.
+
             ```proto
             CHANNEL_NAME_WHATSAPP = 6
             ```
         MICROSOFT_TEAMS:
+            A Microsoft Teams message.
+
             ```proto
             CHANNEL_NAME_MICROSOFT_TEAMS = 7
             ```
         LINE:
+            A LINE message.
+
             ```proto
             CHANNEL_NAME_LINE = 8
             ```
         GOOGLE_CHAT:
+            A Google Chat message.
+
             ```proto
             CHANNEL_NAME_GOOGLE_CHAT = 9
             ```

@@ -28,20 +28,32 @@ _CallWebhookConfigFields: TypeAlias = Literal["name", "url", "headers"]
 
 class CallWebhookConfig(Message_[_CallWebhookConfigFields]):
     """
+    Settings of a CALL_WEBHOOK step: one HTTP POST with a JSON body of campaign_id, campaign_name,
+    deliveries and summary. A 2xx reply is success; redirects are not followed; each attempt has 10
+    seconds; three attempts, at once, after 30 seconds and 5 minutes later. The body grows with the
+    number of deliveries and is streamed.
+
     ```proto
     message pidgr.v1.CallWebhookConfig
     ```
 
     Attributes:
         name:
+            Label for people, at most 200 characters.
+
             ```proto
             string name = 1;
             ```
         url:
+            HTTPS address, at most 2,048 characters. Private, loopback and link-local hosts are refused,
+            when the workflow is stored and again when the step runs, unless the operator allows them.
+
             ```proto
             string url = 2;
             ```
         headers:
+            Headers to add, at most 20; name at most 200 characters, value at most 2,000.
+
             ```proto
             map<string, string> headers = 3;
             ```
@@ -68,12 +80,17 @@ _DeadlineCheckConfigFields: TypeAlias = Literal["delay"]
 
 class DeadlineCheckConfig(Message_[_DeadlineCheckConfigFields]):
     """
+    Settings of a DEADLINE_CHECK step.
+
     ```proto
     message pidgr.v1.DeadlineCheckConfig
     ```
 
     Attributes:
         delay:
+            How long to wait from entering the step: decimal numbers with the units h, m and s, such as
+            "72h" or "1h30m". At least 1m, at most 8760h. Required.
+
             ```proto
             string delay = 1;
             ```
@@ -96,32 +113,46 @@ _EscalateConfigFields: TypeAlias = Literal["condition", "targets", "repeat_count
 
 class EscalateConfig(Message_[_EscalateConfigFields]):
     """
+    Settings of an ESCALATE step.
+
     ```proto
     message pidgr.v1.EscalateConfig
     ```
 
     Attributes:
         condition:
+            When to fire. Required.
+
             ```proto
             pidgr.v1.EscalationCondition condition = 1;
             ```
         targets:
+            Whom to tell. A target that leads to nobody is skipped.
+
             ```proto
             repeated pidgr.v1.EscalationTarget targets = 2;
             ```
         repeat_count:
+            How often to fire, 0 to 5; 0 and 1 fire once. Ends early once the condition no longer holds.
+
             ```proto
             int32 repeat_count = 3;
             ```
         repeat_interval_minutes:
+            Minutes between repeats; at least 1 when repeat_count is above 1, otherwise ignored.
+
             ```proto
             int32 repeat_interval_minutes = 4;
             ```
         mode:
+            UNSPECIFIED means DELIVER.
+
             ```proto
             pidgr.v1.EscalateMode mode = 5;
             ```
         third_party_channels:
+            Channels to nudge the targets on, in either mode, besides push.
+
             ```proto
             repeated pidgr.v1.ChannelName third_party_channels = 6 [packed = true];
             ```
@@ -154,16 +185,23 @@ _EscalationTargetFields: TypeAlias = Literal["type", "target_id"]
 
 class EscalationTarget(Message_[_EscalationTargetFields]):
     """
+    Whom an escalation or a reminder's copy goes to. People it leads to are found when the step runs,
+    for each unresponsive recipient.
+
     ```proto
     message pidgr.v1.EscalationTarget
     ```
 
     Attributes:
         type:
+            How to find them. Required.
+
             ```proto
             pidgr.v1.EscalationTargetType type = 1;
             ```
         target_id:
+            User, group or role id, by type, UUID. Empty for MANAGER.
+
             ```proto
             string target_id = 2;
             ```
@@ -188,48 +226,73 @@ _MessageFields: TypeAlias = Literal["content_id", "campaign_id", "sender_name", 
 
 class Message(Message_[_MessageFields]):
     """
+    What a recipient reads: a template rendered for one person. The same type everywhere a message
+    appears.
+
     ```proto
     message pidgr.v1.Message
     ```
 
     Attributes:
         content_id:
+            SHA-256 of the content in 64 lower-case hexadecimal digits. The same content has the same id.
+
             ```proto
             string content_id = 1;
             ```
         campaign_id:
+            Campaign that sent it.
+
             ```proto
             string campaign_id = 2;
             ```
         sender_name:
+            Team that the message speaks for.
+
             ```proto
             string sender_name = 3;
             ```
         summary:
+            Plain-text start of the body for a notification banner, at most 500 characters.
+
             ```proto
             string summary = 4;
             ```
         preview:
+            Plain-text start of the body for a list, at most 500 characters.
+
             ```proto
             string preview = 5;
             ```
         body:
+            The text, at most 100,000 characters. Markdown with every placeholder filled in, or HTML for an
+            HTML template. Values of variables marked pii stand between {{pii}} and {{/pii}}, so that a
+            client can mask them in recordings.
+
             ```proto
             string body = 6;
             ```
         critical:
+            True asks clients to make it stand out.
+
             ```proto
             bool critical = 7;
             ```
         actions:
+            Buttons, in display order. Empty for a message that only informs and for passive copies.
+
             ```proto
             repeated pidgr.v1.MessageAction actions = 8;
             ```
         created_at:
+            When this rendering was made.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 9;
             ```
         title:
+            Subject line, at most 200 characters: Campaign.title when set, otherwise the template's title.
+
             ```proto
             string title = 10;
             ```
@@ -270,20 +333,28 @@ _MessageActionFields: TypeAlias = Literal["id", "type", "label"]
 
 class MessageAction(Message_[_MessageActionFields]):
     """
+    A button of a message.
+
     ```proto
     message pidgr.v1.MessageAction
     ```
 
     Attributes:
         id:
+            What SubmitAction takes, at most 100 characters, unique in the message.
+
             ```proto
             string id = 1;
             ```
         type:
+            What the button does.
+
             ```proto
             pidgr.v1.ActionType type = 2;
             ```
         label:
+            Text on the button, at most 50 characters, never empty.
+
             ```proto
             string label = 3;
             ```
@@ -310,16 +381,23 @@ _PaginationFields: TypeAlias = Literal["page_size", "page_token"]
 
 class Pagination(Message_[_PaginationFields]):
     """
+    Which page of a list. Leaving it out means the first page of 20.
+
     ```proto
     message pidgr.v1.Pagination
     ```
 
     Attributes:
         page_size:
+            Most items to return. 0 means 20; above 100 means 100; negative answers INVALID_ARGUMENT.
+
             ```proto
             int32 page_size = 1;
             ```
         page_token:
+            PaginationMeta.next_page_token of the page before; empty for the first. Opaque, bound to the
+            organization and the filters; used with others, or altered, it answers INVALID_ARGUMENT.
+
             ```proto
             string page_token = 2;
             ```
@@ -344,16 +422,22 @@ _PaginationMetaFields: TypeAlias = Literal["next_page_token", "total_count"]
 
 class PaginationMeta(Message_[_PaginationMetaFields]):
     """
+    Where a page stands in its list. Pages do not shift when items are added meanwhile.
+
     ```proto
     message pidgr.v1.PaginationMeta
     ```
 
     Attributes:
         next_page_token:
+            Token of the next page; empty on the last.
+
             ```proto
             string next_page_token = 1;
             ```
         total_count:
+            Exact number of items on all pages at the time of the call.
+
             ```proto
             int32 total_count = 2;
             ```
@@ -378,32 +462,48 @@ _RoleFields: TypeAlias = Literal["id", "slug", "name", "is_default", "permission
 
 class Role(Message_[_RoleFields]):
     """
+    A named set of permissions. Every member holds exactly one. Each organization starts with
+    super_admin, admin, manager and employee.
+
     ```proto
     message pidgr.v1.Role
     ```
 
     Attributes:
         id:
+            UUID, given by the server.
+
             ```proto
             string id = 1;
             ```
         slug:
+            Name for programs, made from the first name: lower case, every other character than a letter or
+            digit an underscore. Unique in the organization, never changes.
+
             ```proto
             string slug = 2;
             ```
         name:
+            Name for people, at most 200 characters.
+
             ```proto
             string name = 3;
             ```
         is_default:
+            True for the four roles that every organization starts with.
+
             ```proto
             bool is_default = 4;
             ```
         permissions:
+            What its holders may do.
+
             ```proto
             repeated pidgr.v1.Permission permissions = 5 [packed = true];
             ```
         is_system:
+            True for super_admin, which can be neither changed nor deleted.
+
             ```proto
             bool is_system = 6;
             ```
@@ -436,32 +536,49 @@ _SendNotificationConfigFields: TypeAlias = Literal["type", "template_id", "templ
 
 class SendNotificationConfig(Message_[_SendNotificationConfigFields]):
     """
+    Settings of a SEND_NOTIFICATION step. A step without it pushes the campaign's template with an
+    ACK button.
+
     ```proto
     message pidgr.v1.SendNotificationConfig
     ```
 
     Attributes:
         type:
+            "push", or empty, which means the same. At most 50 characters.
+
             ```proto
             string type = 1;
             ```
         template_id:
+            Template to send instead of the campaign's. Empty, or a UUID.
+
             ```proto
             string template_id = 2;
             ```
         template_version:
+            Version of it; 0 means the campaign's pinned version, or the latest version when template_id
+            names another template.
+
             ```proto
             int32 template_version = 3;
             ```
         action_label:
+            Text on the button, at most 50 characters; empty means a default wording.
+
             ```proto
             string action_label = 4;
             ```
         action_type:
+            Kind of button. UNSPECIFIED with an empty label means no button; with a label it means ACK.
+
             ```proto
             pidgr.v1.ActionType action_type = 5;
             ```
         custom_variables:
+            Values for the template's CUSTOM variables, the same for every recipient; a recipient's own
+            values win. At most 100; name at most 100 characters, value at most 10,000.
+
             ```proto
             map<string, string> custom_variables = 6;
             ```
@@ -494,20 +611,31 @@ _SendReminderConfigFields: TypeAlias = Literal["type", "third_party_channels", "
 
 class SendReminderConfig(Message_[_SendReminderConfigFields]):
     """
+    Settings of a SEND_REMINDER step. A step without it pushes. It fires once: a second reminder is a
+    second step.
+
     ```proto
     message pidgr.v1.SendReminderConfig
     ```
 
     Attributes:
         type:
+            "push", or empty, which means the same. At most 50 characters.
+
             ```proto
             string type = 1;
             ```
         third_party_channels:
+            Channels to nudge on besides push.
+
             ```proto
             repeated pidgr.v1.ChannelName third_party_channels = 4 [packed = true];
             ```
         notify_targets:
+            Who gets a passive copy (KIND_REMINDER_FYI, no button) for each unresponsive recipient; at most
+            5. A target that is the recipient is dropped. Copies are dismissed when the recipient
+            acknowledges and count in no total.
+
             ```proto
             repeated pidgr.v1.EscalationTarget notify_targets = 5;
             ```
@@ -534,12 +662,18 @@ _WorkflowDefinitionFields: TypeAlias = Literal["steps"]
 
 class WorkflowDefinition(Message_[_WorkflowDefinitionFields]):
     """
+    What a campaign does and when: steps and the ways between them. It is checked when stored, and
+    INVALID_ARGUMENT names the step at fault: no step, more than 100, ids empty or used twice, a
+    transition to nowhere, or a cycle.
+
     ```proto
     message pidgr.v1.WorkflowDefinition
     ```
 
     Attributes:
         steps:
+            1 to 100 steps. The first one is where the campaign starts.
+
             ```proto
             repeated pidgr.v1.WorkflowStep steps = 1;
             ```
@@ -562,24 +696,37 @@ _WorkflowStepFields: TypeAlias = Literal["id", "type", "send_notification", "dea
 
 class WorkflowStep(Message_[_WorkflowStepFields]):
     """
+    One thing to do, and where to go afterwards.
+
     ```proto
     message pidgr.v1.WorkflowStep
     ```
 
     Attributes:
         id:
+            Name of the step, unique in the workflow. Required; "end" is taken.
+
             ```proto
             string id = 1;
             ```
         type:
+            What to do. Required.
+
             ```proto
             pidgr.v1.StepType type = 2;
             ```
         config:
+            Settings that belong to type; those of another type answer INVALID_ARGUMENT. Required for
+            DEADLINE_CHECK, CALL_WEBHOOK and ESCALATE.
+
             ```proto
             oneof config
             ```
         transitions:
+            Next step id by outcome, at most 10. The outcome's own entry is taken, else "completed" or
+            "done", else the only entry there is. Without one, or with the target "end", the workflow ends
+            here.
+
             ```proto
             map<string, string> transitions = 7;
             ```
@@ -606,16 +753,22 @@ class WorkflowStep(Message_[_WorkflowStepFields]):
 
 class ActionType(Enum):
     """
+    What a button of a message does.
+
     ```proto
     enum pidgr.v1.ActionType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not chosen; SendNotificationConfig.action_type says what that means there.
+
             ```proto
             ACTION_TYPE_UNSPECIFIED = 0
             ```
         ACK:
+            The recipient confirms having taken note.
+
             ```proto
             ACTION_TYPE_ACK = 1
             ```
@@ -626,32 +779,48 @@ class ActionType(Enum):
 
 class CampaignStatus(Enum):
     """
+    Where a campaign stands. CREATED leads to RUNNING or CANCELLED; RUNNING to COMPLETED, FAILED or
+    CANCELLED; these three are final and set Campaign.completed_at.
+
     ```proto
     enum pidgr.v1.CampaignStatus
     ```
 
     Attributes:
         UNSPECIFIED:
+            Never sent by the server.
+
             ```proto
             CAMPAIGN_STATUS_UNSPECIFIED = 0
             ```
         CREATED:
+            Prepared and still editable; nothing is delivered yet.
+
             ```proto
             CAMPAIGN_STATUS_CREATED = 1
             ```
         RUNNING:
+            The workflow is under way. Only cancelling changes it.
+
             ```proto
             CAMPAIGN_STATUS_RUNNING = 2
             ```
         COMPLETED:
+            The workflow reached its end. Deliveries that nothing resolved keep their status.
+
             ```proto
             CAMPAIGN_STATUS_COMPLETED = 3
             ```
         FAILED:
+            The workflow could not go on, for example because every render failed. A single failed render
+            or push does not fail a campaign.
+
             ```proto
             CAMPAIGN_STATUS_FAILED = 4
             ```
         CANCELLED:
+            Ended by hand before its end; timers, reminders and sends are stopped.
+
             ```proto
             CAMPAIGN_STATUS_CANCELLED = 5
             ```
@@ -666,40 +835,61 @@ class CampaignStatus(Enum):
 
 class DeliveryStatus(Enum):
     """
+    Where one recipient's copy stands. ACKNOWLEDGED, MISSED and FAILED are resolved; so is NO_DEVICE
+    unless the campaign waits for enrolment. Reading changes no status.
+
     ```proto
     enum pidgr.v1.DeliveryStatus
     ```
 
     Attributes:
         UNSPECIFIED:
+            As a filter: every status. Never sent by the server.
+
             ```proto
             DELIVERY_STATUS_UNSPECIFIED = 0
             ```
         PENDING:
+            Created, not handed to a push provider yet.
+
             ```proto
             DELIVERY_STATUS_PENDING = 1
             ```
         SENT:
+            A push provider accepted it.
+
             ```proto
             DELIVERY_STATUS_SENT = 2
             ```
         DELIVERED:
+            It reached the recipient: the entry was first returned by Sync or GetMessage, or the provider
+            confirmed it.
+
             ```proto
             DELIVERY_STATUS_DELIVERED = 3
             ```
         ACKNOWLEDGED:
+            The recipient acted.
+
             ```proto
             DELIVERY_STATUS_ACKNOWLEDGED = 4
             ```
         MISSED:
+            A MARK_MISSED step found it SENT or DELIVERED without an answer.
+
             ```proto
             DELIVERY_STATUS_MISSED = 5
             ```
         NO_DEVICE:
+            The recipient had no active device, so nothing was pushed. It is in the inbox and can be
+            acknowledged there; a later reminder to a new device makes it SENT.
+
             ```proto
             DELIVERY_STATUS_NO_DEVICE = 6
             ```
         FAILED:
+            It could not be rendered or the provider refused it.
+
             ```proto
             DELIVERY_STATUS_FAILED = 7
             ```
@@ -716,20 +906,28 @@ class DeliveryStatus(Enum):
 
 class EscalateMode(Enum):
     """
+    How an escalation reaches its target.
+
     ```proto
     enum pidgr.v1.EscalateMode
     ```
 
     Attributes:
         UNSPECIFIED:
+            Taken as DELIVER.
+
             ```proto
             ESCALATE_MODE_UNSPECIFIED = 0
             ```
         DELIVER:
+            The target gets a delivery of its own (KIND_ESCALATION) with the same message and button.
+
             ```proto
             ESCALATE_MODE_DELIVER = 1
             ```
         ALERT_ONLY:
+            The target is alerted outside the inbox; no delivery is created.
+
             ```proto
             ESCALATE_MODE_ALERT_ONLY = 2
             ```
@@ -741,20 +939,28 @@ class EscalateMode(Enum):
 
 class EscalationCondition(Enum):
     """
+    When an escalation fires.
+
     ```proto
     enum pidgr.v1.EscalationCondition
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not valid in a workflow: INVALID_ARGUMENT.
+
             ```proto
             ESCALATION_CONDITION_UNSPECIFIED = 0
             ```
         IF_NOT_ACKED:
+            For each primary delivery that is not acknowledged.
+
             ```proto
             ESCALATION_CONDITION_IF_NOT_ACKED = 1
             ```
         IF_NOT_CLOSED:
+            As long as the campaign is open, even where some have acknowledged.
+
             ```proto
             ESCALATION_CONDITION_IF_NOT_CLOSED = 2
             ```
@@ -766,28 +972,41 @@ class EscalationCondition(Enum):
 
 class EscalationTargetType(Enum):
     """
+    How an EscalationTarget finds its people.
+
     ```proto
     enum pidgr.v1.EscalationTargetType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not valid in a workflow: INVALID_ARGUMENT.
+
             ```proto
             ESCALATION_TARGET_TYPE_UNSPECIFIED = 0
             ```
         USER:
+            One member, by user id.
+
             ```proto
             ESCALATION_TARGET_TYPE_USER = 1
             ```
         GROUP:
+            The members of a group, by group id.
+
             ```proto
             ESCALATION_TARGET_TYPE_GROUP = 2
             ```
         MANAGER:
+            The recipient's own manager (UserProfile.manager_id), looked up when the step runs; without one
+            the target is skipped.
+
             ```proto
             ESCALATION_TARGET_TYPE_MANAGER = 3
             ```
         ROLE:
+            The members who hold a role, by role id.
+
             ```proto
             ESCALATION_TARGET_TYPE_ROLE = 4
             ```
@@ -801,136 +1020,204 @@ class EscalationTargetType(Enum):
 
 class Permission(Enum):
     """
+    What a role or an API key allows. Nobody needs a permission for their own profile, settings and
+    devices. PERMISSION_PLATFORM_* values can only be granted in an ORG_TYPE_STAFF organization,
+    which a self-hosted installation does not have.
+
     ```proto
     enum pidgr.v1.Permission
     ```
 
     Attributes:
         UNSPECIFIED:
+            Grants nothing; INVALID_ARGUMENT in a list of permissions.
+
             ```proto
             PERMISSION_UNSPECIFIED = 0
             ```
         ORG_READ:
+            See the organization, its roles, API keys and single sign-on.
+
             ```proto
             PERMISSION_ORG_READ = 1
             ```
         ORG_WRITE:
+            Change the organization, its single sign-on, and issue or revoke API keys.
+
             ```proto
             PERMISSION_ORG_WRITE = 2
             ```
         MEMBERS_READ:
+            See other members and their devices.
+
             ```proto
             PERMISSION_MEMBERS_READ = 3
             ```
         MEMBERS_INVITE:
+            Invite members.
+
             ```proto
             PERMISSION_MEMBERS_INVITE = 4
             ```
         MEMBERS_MANAGE:
+            Change, deactivate and reactivate members, revoke invitations, manage roles.
+
             ```proto
             PERMISSION_MEMBERS_MANAGE = 5
             ```
         CAMPAIGNS_READ:
+            See campaigns, audiences, deliveries, heatmaps and session replays.
+
             ```proto
             PERMISSION_CAMPAIGNS_READ = 6
             ```
         CAMPAIGNS_WRITE:
+            Create, edit and cancel campaigns.
+
             ```proto
             PERMISSION_CAMPAIGNS_WRITE = 7
             ```
         CAMPAIGNS_START:
+            Start campaigns.
+
             ```proto
             PERMISSION_CAMPAIGNS_START = 8
             ```
         TEMPLATES_READ:
+            See templates and translations.
+
             ```proto
             PERMISSION_TEMPLATES_READ = 9
             ```
         TEMPLATES_WRITE:
+            Create and edit templates and translations.
+
             ```proto
             PERMISSION_TEMPLATES_WRITE = 10
             ```
         INBOX_READ:
+            Read the own inbox.
+
             ```proto
             PERMISSION_INBOX_READ = 11
             ```
         INBOX_ACT:
+            Answer messages of the own inbox.
+
             ```proto
             PERMISSION_INBOX_ACT = 12
             ```
         GROUPS_ALL_READ:
+            See every group and its members.
+
             ```proto
             PERMISSION_GROUPS_ALL_READ = 13
             ```
         GROUPS_WRITE:
+            Create groups, edit and delete groups of the own making.
+
             ```proto
             PERMISSION_GROUPS_WRITE = 14
             ```
         GROUPS_ALL_WRITE:
+            Create, edit and delete every group; includes seeing them.
+
             ```proto
             PERMISSION_GROUPS_ALL_WRITE = 15
             ```
         TEAMS_ALL_READ:
+            See every team and its members.
+
             ```proto
             PERMISSION_TEAMS_ALL_READ = 16
             ```
         TEAMS_WRITE:
+            Create teams, edit and delete teams of the own making.
+
             ```proto
             PERMISSION_TEAMS_WRITE = 17
             ```
         TEAMS_ALL_WRITE:
+            Create, edit and delete every team; includes seeing them.
+
             ```proto
             PERMISSION_TEAMS_ALL_WRITE = 18
             ```
         PRIVACY_READ:
+            See privacy settings.
+
             ```proto
             PERMISSION_PRIVACY_READ = 19
             ```
         PRIVACY_WRITE:
+            Change privacy settings and the parameters of anonymous analytics.
+
             ```proto
             PERMISSION_PRIVACY_WRITE = 20
             ```
         AUDIT_READ:
+            Read and export the audit trail.
+
             ```proto
             PERMISSION_AUDIT_READ = 21
             ```
         TEMPLATES_REVIEW:
+            Approve translations, which makes them usable.
+
             ```proto
             PERMISSION_TEMPLATES_REVIEW = 22
             ```
         PLATFORM_SUPPORT:
+            Staff of a hosted service: customer support.
+
             ```proto
             PERMISSION_PLATFORM_SUPPORT = 23
             ```
         PLATFORM_ACCESS_CODES:
+            Staff of a hosted service: early-access codes.
+
             ```proto
             PERMISSION_PLATFORM_ACCESS_CODES = 24
             ```
         PLATFORM_PROVISION:
+            Staff of a hosted service: setting organizations up.
+
             ```proto
             PERMISSION_PLATFORM_PROVISION = 25
             ```
         PLATFORM_ABUSE_RESPONSE:
+            Staff of a hosted service: suspending organizations.
+
             ```proto
             PERMISSION_PLATFORM_ABUSE_RESPONSE = 26
             ```
         PLATFORM_COMPLIANCE_WRITE:
+            Staff of a hosted service: compliance records.
+
             ```proto
             PERMISSION_PLATFORM_COMPLIANCE_WRITE = 27
             ```
         PLATFORM_SYNTHETIC:
+            Staff of a hosted service: injecting demonstration data.
+
             ```proto
             PERMISSION_PLATFORM_SYNTHETIC = 28
             ```
         CHANNELS_DISPATCH:
+            Send nudges over third-party channels.
+
             ```proto
             PERMISSION_CHANNELS_DISPATCH = 29
             ```
         REACHABILITY_WRITE:
+            Change how members can be reached over third-party channels.
+
             ```proto
             PERMISSION_REACHABILITY_WRITE = 30
             ```
         PLATFORM_INCIDENTS:
+            Staff of a hosted service: publishing incidents.
+
             ```proto
             PERMISSION_PLATFORM_INCIDENTS = 31
             ```
@@ -971,20 +1258,28 @@ class Permission(Enum):
 
 class Platform(Enum):
     """
+    Operating system of a push device.
+
     ```proto
     enum pidgr.v1.Platform
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not valid when registering: INVALID_ARGUMENT.
+
             ```proto
             PLATFORM_UNSPECIFIED = 0
             ```
         IOS:
+            Pushed through Apple's service.
+
             ```proto
             PLATFORM_IOS = 1
             ```
         ANDROID:
+            Pushed through Google's service.
+
             ```proto
             PLATFORM_ANDROID = 2
             ```
@@ -996,36 +1291,56 @@ class Platform(Enum):
 
 class StepType(Enum):
     """
+    What a workflow step does. Every step ends with the outcome "completed"; CALL_WEBHOOK can end
+    with "failed".
+
     ```proto
     enum pidgr.v1.StepType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not valid in a workflow: INVALID_ARGUMENT.
+
             ```proto
             STEP_TYPE_UNSPECIFIED = 0
             ```
         SEND_NOTIFICATION:
+            Renders the message for each recipient, puts it in the inbox and pushes it to every active
+            device.
+
             ```proto
             STEP_TYPE_SEND_NOTIFICATION = 1
             ```
         DEADLINE_CHECK:
+            Waits; answers keep coming in meanwhile. Ends before its time when no primary delivery is
+            unresolved.
+
             ```proto
             STEP_TYPE_DEADLINE_CHECK = 2
             ```
         SEND_REMINDER:
+            Pushes once more to the primary recipients who have not acted.
+
             ```proto
             STEP_TYPE_SEND_REMINDER = 3
             ```
         CALL_WEBHOOK:
+            Posts the campaign's deliveries and totals to an address outside. Best effort: a failure never
+            stops the workflow.
+
             ```proto
             STEP_TYPE_CALL_WEBHOOK = 4
             ```
         MARK_MISSED:
+            Turns SENT and DELIVERED into MISSED, leaving every other status. Has no config.
+
             ```proto
             STEP_TYPE_MARK_MISSED = 5
             ```
         ESCALATE:
+            Tells other people about recipients who have not acted.
+
             ```proto
             STEP_TYPE_ESCALATE = 6
             ```
@@ -1041,24 +1356,35 @@ class StepType(Enum):
 
 class VerificationUnitLevel(Enum):
     """
+    Which organizational unit's manager a check after a campaign would ask. Stored and returned; no
+    service of this package acts on it yet.
+
     ```proto
     enum pidgr.v1.VerificationUnitLevel
     ```
 
     Attributes:
         UNSPECIFIED:
+            In an update: unchanged.
+
             ```proto
             VERIFICATION_UNIT_LEVEL_UNSPECIFIED = 0
             ```
         DERIVED_UNIT:
+            The unit worked out from the recipients.
+
             ```proto
             VERIFICATION_UNIT_LEVEL_DERIVED_UNIT = 1
             ```
         ENCLOSING_UNIT:
+            The unit around that one.
+
             ```proto
             VERIFICATION_UNIT_LEVEL_ENCLOSING_UNIT = 2
             ```
         NONE:
+            Nobody is asked.
+
             ```proto
             VERIFICATION_UNIT_LEVEL_NONE = 3
             ```

@@ -28,48 +28,71 @@ _UserFields: TypeAlias = Literal["id", "email", "name", "status", "created_at", 
 
 class User(Message[_UserFields]):
     """
+    A person in one organization. The same person is another User in another organization.
+
     ```proto
     message pidgr.v1.User
     ```
 
     Attributes:
         id:
+            UUID, given by the server; not the subject of an identity provider.
+
             ```proto
             string id = 1;
             ```
         email:
+            Address, at most 254 characters, unique in the organization, letter case aside.
+
             ```proto
             string email = 2;
             ```
         name:
+            Name to show, at most 200 characters.
+
             ```proto
             string name = 3;
             ```
         status:
+            Where the member stands.
+
             ```proto
             pidgr.v1.UserStatus status = 5;
             ```
         created_at:
+            When the member was invited.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 6;
             ```
         role:
+            What the member may do, as of this reading.
+
             ```proto
             optional pidgr.v1.Role role = 7;
             ```
         role_id:
+            The id of role.
+
             ```proto
             string role_id = 8;
             ```
         profile:
+            What is known of the person.
+
             ```proto
             optional pidgr.v1.UserProfile profile = 9;
             ```
         processing_restricted:
+            True after a request to restrict processing: left out of campaigns unless include_restricted is
+            set, and of analytics and replay.
+
             ```proto
             bool processing_restricted = 10;
             ```
         data_governance_region:
+            One of EU, LATAM, BR, APAC, US. Empty means the organization's.
+
             ```proto
             string data_governance_region = 11;
             ```
@@ -110,52 +133,76 @@ _UserProfileFields: TypeAlias = Literal["first_name", "last_name", "department",
 
 class UserProfile(Message[_UserProfileFields]):
     """
+    What is known of a person; templates can use it. Every text is at most 200 characters.
+
     ```proto
     message pidgr.v1.UserProfile
     ```
 
     Attributes:
         first_name:
+            Given name.
+
             ```proto
             string first_name = 1;
             ```
         last_name:
+            Family name.
+
             ```proto
             string last_name = 2;
             ```
         department:
+            Department, as free text; not a team.
+
             ```proto
             string department = 3;
             ```
         title:
+            Job title.
+
             ```proto
             string title = 4;
             ```
         phone:
+            Telephone number.
+
             ```proto
             string phone = 5;
             ```
         location:
+            Place of work, as free text.
+
             ```proto
             string location = 6;
             ```
         employee_id:
+            The employer's number for the person; not unique here.
+
             ```proto
             string employee_id = 7;
             ```
         manager_name:
+            Name of the manager, as free text. Escalations use manager_id.
+
             ```proto
             string manager_name = 8;
             ```
         start_date:
+            First day of work, YYYY-MM-DD.
+
             ```proto
             string start_date = 9;
             ```
         custom_attributes:
+            Further values by name, at most 50; name at most 100 characters, value at most 1,000.
+
             ```proto
             map<string, string> custom_attributes = 10;
             ```
         manager_id:
+            User id of the manager, a member of the same organization. Where MANAGER escalations go.
+
             ```proto
             string manager_id = 11;
             ```
@@ -198,16 +245,23 @@ _UserSettingsFields: TypeAlias = Literal["theme_preference", "preferred_locale"]
 
 class UserSettings(Message[_UserSettingsFields]):
     """
+    What a member wants for themself.
+
     ```proto
     message pidgr.v1.UserSettings
     ```
 
     Attributes:
         theme_preference:
+            Colours. UNSPECIFIED in an update means unchanged.
+
             ```proto
             pidgr.v1.ThemePreference theme_preference = 1;
             ```
         preferred_locale:
+            Language for messages, one of the five locales. Empty when never chosen; empty in an update
+            means unchanged, so it cannot be cleared.
+
             ```proto
             string preferred_locale = 2;
             ```
@@ -230,24 +284,34 @@ class UserSettings(Message[_UserSettingsFields]):
 
 class ThemePreference(Enum):
     """
+    Colours that a member wants.
+
     ```proto
     enum pidgr.v1.ThemePreference
     ```
 
     Attributes:
         UNSPECIFIED:
+            In an update: unchanged. Never returned: it reads as SYSTEM.
+
             ```proto
             THEME_PREFERENCE_UNSPECIFIED = 0
             ```
         LIGHT:
+            Dark text on light ground.
+
             ```proto
             THEME_PREFERENCE_LIGHT = 1
             ```
         DARK:
+            Light text on dark ground.
+
             ```proto
             THEME_PREFERENCE_DARK = 2
             ```
         SYSTEM:
+            As the device is set.
+
             ```proto
             THEME_PREFERENCE_SYSTEM = 3
             ```
@@ -260,24 +324,35 @@ class ThemePreference(Enum):
 
 class UserStatus(Enum):
     """
+    Where a member stands. INVITED becomes ACTIVE with the first verified sign-in; either can become
+    DEACTIVATED; ReactivateUser leads back to INVITED.
+
     ```proto
     enum pidgr.v1.UserStatus
     ```
 
     Attributes:
         UNSPECIFIED:
+            Never sent by the server.
+
             ```proto
             USER_STATUS_UNSPECIFIED = 0
             ```
         INVITED:
+            Has not signed in yet. Can be in an audience.
+
             ```proto
             USER_STATUS_INVITED = 1
             ```
         ACTIVE:
+            Has signed in.
+
             ```proto
             USER_STATUS_ACTIVE = 2
             ```
         DEACTIVATED:
+            Cannot sign in and gets nothing more.
+
             ```proto
             USER_STATUS_DEACTIVATED = 3
             ```
