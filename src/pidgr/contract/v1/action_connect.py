@@ -31,7 +31,27 @@ if TYPE_CHECKING:
 
 
 class ActionService(Protocol):
+    """
+    Takes recipients' answers to the buttons of their messages.
+    """
     async def submit_action(self, request: SubmitActionRequest, ctx: RequestContext[SubmitActionRequest, SubmitActionResponse], /) -> SubmitActionResponse:
+        """
+        Presses a button of the caller's own message. ACTION_TYPE_ACK is the only kind of button so
+        far.
+
+        Caller: the delivery's recipient, with INBOX_ACT. An API key has no inbox: PERMISSION_DENIED.
+        Effect: the delivery becomes ACKNOWLEDGED, whether or not a device was reached; acted_at is
+        set, and delivered_at and read_at are filled with the same time where they are still unset; the
+        campaign's action_completed_count grows; passive copies (KIND_REMINDER_FYI) of this delivery
+        are dismissed; the running workflow is told.
+        Errors: NOT_FOUND for an id unknown in the caller's organization; PERMISSION_DENIED for a
+        colleague's delivery; INVALID_ARGUMENT for an action_id that the message does not carry, an
+        over-long action_id or a payload that is too large or not empty for ACK; FAILED_PRECONDITION
+        when the delivery is already ACKNOWLEDGED or MISSED, is a passive copy, or its campaign is
+        CANCELLED or FAILED.
+        Repeating: not idempotent. A second press answers FAILED_PRECONDITION; a client that retries
+        after a lost reply treats that as done.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -77,6 +97,9 @@ class ActionServiceASGIApplication(ConnectASGIApplication[ActionService]):
 
 
 class ActionServiceClient(ConnectClient):
+    """
+    Takes recipients' answers to the buttons of their messages.
+    """
     async def submit_action(
         self,
         request: SubmitActionRequest,
@@ -84,6 +107,23 @@ class ActionServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> SubmitActionResponse:
+        """
+        Presses a button of the caller's own message. ACTION_TYPE_ACK is the only kind of button so
+        far.
+
+        Caller: the delivery's recipient, with INBOX_ACT. An API key has no inbox: PERMISSION_DENIED.
+        Effect: the delivery becomes ACKNOWLEDGED, whether or not a device was reached; acted_at is
+        set, and delivered_at and read_at are filled with the same time where they are still unset; the
+        campaign's action_completed_count grows; passive copies (KIND_REMINDER_FYI) of this delivery
+        are dismissed; the running workflow is told.
+        Errors: NOT_FOUND for an id unknown in the caller's organization; PERMISSION_DENIED for a
+        colleague's delivery; INVALID_ARGUMENT for an action_id that the message does not carry, an
+        over-long action_id or a payload that is too large or not empty for ACK; FAILED_PRECONDITION
+        when the delivery is already ACKNOWLEDGED or MISSED, is a passive copy, or its campaign is
+        CANCELLED or FAILED.
+        Repeating: not idempotent. A second press answers FAILED_PRECONDITION; a client that retries
+        after a lost reply treats that as done.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -99,7 +139,27 @@ class ActionServiceClient(ConnectClient):
         )
 
 class ActionServiceSync(Protocol):
+    """
+    Takes recipients' answers to the buttons of their messages.
+    """
     def submit_action(self, request: SubmitActionRequest, ctx: RequestContext[SubmitActionRequest, SubmitActionResponse], /) -> SubmitActionResponse:
+        """
+        Presses a button of the caller's own message. ACTION_TYPE_ACK is the only kind of button so
+        far.
+
+        Caller: the delivery's recipient, with INBOX_ACT. An API key has no inbox: PERMISSION_DENIED.
+        Effect: the delivery becomes ACKNOWLEDGED, whether or not a device was reached; acted_at is
+        set, and delivered_at and read_at are filled with the same time where they are still unset; the
+        campaign's action_completed_count grows; passive copies (KIND_REMINDER_FYI) of this delivery
+        are dismissed; the running workflow is told.
+        Errors: NOT_FOUND for an id unknown in the caller's organization; PERMISSION_DENIED for a
+        colleague's delivery; INVALID_ARGUMENT for an action_id that the message does not carry, an
+        over-long action_id or a payload that is too large or not empty for ACK; FAILED_PRECONDITION
+        when the delivery is already ACKNOWLEDGED or MISSED, is a passive copy, or its campaign is
+        CANCELLED or FAILED.
+        Repeating: not idempotent. A second press answers FAILED_PRECONDITION; a client that retries
+        after a lost reply treats that as done.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -143,6 +203,9 @@ class ActionServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class ActionServiceClientSync(ConnectClientSync):
+    """
+    Takes recipients' answers to the buttons of their messages.
+    """
     def submit_action(
         self,
         request: SubmitActionRequest,
@@ -150,6 +213,23 @@ class ActionServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> SubmitActionResponse:
+        """
+        Presses a button of the caller's own message. ACTION_TYPE_ACK is the only kind of button so
+        far.
+
+        Caller: the delivery's recipient, with INBOX_ACT. An API key has no inbox: PERMISSION_DENIED.
+        Effect: the delivery becomes ACKNOWLEDGED, whether or not a device was reached; acted_at is
+        set, and delivered_at and read_at are filled with the same time where they are still unset; the
+        campaign's action_completed_count grows; passive copies (KIND_REMINDER_FYI) of this delivery
+        are dismissed; the running workflow is told.
+        Errors: NOT_FOUND for an id unknown in the caller's organization; PERMISSION_DENIED for a
+        colleague's delivery; INVALID_ARGUMENT for an action_id that the message does not carry, an
+        over-long action_id or a payload that is too large or not empty for ACK; FAILED_PRECONDITION
+        when the delivery is already ACKNOWLEDGED or MISSED, is a passive copy, or its campaign is
+        CANCELLED or FAILED.
+        Repeating: not idempotent. A second press answers FAILED_PRECONDITION; a client that retries
+        after a lost reply treats that as done.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -22,20 +22,29 @@ _SubmitActionRequestFields: TypeAlias = Literal["delivery_id", "action_id", "pay
 
 class SubmitActionRequest(Message[_SubmitActionRequestFields]):
     """
+    Which button of which delivery.
+
     ```proto
     message pidgr.v1.SubmitActionRequest
     ```
 
     Attributes:
         delivery_id:
+            Delivery to answer, as InboxEntry.delivery_id gave it. Required, UUID.
+
             ```proto
             string delivery_id = 1;
             ```
         action_id:
+            MessageAction.id of the button. Required, at most 100 characters.
+
             ```proto
             string action_id = 2;
             ```
         payload:
+            Data of the answer, at most 10,000 bytes. Must be empty for ACK; kept for kinds of action to
+            come.
+
             ```proto
             bytes payload = 3;
             ```
@@ -62,12 +71,16 @@ _SubmitActionResponseFields: TypeAlias = Literal["success"]
 
 class SubmitActionResponse(Message[_SubmitActionResponseFields]):
     """
+    Sent only when the answer is stored.
+
     ```proto
     message pidgr.v1.SubmitActionResponse
     ```
 
     Attributes:
         success:
+            Always true; failures are errors.
+
             ```proto
             bool success = 1;
             ```

@@ -31,37 +31,124 @@ if TYPE_CHECKING:
 
 
 class CampaignService(Protocol):
+    """
+    Prepares, starts, follows and cancels campaigns.
+    """
     async def create_campaign(self, request: CreateCampaignRequest, ctx: RequestContext[CreateCampaignRequest, CreateCampaignResponse], /) -> CreateCampaignResponse:
+        """
+        Prepares a campaign and freezes its audience. Nothing is delivered before StartCampaign.
+
+        Caller: CAMPAIGNS_WRITE.
+        Errors: INVALID_ARGUMENT when the workflow is missing or invalid (the organization's default is
+        never used by itself), when sender_name is not exactly the name of a team unless the
+        organization relaxed that, when an audience id is not a member (the message names up to 10), or
+        above 100,000 recipients; NOT_FOUND for the template, its version, an objective or an archetype
+        label; PERMISSION_DENIED when the archetype's group belongs to another organization.
+        Repeating: not idempotent; every call makes another campaign. Names need not be unique.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def start_campaign(self, request: StartCampaignRequest, ctx: RequestContext[StartCampaignRequest, StartCampaignResponse], /) -> StartCampaignResponse:
+        """
+        Starts the workflow of a campaign that is CREATED. Recipients get their deliveries in the
+        background; the call does not wait for them.
+
+        Caller: CAMPAIGNS_START.
+        Effect: RUNNING, started_at is set, and each member of the frozen audience gets exactly one
+        primary delivery. A stale audience does not block.
+        Errors: NOT_FOUND; FAILED_PRECONDITION in any other status.
+        Repeating: a second call answers FAILED_PRECONDITION and starts nothing twice.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_campaign(self, request: GetCampaignRequest, ctx: RequestContext[GetCampaignRequest, GetCampaignResponse], /) -> GetCampaignResponse:
+        """
+        Reads one campaign with its counters as of now.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_campaigns(self, request: ListCampaignsRequest, ctx: RequestContext[ListCampaignsRequest, ListCampaignsResponse], /) -> ListCampaignsResponse:
+        """
+        Lists the organization's campaigns in every status, newest first (created_at, then id, both
+        falling).
+
+        Caller: CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_campaign(self, request: UpdateCampaignRequest, ctx: RequestContext[UpdateCampaignRequest, UpdateCampaignResponse], /) -> UpdateCampaignResponse:
+        """
+        Edits a campaign before it starts. Empty, 0 and unset fields stay as they are, so nothing can
+        be cleared; critical, default_locale and wait_for_enrollment cannot be changed.
+
+        Caller: CAMPAIGNS_WRITE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION unless CREATED; otherwise as CreateCampaign.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_campaign_audience(self, request: GetCampaignAudienceRequest, ctx: RequestContext[GetCampaignAudienceRequest, GetCampaignAudienceResponse], /) -> GetCampaignAudienceResponse:
+        """
+        Returns the whole frozen audience, in the order it was given. Not paginated: up to 100,000
+        entries, so a client must accept messages up to 64 MiB.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def cancel_campaign(self, request: CancelCampaignRequest, ctx: RequestContext[CancelCampaignRequest, CancelCampaignResponse], /) -> CancelCampaignResponse:
+        """
+        Ends a campaign that is CREATED or RUNNING, for good. What was delivered stays in the inboxes
+        and cannot be answered any more.
+
+        Caller: CAMPAIGNS_WRITE.
+        Effect: CANCELLED, completed_at is set, timers, reminders and further sends stop.
+        Errors: NOT_FOUND; FAILED_PRECONDITION when it is already COMPLETED, FAILED or CANCELLED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_deliveries(self, request: ListDeliveriesRequest, ctx: RequestContext[ListDeliveriesRequest, ListDeliveriesResponse], /) -> ListDeliveriesResponse:
+        """
+        Lists a campaign's deliveries of every kind, oldest first (created_at, then id). Empty before
+        the start.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND for the campaign.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_campaign_archetype_breakdown(self, request: GetCampaignArchetypeBreakdownRequest, ctx: RequestContext[GetCampaignArchetypeBreakdownRequest, GetCampaignArchetypeBreakdownResponse], /) -> GetCampaignArchetypeBreakdownResponse:
+        """
+        Compares how large each behavioural archetype of the originating group was before and after the
+        campaign. Shares only: no person is named.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for a campaign without originating_archetype. Too little
+        history is an answer, not an error.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def resolve_or_create_short_code(self, request: ResolveOrCreateShortCodeRequest, ctx: RequestContext[ResolveOrCreateShortCodeRequest, ResolveOrCreateShortCodeResponse], /) -> ResolveOrCreateShortCodeResponse:
+        """
+        Returns a campaign's short code for links, making it on the first call. The code never changes.
+
+        Caller: internal services only; on the public port PERMISSION_DENIED for everyone.
+        Errors: NOT_FOUND.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_campaign_by_short_code(self, request: GetCampaignByShortCodeRequest, ctx: RequestContext[GetCampaignByShortCodeRequest, GetCampaignByShortCodeResponse], /) -> GetCampaignByShortCodeResponse:
+        """
+        Says what a short link leads to, so that a page can greet a visitor before sign-in.
+
+        Caller: public, no credential.
+        Errors: INVALID_ARGUMENT unless the code is 8 characters of 0-9, A-Z and a-z; NOT_FOUND.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -217,6 +304,9 @@ class CampaignServiceASGIApplication(ConnectASGIApplication[CampaignService]):
 
 
 class CampaignServiceClient(ConnectClient):
+    """
+    Prepares, starts, follows and cancels campaigns.
+    """
     async def create_campaign(
         self,
         request: CreateCampaignRequest,
@@ -224,6 +314,17 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateCampaignResponse:
+        """
+        Prepares a campaign and freezes its audience. Nothing is delivered before StartCampaign.
+
+        Caller: CAMPAIGNS_WRITE.
+        Errors: INVALID_ARGUMENT when the workflow is missing or invalid (the organization's default is
+        never used by itself), when sender_name is not exactly the name of a team unless the
+        organization relaxed that, when an audience id is not a member (the message names up to 10), or
+        above 100,000 recipients; NOT_FOUND for the template, its version, an objective or an archetype
+        label; PERMISSION_DENIED when the archetype's group belongs to another organization.
+        Repeating: not idempotent; every call makes another campaign. Names need not be unique.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -244,6 +345,16 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> StartCampaignResponse:
+        """
+        Starts the workflow of a campaign that is CREATED. Recipients get their deliveries in the
+        background; the call does not wait for them.
+
+        Caller: CAMPAIGNS_START.
+        Effect: RUNNING, started_at is set, and each member of the frozen audience gets exactly one
+        primary delivery. A stale audience does not block.
+        Errors: NOT_FOUND; FAILED_PRECONDITION in any other status.
+        Repeating: a second call answers FAILED_PRECONDITION and starts nothing twice.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -265,6 +376,12 @@ class CampaignServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetCampaignResponse:
+        """
+        Reads one campaign with its counters as of now.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -287,6 +404,12 @@ class CampaignServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListCampaignsResponse:
+        """
+        Lists the organization's campaigns in every status, newest first (created_at, then id, both
+        falling).
+
+        Caller: CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -308,6 +431,14 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateCampaignResponse:
+        """
+        Edits a campaign before it starts. Empty, 0 and unset fields stay as they are, so nothing can
+        be cleared; critical, default_locale and wait_for_enrollment cannot be changed.
+
+        Caller: CAMPAIGNS_WRITE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION unless CREATED; otherwise as CreateCampaign.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -329,6 +460,13 @@ class CampaignServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetCampaignAudienceResponse:
+        """
+        Returns the whole frozen audience, in the order it was given. Not paginated: up to 100,000
+        entries, so a client must accept messages up to 64 MiB.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -350,6 +488,14 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CancelCampaignResponse:
+        """
+        Ends a campaign that is CREATED or RUNNING, for good. What was delivered stays in the inboxes
+        and cannot be answered any more.
+
+        Caller: CAMPAIGNS_WRITE.
+        Effect: CANCELLED, completed_at is set, timers, reminders and further sends stop.
+        Errors: NOT_FOUND; FAILED_PRECONDITION when it is already COMPLETED, FAILED or CANCELLED.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -371,6 +517,13 @@ class CampaignServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListDeliveriesResponse:
+        """
+        Lists a campaign's deliveries of every kind, oldest first (created_at, then id). Empty before
+        the start.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND for the campaign.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -393,6 +546,14 @@ class CampaignServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetCampaignArchetypeBreakdownResponse:
+        """
+        Compares how large each behavioural archetype of the originating group was before and after the
+        campaign. Shares only: no person is named.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for a campaign without originating_archetype. Too little
+        history is an answer, not an error.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -414,6 +575,13 @@ class CampaignServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ResolveOrCreateShortCodeResponse:
+        """
+        Returns a campaign's short code for links, making it on the first call. The code never changes.
+
+        Caller: internal services only; on the public port PERMISSION_DENIED for everyone.
+        Errors: NOT_FOUND.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -435,6 +603,12 @@ class CampaignServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetCampaignByShortCodeResponse:
+        """
+        Says what a short link leads to, so that a page can greet a visitor before sign-in.
+
+        Caller: public, no credential.
+        Errors: INVALID_ARGUMENT unless the code is 8 characters of 0-9, A-Z and a-z; NOT_FOUND.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -451,37 +625,124 @@ class CampaignServiceClient(ConnectClient):
         )
 
 class CampaignServiceSync(Protocol):
+    """
+    Prepares, starts, follows and cancels campaigns.
+    """
     def create_campaign(self, request: CreateCampaignRequest, ctx: RequestContext[CreateCampaignRequest, CreateCampaignResponse], /) -> CreateCampaignResponse:
+        """
+        Prepares a campaign and freezes its audience. Nothing is delivered before StartCampaign.
+
+        Caller: CAMPAIGNS_WRITE.
+        Errors: INVALID_ARGUMENT when the workflow is missing or invalid (the organization's default is
+        never used by itself), when sender_name is not exactly the name of a team unless the
+        organization relaxed that, when an audience id is not a member (the message names up to 10), or
+        above 100,000 recipients; NOT_FOUND for the template, its version, an objective or an archetype
+        label; PERMISSION_DENIED when the archetype's group belongs to another organization.
+        Repeating: not idempotent; every call makes another campaign. Names need not be unique.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def start_campaign(self, request: StartCampaignRequest, ctx: RequestContext[StartCampaignRequest, StartCampaignResponse], /) -> StartCampaignResponse:
+        """
+        Starts the workflow of a campaign that is CREATED. Recipients get their deliveries in the
+        background; the call does not wait for them.
+
+        Caller: CAMPAIGNS_START.
+        Effect: RUNNING, started_at is set, and each member of the frozen audience gets exactly one
+        primary delivery. A stale audience does not block.
+        Errors: NOT_FOUND; FAILED_PRECONDITION in any other status.
+        Repeating: a second call answers FAILED_PRECONDITION and starts nothing twice.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_campaign(self, request: GetCampaignRequest, ctx: RequestContext[GetCampaignRequest, GetCampaignResponse], /) -> GetCampaignResponse:
+        """
+        Reads one campaign with its counters as of now.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_campaigns(self, request: ListCampaignsRequest, ctx: RequestContext[ListCampaignsRequest, ListCampaignsResponse], /) -> ListCampaignsResponse:
+        """
+        Lists the organization's campaigns in every status, newest first (created_at, then id, both
+        falling).
+
+        Caller: CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_campaign(self, request: UpdateCampaignRequest, ctx: RequestContext[UpdateCampaignRequest, UpdateCampaignResponse], /) -> UpdateCampaignResponse:
+        """
+        Edits a campaign before it starts. Empty, 0 and unset fields stay as they are, so nothing can
+        be cleared; critical, default_locale and wait_for_enrollment cannot be changed.
+
+        Caller: CAMPAIGNS_WRITE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION unless CREATED; otherwise as CreateCampaign.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_campaign_audience(self, request: GetCampaignAudienceRequest, ctx: RequestContext[GetCampaignAudienceRequest, GetCampaignAudienceResponse], /) -> GetCampaignAudienceResponse:
+        """
+        Returns the whole frozen audience, in the order it was given. Not paginated: up to 100,000
+        entries, so a client must accept messages up to 64 MiB.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def cancel_campaign(self, request: CancelCampaignRequest, ctx: RequestContext[CancelCampaignRequest, CancelCampaignResponse], /) -> CancelCampaignResponse:
+        """
+        Ends a campaign that is CREATED or RUNNING, for good. What was delivered stays in the inboxes
+        and cannot be answered any more.
+
+        Caller: CAMPAIGNS_WRITE.
+        Effect: CANCELLED, completed_at is set, timers, reminders and further sends stop.
+        Errors: NOT_FOUND; FAILED_PRECONDITION when it is already COMPLETED, FAILED or CANCELLED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_deliveries(self, request: ListDeliveriesRequest, ctx: RequestContext[ListDeliveriesRequest, ListDeliveriesResponse], /) -> ListDeliveriesResponse:
+        """
+        Lists a campaign's deliveries of every kind, oldest first (created_at, then id). Empty before
+        the start.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND for the campaign.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_campaign_archetype_breakdown(self, request: GetCampaignArchetypeBreakdownRequest, ctx: RequestContext[GetCampaignArchetypeBreakdownRequest, GetCampaignArchetypeBreakdownResponse], /) -> GetCampaignArchetypeBreakdownResponse:
+        """
+        Compares how large each behavioural archetype of the originating group was before and after the
+        campaign. Shares only: no person is named.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for a campaign without originating_archetype. Too little
+        history is an answer, not an error.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def resolve_or_create_short_code(self, request: ResolveOrCreateShortCodeRequest, ctx: RequestContext[ResolveOrCreateShortCodeRequest, ResolveOrCreateShortCodeResponse], /) -> ResolveOrCreateShortCodeResponse:
+        """
+        Returns a campaign's short code for links, making it on the first call. The code never changes.
+
+        Caller: internal services only; on the public port PERMISSION_DENIED for everyone.
+        Errors: NOT_FOUND.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_campaign_by_short_code(self, request: GetCampaignByShortCodeRequest, ctx: RequestContext[GetCampaignByShortCodeRequest, GetCampaignByShortCodeResponse], /) -> GetCampaignByShortCodeResponse:
+        """
+        Says what a short link leads to, so that a page can greet a visitor before sign-in.
+
+        Caller: public, no credential.
+        Errors: INVALID_ARGUMENT unless the code is 8 characters of 0-9, A-Z and a-z; NOT_FOUND.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -635,6 +896,9 @@ class CampaignServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class CampaignServiceClientSync(ConnectClientSync):
+    """
+    Prepares, starts, follows and cancels campaigns.
+    """
     def create_campaign(
         self,
         request: CreateCampaignRequest,
@@ -642,6 +906,17 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateCampaignResponse:
+        """
+        Prepares a campaign and freezes its audience. Nothing is delivered before StartCampaign.
+
+        Caller: CAMPAIGNS_WRITE.
+        Errors: INVALID_ARGUMENT when the workflow is missing or invalid (the organization's default is
+        never used by itself), when sender_name is not exactly the name of a team unless the
+        organization relaxed that, when an audience id is not a member (the message names up to 10), or
+        above 100,000 recipients; NOT_FOUND for the template, its version, an objective or an archetype
+        label; PERMISSION_DENIED when the archetype's group belongs to another organization.
+        Repeating: not idempotent; every call makes another campaign. Names need not be unique.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -662,6 +937,16 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> StartCampaignResponse:
+        """
+        Starts the workflow of a campaign that is CREATED. Recipients get their deliveries in the
+        background; the call does not wait for them.
+
+        Caller: CAMPAIGNS_START.
+        Effect: RUNNING, started_at is set, and each member of the frozen audience gets exactly one
+        primary delivery. A stale audience does not block.
+        Errors: NOT_FOUND; FAILED_PRECONDITION in any other status.
+        Repeating: a second call answers FAILED_PRECONDITION and starts nothing twice.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -683,6 +968,12 @@ class CampaignServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetCampaignResponse:
+        """
+        Reads one campaign with its counters as of now.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -705,6 +996,12 @@ class CampaignServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListCampaignsResponse:
+        """
+        Lists the organization's campaigns in every status, newest first (created_at, then id, both
+        falling).
+
+        Caller: CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -726,6 +1023,14 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateCampaignResponse:
+        """
+        Edits a campaign before it starts. Empty, 0 and unset fields stay as they are, so nothing can
+        be cleared; critical, default_locale and wait_for_enrollment cannot be changed.
+
+        Caller: CAMPAIGNS_WRITE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION unless CREATED; otherwise as CreateCampaign.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -747,6 +1052,13 @@ class CampaignServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetCampaignAudienceResponse:
+        """
+        Returns the whole frozen audience, in the order it was given. Not paginated: up to 100,000
+        entries, so a client must accept messages up to 64 MiB.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -768,6 +1080,14 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CancelCampaignResponse:
+        """
+        Ends a campaign that is CREATED or RUNNING, for good. What was delivered stays in the inboxes
+        and cannot be answered any more.
+
+        Caller: CAMPAIGNS_WRITE.
+        Effect: CANCELLED, completed_at is set, timers, reminders and further sends stop.
+        Errors: NOT_FOUND; FAILED_PRECONDITION when it is already COMPLETED, FAILED or CANCELLED.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -789,6 +1109,13 @@ class CampaignServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListDeliveriesResponse:
+        """
+        Lists a campaign's deliveries of every kind, oldest first (created_at, then id). Empty before
+        the start.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND for the campaign.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -811,6 +1138,14 @@ class CampaignServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetCampaignArchetypeBreakdownResponse:
+        """
+        Compares how large each behavioural archetype of the originating group was before and after the
+        campaign. Shares only: no person is named.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for a campaign without originating_archetype. Too little
+        history is an answer, not an error.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -832,6 +1167,13 @@ class CampaignServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ResolveOrCreateShortCodeResponse:
+        """
+        Returns a campaign's short code for links, making it on the first call. The code never changes.
+
+        Caller: internal services only; on the public port PERMISSION_DENIED for everyone.
+        Errors: NOT_FOUND.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -853,6 +1195,12 @@ class CampaignServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetCampaignByShortCodeResponse:
+        """
+        Says what a short link leads to, so that a page can greet a visitor before sign-in.
+
+        Caller: public, no credential.
+        Errors: INVALID_ARGUMENT unless the code is 8 characters of 0-9, A-Z and a-z; NOT_FOUND.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

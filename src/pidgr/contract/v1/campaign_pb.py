@@ -28,36 +28,52 @@ _ArchetypeShareShiftFields: TypeAlias = Literal["label", "share_before", "share_
 
 class ArchetypeShareShift(Message[_ArchetypeShareShiftFields]):
     """
+    How one archetype's share of the group changed across a campaign.
+
     ```proto
     message pidgr.v1.ArchetypeShareShift
     ```
 
     Attributes:
         label:
+            Name of the archetype.
+
             ```proto
             string label = 1;
             ```
         share_before:
+            Share of the group before, 0 to 1.
+
             ```proto
             double share_before = 2;
             ```
         share_after:
+            Share of the group after, 0 to 1.
+
             ```proto
             double share_after = 3;
             ```
         is_origin:
+            True for the archetype that the campaign grew out of.
+
             ```proto
             bool is_origin = 4;
             ```
         email_delivered_count:
+            Nudges by e-mail that were delivered to people of the archetype.
+
             ```proto
             uint64 email_delivered_count = 5;
             ```
         email_open_rate_real:
+            Share of these that a person opened, 0 to 1; fetches by mail software are left out.
+
             ```proto
             double email_open_rate_real = 6;
             ```
         email_open_rate_raw:
+            Share of these that were opened in any way, 0 to 1.
+
             ```proto
             double email_open_rate_raw = 7;
             ```
@@ -92,16 +108,23 @@ _AudienceMemberFields: TypeAlias = Literal["user_id", "variables"]
 
 class AudienceMember(Message[_AudienceMemberFields]):
     """
+    One recipient with values for the message.
+
     ```proto
     message pidgr.v1.AudienceMember
     ```
 
     Attributes:
         user_id:
+            Member of the organization, UUID.
+
             ```proto
             string user_id = 1;
             ```
         variables:
+            Values for the template's CUSTOM variables, by name, for this recipient; they win over every
+            other source. At most 100; name at most 100 characters, value at most 10,000.
+
             ```proto
             map<string, string> variables = 2;
             ```
@@ -126,12 +149,16 @@ _AudienceReplacementFields: TypeAlias = Literal["members"]
 
 class AudienceReplacement(Message[_AudienceReplacementFields]):
     """
+    A new audience. Its presence is what counts: without members it empties the audience.
+
     ```proto
     message pidgr.v1.AudienceReplacement
     ```
 
     Attributes:
         members:
+            The whole new audience, at most 100,000; same rules as CreateCampaignRequest.audience.
+
             ```proto
             repeated pidgr.v1.AudienceMember members = 1;
             ```
@@ -154,108 +181,167 @@ _CampaignFields: TypeAlias = Literal["id", "name", "template_id", "template_vers
 
 class Campaign(Message[_CampaignFields]):
     """
+    An announcement and its state.
+
     ```proto
     message pidgr.v1.Campaign
     ```
 
     Attributes:
         id:
+            UUID, given by the server.
+
             ```proto
             string id = 1;
             ```
         name:
+            Label for administrators, at most 200 characters, not unique. Recipients never see it.
+
             ```proto
             string name = 2;
             ```
         template_id:
+            Template of the message.
+
             ```proto
             string template_id = 3;
             ```
         template_version:
+            Version pinned when the campaign was made or edited; never 0. Later versions of the template do
+            not change the campaign.
+
             ```proto
             int32 template_version = 4;
             ```
         audience_snapshot_ref:
+            Opaque name of the frozen audience.
+
             ```proto
             string audience_snapshot_ref = 5;
             ```
         status:
+            Where it stands.
+
             ```proto
             pidgr.v1.CampaignStatus status = 6;
             ```
         workflow:
+            What it does. Frozen at the start.
+
             ```proto
             optional pidgr.v1.WorkflowDefinition workflow = 7;
             ```
         total_recipients:
+            Primary deliveries that exist; 0 before the start.
+
             ```proto
             int32 total_recipients = 8;
             ```
         action_completed_count:
+            Primary deliveries that are ACKNOWLEDGED.
+
             ```proto
             int32 action_completed_count = 9;
             ```
         missed_count:
+            Primary deliveries that are MISSED.
+
             ```proto
             int32 missed_count = 10;
             ```
         created_at:
+            When it was prepared.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 11;
             ```
         started_at:
+            When it was started. Unset before.
+
             ```proto
             optional google.protobuf.Timestamp started_at = 12;
             ```
         completed_at:
+            When it became COMPLETED, FAILED or CANCELLED. Unset before.
+
             ```proto
             optional google.protobuf.Timestamp completed_at = 13;
             ```
         sender_name:
+            Team that the message speaks for, at most 200 characters.
+
             ```proto
             string sender_name = 14;
             ```
         title:
+            Subject line, at most 200 characters. Empty means the template's title.
+
             ```proto
             string title = 15;
             ```
         critical:
+            True asks clients to make the message stand out.
+
             ```proto
             bool critical = 16;
             ```
         default_locale:
+            Language for every recipient whatever they prefer. Empty means each recipient's own:
+            preferred_locale, then the organization's default_locale, then the template's source_locale,
+            then en.
+
             ```proto
             string default_locale = 17;
             ```
         wait_for_enrollment:
+            True keeps recipients without a device unresolved, so that deadlines wait for them and
+            reminders reach a device they register later.
+
             ```proto
             bool wait_for_enrollment = 18;
             ```
         originating_archetype:
+            Archetype that the campaign grew out of. A note only: it filters no audience. Unset when there
+            is none.
+
             ```proto
             optional pidgr.v1.CampaignOriginatingArchetype originating_archetype = 19;
             ```
         synthetic:
+            True for injected demonstration data.
+
             ```proto
             bool synthetic = 20;
             ```
         audience_snapshot_size:
+            Members of the frozen audience.
+
             ```proto
             int32 audience_snapshot_size = 21;
             ```
         current_audience_size:
+            Computed on reading. When the frozen audience was every eligible member: the eligible members
+            of today. Otherwise: the frozen members who are still eligible.
+
             ```proto
             int32 current_audience_size = 22;
             ```
         audience_snapshot_stale:
+            True when current_audience_size is above audience_snapshot_size. A hint that people have joined
+            since; it blocks nothing.
+
             ```proto
             bool audience_snapshot_stale = 23;
             ```
         workflow_progress:
+            Where the workflow stands. Unset before the start and after the end.
+
             ```proto
             optional pidgr.v1.CampaignWorkflowProgress workflow_progress = 24;
             ```
         objective_ids:
+            Objectives that the campaign serves.
+
             ```proto
             repeated string objective_ids = 25;
             ```
@@ -326,24 +412,34 @@ _CampaignAudienceEntryFields: TypeAlias = Literal["member", "email", "display_na
 
 class CampaignAudienceEntry(Message[_CampaignAudienceEntryFields]):
     """
+    One row of the frozen audience beside what is known of the person now.
+
     ```proto
     message pidgr.v1.CampaignAudienceEntry
     ```
 
     Attributes:
         member:
+            The row as it was frozen.
+
             ```proto
             optional pidgr.v1.AudienceMember member = 1;
             ```
         email:
+            Address now; empty when the member no longer exists.
+
             ```proto
             string email = 2;
             ```
         display_name:
+            Name now; empty when the member no longer exists.
+
             ```proto
             string display_name = 3;
             ```
         active:
+            True when the member is ACTIVE or INVITED, so can be reached.
+
             ```proto
             bool active = 4;
             ```
@@ -372,16 +468,22 @@ _CampaignOriginatingArchetypeFields: TypeAlias = Literal["group_id", "archetype_
 
 class CampaignOriginatingArchetype(Message[_CampaignOriginatingArchetypeFields]):
     """
+    A behavioural archetype of a group.
+
     ```proto
     message pidgr.v1.CampaignOriginatingArchetype
     ```
 
     Attributes:
         group_id:
+            Group of the organization, UUID.
+
             ```proto
             string group_id = 1;
             ```
         archetype_label:
+            Label among the group's current archetypes.
+
             ```proto
             string archetype_label = 2;
             ```
@@ -406,20 +508,28 @@ _CampaignWorkflowProgressFields: TypeAlias = Literal["current_step_id", "step_en
 
 class CampaignWorkflowProgress(Message[_CampaignWorkflowProgressFields]):
     """
+    Where a running workflow stands.
+
     ```proto
     message pidgr.v1.CampaignWorkflowProgress
     ```
 
     Attributes:
         current_step_id:
+            Step at work or waiting.
+
             ```proto
             string current_step_id = 1;
             ```
         step_entered_at:
+            When it was entered.
+
             ```proto
             optional google.protobuf.Timestamp step_entered_at = 2;
             ```
         next_wake_at:
+            When a waiting step wakes up at the latest. Unset when the step does not wait for a time.
+
             ```proto
             optional google.protobuf.Timestamp next_wake_at = 3;
             ```
@@ -446,60 +556,89 @@ _DeliveryFields: TypeAlias = Literal["id", "user_id", "campaign_id", "status", "
 
 class Delivery(Message[_DeliveryFields]):
     """
+    One recipient's copy of a campaign's message.
+
     ```proto
     message pidgr.v1.Delivery
     ```
 
     Attributes:
         id:
+            UUID, given by the server.
+
             ```proto
             string id = 1;
             ```
         user_id:
+            Recipient.
+
             ```proto
             string user_id = 2;
             ```
         campaign_id:
+            Campaign it belongs to.
+
             ```proto
             string campaign_id = 3;
             ```
         status:
+            Where it stands. A dismissed KIND_REMINDER_FYI is ACKNOWLEDGED.
+
             ```proto
             pidgr.v1.DeliveryStatus status = 4;
             ```
         delivered_at:
+            When it reached the recipient. Unset before.
+
             ```proto
             optional google.protobuf.Timestamp delivered_at = 5;
             ```
         read_at:
+            When the recipient first read it. Unset before.
+
             ```proto
             optional google.protobuf.Timestamp read_at = 6;
             ```
         acted_at:
+            When the recipient acted; on a dismissed copy, when the original recipient did. Unset before.
+
             ```proto
             optional google.protobuf.Timestamp acted_at = 7;
             ```
         recipient_email:
+            The recipient's address now, looked up on reading.
+
             ```proto
             string recipient_email = 8;
             ```
         synthetic:
+            True for injected demonstration data.
+
             ```proto
             bool synthetic = 9;
             ```
         kind:
+            Why it exists.
+
             ```proto
             pidgr.v1.Delivery.Kind kind = 12;
             ```
         parent_delivery_id:
+            The primary delivery that an escalation or a passive copy is about. Empty on a primary
+            delivery.
+
             ```proto
             string parent_delivery_id = 13;
             ```
         rendered_locale:
+            Language the message was really rendered in.
+
             ```proto
             string rendered_locale = 14;
             ```
         metadata:
+            What a passive copy tells. Unset for every other kind.
+
             ```proto
             optional pidgr.v1.DeliveryMetadata metadata = 15;
             ```
@@ -544,24 +683,34 @@ class Delivery(Message[_DeliveryFields]):
 
     class Kind(Enum):
         """
+        Why the copy exists. Counters of a campaign look at KIND_PRIMARY alone.
+
         ```proto
         enum pidgr.v1.Delivery.Kind
         ```
 
         Attributes:
             UNSPECIFIED:
+                Never sent by the server.
+
                 ```proto
                 KIND_UNSPECIFIED = 0
                 ```
             PRIMARY:
+                The recipient is in the audience.
+
                 ```proto
                 KIND_PRIMARY = 1
                 ```
             ESCALATION:
+                The recipient is the target of an escalation and gets the same message with its button.
+
                 ```proto
                 KIND_ESCALATION = 2
                 ```
             REMINDER_FYI:
+                A passive copy for somebody whom a reminder informs. It has no button.
+
                 ```proto
                 KIND_REMINDER_FYI = 3
                 ```
@@ -576,24 +725,34 @@ _DeliveryMetadataFields: TypeAlias = Literal["original_message", "original_recip
 
 class DeliveryMetadata(Message[_DeliveryMetadataFields]):
     """
+    What a passive copy tells its reader, frozen when the reminder fired.
+
     ```proto
     message pidgr.v1.DeliveryMetadata
     ```
 
     Attributes:
         original_message:
+            The message as the original recipient got it.
+
             ```proto
             optional pidgr.v1.Message original_message = 1;
             ```
         original_recipient_name:
+            Name of the original recipient.
+
             ```proto
             string original_recipient_name = 2;
             ```
         campaign_title:
+            Subject line of the campaign.
+
             ```proto
             string campaign_title = 3;
             ```
         reminder_fired_at:
+            When the reminder fired.
+
             ```proto
             optional google.protobuf.Timestamp reminder_fired_at = 4;
             ```
@@ -622,64 +781,95 @@ _CreateCampaignRequestFields: TypeAlias = Literal["name", "template_id", "templa
 
 class CreateCampaignRequest(Message[_CreateCampaignRequestFields]):
     """
+    The campaign to prepare.
+
     ```proto
     message pidgr.v1.CreateCampaignRequest
     ```
 
     Attributes:
         name:
+            Required, at most 200 characters.
+
             ```proto
             string name = 1;
             ```
         template_id:
+            Template to send. Required, UUID.
+
             ```proto
             string template_id = 2;
             ```
         template_version:
+            Version to pin; 0 pins the latest of now.
+
             ```proto
             int32 template_version = 3;
             ```
         user_ids:
+            Recipients without values of their own, at most 100,000. Ignored when audience is not empty.
+
             ```proto
             repeated string user_ids = 4;
             ```
         workflow:
+            What to do. Required.
+
             ```proto
             optional pidgr.v1.WorkflowDefinition workflow = 5;
             ```
         sender_name:
+            Exact name of a team of the organization, at most 200 characters.
+
             ```proto
             string sender_name = 6;
             ```
         title:
+            Subject line, at most 200 characters; empty keeps the template's.
+
             ```proto
             string title = 7;
             ```
         audience:
+            Recipients with values, at most 100,000. Of an id given twice the first counts; DEACTIVATED
+            members are left out silently. May be empty.
+
             ```proto
             repeated pidgr.v1.AudienceMember audience = 8;
             ```
         include_restricted:
+            True keeps members whose processing is restricted; otherwise they are left out silently.
+
             ```proto
             bool include_restricted = 9;
             ```
         critical:
+            True asks clients to make the message stand out.
+
             ```proto
             bool critical = 10;
             ```
         default_locale:
+            One of the five locales, or empty for each recipient's own.
+
             ```proto
             string default_locale = 11;
             ```
         wait_for_enrollment:
+            True keeps recipients without a device unresolved until they have one or a deadline passes.
+
             ```proto
             bool wait_for_enrollment = 12;
             ```
         originating_archetype:
+            Archetype to note. It filters no audience.
+
             ```proto
             optional pidgr.v1.CampaignOriginatingArchetype originating_archetype = 13;
             ```
         objective_ids:
+            Objectives of the organization that the campaign serves.
+
             ```proto
             repeated string objective_ids = 14;
             ```
@@ -728,12 +918,16 @@ _CreateCampaignResponseFields: TypeAlias = Literal["campaign"]
 
 class CreateCampaignResponse(Message[_CreateCampaignResponseFields]):
     """
+    The prepared campaign.
+
     ```proto
     message pidgr.v1.CreateCampaignResponse
     ```
 
     Attributes:
         campaign:
+            Status CREATED, version pinned, audience counted.
+
             ```proto
             optional pidgr.v1.Campaign campaign = 1;
             ```
@@ -756,12 +950,16 @@ _StartCampaignRequestFields: TypeAlias = Literal["campaign_id"]
 
 class StartCampaignRequest(Message[_StartCampaignRequestFields]):
     """
+    Which campaign to start.
+
     ```proto
     message pidgr.v1.StartCampaignRequest
     ```
 
     Attributes:
         campaign_id:
+            Required, UUID.
+
             ```proto
             string campaign_id = 1;
             ```
@@ -784,12 +982,16 @@ _StartCampaignResponseFields: TypeAlias = Literal["campaign"]
 
 class StartCampaignResponse(Message[_StartCampaignResponseFields]):
     """
+    The started campaign.
+
     ```proto
     message pidgr.v1.StartCampaignResponse
     ```
 
     Attributes:
         campaign:
+            Status RUNNING, with workflow_progress.
+
             ```proto
             optional pidgr.v1.Campaign campaign = 1;
             ```
@@ -812,12 +1014,16 @@ _GetCampaignRequestFields: TypeAlias = Literal["campaign_id"]
 
 class GetCampaignRequest(Message[_GetCampaignRequestFields]):
     """
+    Which campaign to read.
+
     ```proto
     message pidgr.v1.GetCampaignRequest
     ```
 
     Attributes:
         campaign_id:
+            Required, UUID.
+
             ```proto
             string campaign_id = 1;
             ```
@@ -840,12 +1046,16 @@ _GetCampaignResponseFields: TypeAlias = Literal["campaign"]
 
 class GetCampaignResponse(Message[_GetCampaignResponseFields]):
     """
+    The campaign read.
+
     ```proto
     message pidgr.v1.GetCampaignResponse
     ```
 
     Attributes:
         campaign:
+            State and counters as of this call.
+
             ```proto
             optional pidgr.v1.Campaign campaign = 1;
             ```
@@ -868,12 +1078,16 @@ _ListCampaignsRequestFields: TypeAlias = Literal["pagination"]
 
 class ListCampaignsRequest(Message[_ListCampaignsRequestFields]):
     """
+    Which page to read.
+
     ```proto
     message pidgr.v1.ListCampaignsRequest
     ```
 
     Attributes:
         pagination:
+            Unset means the first page of 20.
+
             ```proto
             optional pidgr.v1.Pagination pagination = 1;
             ```
@@ -896,16 +1110,22 @@ _ListCampaignsResponseFields: TypeAlias = Literal["campaigns", "pagination_meta"
 
 class ListCampaignsResponse(Message[_ListCampaignsResponseFields]):
     """
+    One page of campaigns.
+
     ```proto
     message pidgr.v1.ListCampaignsResponse
     ```
 
     Attributes:
         campaigns:
+            Newest first.
+
             ```proto
             repeated pidgr.v1.Campaign campaigns = 1;
             ```
         pagination_meta:
+            Where the page stands.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination_meta = 2;
             ```
@@ -930,40 +1150,58 @@ _UpdateCampaignRequestFields: TypeAlias = Literal["campaign_id", "name", "sender
 
 class UpdateCampaignRequest(Message[_UpdateCampaignRequestFields]):
     """
+    What to change; empty means unchanged.
+
     ```proto
     message pidgr.v1.UpdateCampaignRequest
     ```
 
     Attributes:
         campaign_id:
+            Required, UUID.
+
             ```proto
             string campaign_id = 1;
             ```
         name:
+            At most 200 characters.
+
             ```proto
             string name = 2;
             ```
         sender_name:
+            Exact name of a team, at most 200 characters.
+
             ```proto
             string sender_name = 3;
             ```
         title:
+            At most 200 characters.
+
             ```proto
             string title = 4;
             ```
         template_id:
+            Another template, UUID.
+
             ```proto
             string template_id = 5;
             ```
         template_version:
+            Version to pin. 0 with another template pins that one's latest; 0 alone changes nothing.
+
             ```proto
             int32 template_version = 6;
             ```
         workflow:
+            Replaces the whole workflow.
+
             ```proto
             optional pidgr.v1.WorkflowDefinition workflow = 7;
             ```
         audience_replacement:
+            Replaces the whole audience, with nobody when it is present without members. Unset keeps it.
+
             ```proto
             optional pidgr.v1.AudienceReplacement audience_replacement = 8;
             ```
@@ -1000,12 +1238,16 @@ _UpdateCampaignResponseFields: TypeAlias = Literal["campaign"]
 
 class UpdateCampaignResponse(Message[_UpdateCampaignResponseFields]):
     """
+    The edited campaign.
+
     ```proto
     message pidgr.v1.UpdateCampaignResponse
     ```
 
     Attributes:
         campaign:
+            As stored, counted anew.
+
             ```proto
             optional pidgr.v1.Campaign campaign = 1;
             ```
@@ -1028,12 +1270,16 @@ _GetCampaignAudienceRequestFields: TypeAlias = Literal["campaign_id"]
 
 class GetCampaignAudienceRequest(Message[_GetCampaignAudienceRequestFields]):
     """
+    Whose audience to read.
+
     ```proto
     message pidgr.v1.GetCampaignAudienceRequest
     ```
 
     Attributes:
         campaign_id:
+            Required, UUID.
+
             ```proto
             string campaign_id = 1;
             ```
@@ -1056,12 +1302,16 @@ _GetCampaignAudienceResponseFields: TypeAlias = Literal["entries"]
 
 class GetCampaignAudienceResponse(Message[_GetCampaignAudienceResponseFields]):
     """
+    The whole frozen audience.
+
     ```proto
     message pidgr.v1.GetCampaignAudienceResponse
     ```
 
     Attributes:
         entries:
+            In the order the audience was given; empty when it has nobody.
+
             ```proto
             repeated pidgr.v1.CampaignAudienceEntry entries = 1;
             ```
@@ -1084,12 +1334,16 @@ _CancelCampaignRequestFields: TypeAlias = Literal["campaign_id"]
 
 class CancelCampaignRequest(Message[_CancelCampaignRequestFields]):
     """
+    Which campaign to cancel.
+
     ```proto
     message pidgr.v1.CancelCampaignRequest
     ```
 
     Attributes:
         campaign_id:
+            Required, UUID.
+
             ```proto
             string campaign_id = 1;
             ```
@@ -1112,12 +1366,16 @@ _CancelCampaignResponseFields: TypeAlias = Literal["campaign"]
 
 class CancelCampaignResponse(Message[_CancelCampaignResponseFields]):
     """
+    The cancelled campaign.
+
     ```proto
     message pidgr.v1.CancelCampaignResponse
     ```
 
     Attributes:
         campaign:
+            Status CANCELLED, without workflow_progress.
+
             ```proto
             optional pidgr.v1.Campaign campaign = 1;
             ```
@@ -1140,20 +1398,28 @@ _ListDeliveriesRequestFields: TypeAlias = Literal["campaign_id", "status_filter"
 
 class ListDeliveriesRequest(Message[_ListDeliveriesRequestFields]):
     """
+    Which deliveries to list.
+
     ```proto
     message pidgr.v1.ListDeliveriesRequest
     ```
 
     Attributes:
         campaign_id:
+            Required, UUID.
+
             ```proto
             string campaign_id = 1;
             ```
         status_filter:
+            Only this status. UNSPECIFIED means all.
+
             ```proto
             pidgr.v1.DeliveryStatus status_filter = 2;
             ```
         pagination:
+            Unset means the first page of 20.
+
             ```proto
             optional pidgr.v1.Pagination pagination = 3;
             ```
@@ -1180,16 +1446,22 @@ _ListDeliveriesResponseFields: TypeAlias = Literal["deliveries", "pagination_met
 
 class ListDeliveriesResponse(Message[_ListDeliveriesResponseFields]):
     """
+    One page of deliveries.
+
     ```proto
     message pidgr.v1.ListDeliveriesResponse
     ```
 
     Attributes:
         deliveries:
+            Oldest first, of every kind.
+
             ```proto
             repeated pidgr.v1.Delivery deliveries = 1;
             ```
         pagination_meta:
+            Where the page stands; total_count counts what the filter lets through.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination_meta = 2;
             ```
@@ -1214,12 +1486,16 @@ _GetCampaignArchetypeBreakdownRequestFields: TypeAlias = Literal["campaign_id"]
 
 class GetCampaignArchetypeBreakdownRequest(Message[_GetCampaignArchetypeBreakdownRequestFields]):
     """
+    Which campaign to look at.
+
     ```proto
     message pidgr.v1.GetCampaignArchetypeBreakdownRequest
     ```
 
     Attributes:
         campaign_id:
+            Required, UUID.
+
             ```proto
             string campaign_id = 1;
             ```
@@ -1242,24 +1518,34 @@ _GetCampaignArchetypeBreakdownResponseFields: TypeAlias = Literal["shifts", "bef
 
 class GetCampaignArchetypeBreakdownResponse(Message[_GetCampaignArchetypeBreakdownResponseFields]):
     """
+    The archetypes around the campaign.
+
     ```proto
     message pidgr.v1.GetCampaignArchetypeBreakdownResponse
     ```
 
     Attributes:
         shifts:
+            One per archetype; empty with too little history.
+
             ```proto
             repeated pidgr.v1.ArchetypeShareShift shifts = 1;
             ```
         before_snapshot_at:
+            When the group was last looked at before the campaign. Unset with too little history.
+
             ```proto
             optional google.protobuf.Timestamp before_snapshot_at = 2;
             ```
         after_snapshot_at:
+            When the group was first looked at after it. Unset with too little history.
+
             ```proto
             optional google.protobuf.Timestamp after_snapshot_at = 3;
             ```
         insufficient_history:
+            True when fewer than two looks at the group exist.
+
             ```proto
             bool insufficient_history = 4;
             ```
@@ -1288,12 +1574,16 @@ _ResolveOrCreateShortCodeRequestFields: TypeAlias = Literal["campaign_id"]
 
 class ResolveOrCreateShortCodeRequest(Message[_ResolveOrCreateShortCodeRequestFields]):
     """
+    Which campaign needs a code.
+
     ```proto
     message pidgr.v1.ResolveOrCreateShortCodeRequest
     ```
 
     Attributes:
         campaign_id:
+            Required, UUID.
+
             ```proto
             string campaign_id = 1;
             ```
@@ -1316,12 +1606,16 @@ _ResolveOrCreateShortCodeResponseFields: TypeAlias = Literal["short_code"]
 
 class ResolveOrCreateShortCodeResponse(Message[_ResolveOrCreateShortCodeResponseFields]):
     """
+    The campaign's code.
+
     ```proto
     message pidgr.v1.ResolveOrCreateShortCodeResponse
     ```
 
     Attributes:
         short_code:
+            8 characters of 0-9, A-Z and a-z.
+
             ```proto
             string short_code = 1;
             ```
@@ -1344,12 +1638,16 @@ _GetCampaignByShortCodeRequestFields: TypeAlias = Literal["short_code"]
 
 class GetCampaignByShortCodeRequest(Message[_GetCampaignByShortCodeRequestFields]):
     """
+    Which code to look up.
+
     ```proto
     message pidgr.v1.GetCampaignByShortCodeRequest
     ```
 
     Attributes:
         short_code:
+            8 characters of 0-9, A-Z and a-z; case matters.
+
             ```proto
             string short_code = 1;
             ```
@@ -1372,24 +1670,34 @@ _GetCampaignByShortCodeResponseFields: TypeAlias = Literal["campaign_id", "org_i
 
 class GetCampaignByShortCodeResponse(Message[_GetCampaignByShortCodeResponseFields]):
     """
+    What a stranger may know of the campaign, and no more.
+
     ```proto
     message pidgr.v1.GetCampaignByShortCodeResponse
     ```
 
     Attributes:
         campaign_id:
+            Campaign behind the code.
+
             ```proto
             string campaign_id = 1;
             ```
         org_id:
+            Organization to sign in to.
+
             ```proto
             string org_id = 2;
             ```
         organization_name:
+            Its name.
+
             ```proto
             string organization_name = 3;
             ```
         subject:
+            Subject line as recipients see it: the campaign's title, else the template's.
+
             ```proto
             string subject = 4;
             ```

@@ -31,13 +31,45 @@ if TYPE_CHECKING:
 
 
 class InboxService(Protocol):
+    """
+    The caller's own inbox. An API key has none: PERMISSION_DENIED.
+    """
     async def sync(self, request: SyncRequest, ctx: RequestContext[SyncRequest, SyncResponse], /) -> SyncResponse:
+        """
+        Returns the newest entries, or what has changed since the last call.
+
+        Without since: the newest entries, newest first, up to limit. With since: the entries that
+        arrived or changed status after it, oldest change first, up to limit; call again with
+        next_since until nothing comes. An entry that changes again is sent again, so a client keeps
+        entries by delivery_id.
+
+        Caller: a user with INBOX_READ.
+        Effect: a delivery that is SENT becomes DELIVERED when it is first returned. This receipt comes
+        along with reading: it is recorded once however often the call is repeated and grants the
+        caller nothing, so the RPC still counts as a read.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def mark_read(self, request: MarkReadRequest, ctx: RequestContext[MarkReadRequest, MarkReadResponse], /) -> MarkReadResponse:
+        """
+        Notes that the caller has read a message. For statistics only: neither status nor workflow
+        changes.
+
+        Caller: the delivery's recipient, with INBOX_READ.
+        Effect: read_at is set by the first call.
+        Errors: NOT_FOUND when the id is unknown or not the caller's.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_message(self, request: GetMessageRequest, ctx: RequestContext[GetMessageRequest, GetMessageResponse], /) -> GetMessageResponse:
+        """
+        Reads one entry of the caller's inbox, of any age.
+
+        Caller: the delivery's recipient, with INBOX_READ.
+        Effect: the same incidental receipt as in Sync: SENT becomes DELIVERED, once.
+        Errors: NOT_FOUND when the id is unknown or not the caller's.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -105,6 +137,9 @@ class InboxServiceASGIApplication(ConnectASGIApplication[InboxService]):
 
 
 class InboxServiceClient(ConnectClient):
+    """
+    The caller's own inbox. An API key has none: PERMISSION_DENIED.
+    """
     async def sync(
         self,
         request: SyncRequest,
@@ -113,6 +148,19 @@ class InboxServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> SyncResponse:
+        """
+        Returns the newest entries, or what has changed since the last call.
+
+        Without since: the newest entries, newest first, up to limit. With since: the entries that
+        arrived or changed status after it, oldest change first, up to limit; call again with
+        next_since until nothing comes. An entry that changes again is sent again, so a client keeps
+        entries by delivery_id.
+
+        Caller: a user with INBOX_READ.
+        Effect: a delivery that is SENT becomes DELIVERED when it is first returned. This receipt comes
+        along with reading: it is recorded once however often the call is repeated and grants the
+        caller nothing, so the RPC still counts as a read.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -134,6 +182,15 @@ class InboxServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> MarkReadResponse:
+        """
+        Notes that the caller has read a message. For statistics only: neither status nor workflow
+        changes.
+
+        Caller: the delivery's recipient, with INBOX_READ.
+        Effect: read_at is set by the first call.
+        Errors: NOT_FOUND when the id is unknown or not the caller's.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -155,6 +212,13 @@ class InboxServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetMessageResponse:
+        """
+        Reads one entry of the caller's inbox, of any age.
+
+        Caller: the delivery's recipient, with INBOX_READ.
+        Effect: the same incidental receipt as in Sync: SENT becomes DELIVERED, once.
+        Errors: NOT_FOUND when the id is unknown or not the caller's.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -171,13 +235,45 @@ class InboxServiceClient(ConnectClient):
         )
 
 class InboxServiceSync(Protocol):
+    """
+    The caller's own inbox. An API key has none: PERMISSION_DENIED.
+    """
     def sync(self, request: SyncRequest, ctx: RequestContext[SyncRequest, SyncResponse], /) -> SyncResponse:
+        """
+        Returns the newest entries, or what has changed since the last call.
+
+        Without since: the newest entries, newest first, up to limit. With since: the entries that
+        arrived or changed status after it, oldest change first, up to limit; call again with
+        next_since until nothing comes. An entry that changes again is sent again, so a client keeps
+        entries by delivery_id.
+
+        Caller: a user with INBOX_READ.
+        Effect: a delivery that is SENT becomes DELIVERED when it is first returned. This receipt comes
+        along with reading: it is recorded once however often the call is repeated and grants the
+        caller nothing, so the RPC still counts as a read.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def mark_read(self, request: MarkReadRequest, ctx: RequestContext[MarkReadRequest, MarkReadResponse], /) -> MarkReadResponse:
+        """
+        Notes that the caller has read a message. For statistics only: neither status nor workflow
+        changes.
+
+        Caller: the delivery's recipient, with INBOX_READ.
+        Effect: read_at is set by the first call.
+        Errors: NOT_FOUND when the id is unknown or not the caller's.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_message(self, request: GetMessageRequest, ctx: RequestContext[GetMessageRequest, GetMessageResponse], /) -> GetMessageResponse:
+        """
+        Reads one entry of the caller's inbox, of any age.
+
+        Caller: the delivery's recipient, with INBOX_READ.
+        Effect: the same incidental receipt as in Sync: SENT becomes DELIVERED, once.
+        Errors: NOT_FOUND when the id is unknown or not the caller's.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -243,6 +339,9 @@ class InboxServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class InboxServiceClientSync(ConnectClientSync):
+    """
+    The caller's own inbox. An API key has none: PERMISSION_DENIED.
+    """
     def sync(
         self,
         request: SyncRequest,
@@ -251,6 +350,19 @@ class InboxServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> SyncResponse:
+        """
+        Returns the newest entries, or what has changed since the last call.
+
+        Without since: the newest entries, newest first, up to limit. With since: the entries that
+        arrived or changed status after it, oldest change first, up to limit; call again with
+        next_since until nothing comes. An entry that changes again is sent again, so a client keeps
+        entries by delivery_id.
+
+        Caller: a user with INBOX_READ.
+        Effect: a delivery that is SENT becomes DELIVERED when it is first returned. This receipt comes
+        along with reading: it is recorded once however often the call is repeated and grants the
+        caller nothing, so the RPC still counts as a read.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -272,6 +384,15 @@ class InboxServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> MarkReadResponse:
+        """
+        Notes that the caller has read a message. For statistics only: neither status nor workflow
+        changes.
+
+        Caller: the delivery's recipient, with INBOX_READ.
+        Effect: read_at is set by the first call.
+        Errors: NOT_FOUND when the id is unknown or not the caller's.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -293,6 +414,13 @@ class InboxServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetMessageResponse:
+        """
+        Reads one entry of the caller's inbox, of any age.
+
+        Caller: the delivery's recipient, with INBOX_READ.
+        Effect: the same incidental receipt as in Sync: SENT becomes DELIVERED, once.
+        Errors: NOT_FOUND when the id is unknown or not the caller's.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

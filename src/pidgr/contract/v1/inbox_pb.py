@@ -29,44 +29,64 @@ _InboxEntryFields: TypeAlias = Literal["delivery_id", "message", "status", "read
 
 class InboxEntry(Message[_InboxEntryFields]):
     """
+    A delivery as its recipient sees it.
+
     ```proto
     message pidgr.v1.InboxEntry
     ```
 
     Attributes:
         delivery_id:
+            Delivery.id; what MarkRead, GetMessage and SubmitAction take.
+
             ```proto
             string delivery_id = 1;
             ```
         message:
+            The message. Without actions on a passive copy.
+
             ```proto
             optional pidgr.v1.Message message = 2;
             ```
         status:
+            Where the delivery stands.
+
             ```proto
             pidgr.v1.DeliveryStatus status = 3;
             ```
         read:
+            True after MarkRead, or after the recipient acted.
+
             ```proto
             bool read = 4;
             ```
         received_at:
+            When the entry came into the inbox. Never changes.
+
             ```proto
             optional google.protobuf.Timestamp received_at = 5;
             ```
         kind:
+            Why the recipient has it.
+
             ```proto
             pidgr.v1.Delivery.Kind kind = 6;
             ```
         parent_delivery_id:
+            The primary delivery that an escalation or a passive copy is about. Empty on a primary one.
+
             ```proto
             string parent_delivery_id = 7;
             ```
         rendered_locale:
+            Language the message was really rendered in.
+
             ```proto
             string rendered_locale = 8;
             ```
         metadata:
+            What a passive copy (KIND_REMINDER_FYI) tells. Unset for every other kind.
+
             ```proto
             optional pidgr.v1.DeliveryMetadata metadata = 9;
             ```
@@ -105,16 +125,22 @@ _SyncRequestFields: TypeAlias = Literal["since", "limit"]
 
 class SyncRequest(Message[_SyncRequestFields]):
     """
+    How much to read, and from where.
+
     ```proto
     message pidgr.v1.SyncRequest
     ```
 
     Attributes:
         since:
+            SyncResponse.next_since of the call before, unaltered. Unset on the first call.
+
             ```proto
             optional google.protobuf.Timestamp since = 1;
             ```
         limit:
+            Most entries to return. 0 means 50; other values are brought into 1 to 200.
+
             ```proto
             int32 limit = 2;
             ```
@@ -139,16 +165,22 @@ _SyncResponseFields: TypeAlias = Literal["entries", "next_since"]
 
 class SyncResponse(Message[_SyncResponseFields]):
     """
+    What is new.
+
     ```proto
     message pidgr.v1.SyncResponse
     ```
 
     Attributes:
         entries:
+            Newest first on the first call, afterwards in the order of change. Empty when nothing is new.
+
             ```proto
             repeated pidgr.v1.InboxEntry entries = 1;
             ```
         next_since:
+            What to pass as since next time. Equal to since when entries is empty.
+
             ```proto
             optional google.protobuf.Timestamp next_since = 2;
             ```
@@ -173,12 +205,16 @@ _MarkReadRequestFields: TypeAlias = Literal["delivery_id"]
 
 class MarkReadRequest(Message[_MarkReadRequestFields]):
     """
+    Which message was read.
+
     ```proto
     message pidgr.v1.MarkReadRequest
     ```
 
     Attributes:
         delivery_id:
+            Required, UUID.
+
             ```proto
             string delivery_id = 1;
             ```
@@ -201,12 +237,16 @@ _MarkReadResponseFields: TypeAlias = Literal["success"]
 
 class MarkReadResponse(Message[_MarkReadResponseFields]):
     """
+    Sent when the reading is stored.
+
     ```proto
     message pidgr.v1.MarkReadResponse
     ```
 
     Attributes:
         success:
+            Always true; failures are errors.
+
             ```proto
             bool success = 1;
             ```
@@ -229,12 +269,16 @@ _GetMessageRequestFields: TypeAlias = Literal["delivery_id"]
 
 class GetMessageRequest(Message[_GetMessageRequestFields]):
     """
+    Which entry to read.
+
     ```proto
     message pidgr.v1.GetMessageRequest
     ```
 
     Attributes:
         delivery_id:
+            Required, UUID.
+
             ```proto
             string delivery_id = 1;
             ```
@@ -257,12 +301,16 @@ _GetMessageResponseFields: TypeAlias = Literal["entry"]
 
 class GetMessageResponse(Message[_GetMessageResponseFields]):
     """
+    The entry read.
+
     ```proto
     message pidgr.v1.GetMessageResponse
     ```
 
     Attributes:
         entry:
+            As of this call.
+
             ```proto
             optional pidgr.v1.InboxEntry entry = 1;
             ```
