@@ -31,7 +31,19 @@ if TYPE_CHECKING:
 
 
 class RenderService(Protocol):
+    """
+    Renders templates. Internal: tenants cannot call it.
+    """
     def render_batch(self, request: RenderBatchRequest, ctx: RequestContext[RenderBatchRequest, RenderBatchResponse], /) -> AsyncIterator[RenderBatchResponse]:
+        """
+        Renders one template for many people and streams each result as it is ready, in any order. One
+        person's failure is a result of its own; the stream goes on.
+
+        Caller: internal services only; on the public port PERMISSION_DENIED for everyone.
+        Errors, before the first result: NOT_FOUND for the template or its version; INVALID_ARGUMENT
+        above 10,000 people.
+        Repeating: idempotent; nothing is stored.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -77,6 +89,9 @@ class RenderServiceASGIApplication(ConnectASGIApplication[RenderService]):
 
 
 class RenderServiceClient(ConnectClient):
+    """
+    Renders templates. Internal: tenants cannot call it.
+    """
     def render_batch(
         self,
         request: RenderBatchRequest,
@@ -84,6 +99,15 @@ class RenderServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AsyncIterator[RenderBatchResponse]:
+        """
+        Renders one template for many people and streams each result as it is ready, in any order. One
+        person's failure is a result of its own; the stream goes on.
+
+        Caller: internal services only; on the public port PERMISSION_DENIED for everyone.
+        Errors, before the first result: NOT_FOUND for the template or its version; INVALID_ARGUMENT
+        above 10,000 people.
+        Repeating: idempotent; nothing is stored.
+        """
         return self.execute_server_stream(
             request=request,
             method=MethodInfo(
@@ -99,7 +123,19 @@ class RenderServiceClient(ConnectClient):
         )
 
 class RenderServiceSync(Protocol):
+    """
+    Renders templates. Internal: tenants cannot call it.
+    """
     def render_batch(self, request: RenderBatchRequest, ctx: RequestContext[RenderBatchRequest, RenderBatchResponse], /) -> Iterator[RenderBatchResponse]:
+        """
+        Renders one template for many people and streams each result as it is ready, in any order. One
+        person's failure is a result of its own; the stream goes on.
+
+        Caller: internal services only; on the public port PERMISSION_DENIED for everyone.
+        Errors, before the first result: NOT_FOUND for the template or its version; INVALID_ARGUMENT
+        above 10,000 people.
+        Repeating: idempotent; nothing is stored.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -143,6 +179,9 @@ class RenderServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class RenderServiceClientSync(ConnectClientSync):
+    """
+    Renders templates. Internal: tenants cannot call it.
+    """
     def render_batch(
         self,
         request: RenderBatchRequest,
@@ -150,6 +189,15 @@ class RenderServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> Iterator[RenderBatchResponse]:
+        """
+        Renders one template for many people and streams each result as it is ready, in any order. One
+        person's failure is a result of its own; the stream goes on.
+
+        Caller: internal services only; on the public port PERMISSION_DENIED for everyone.
+        Errors, before the first result: NOT_FOUND for the template or its version; INVALID_ARGUMENT
+        above 10,000 people.
+        Repeating: idempotent; nothing is stored.
+        """
         return self.execute_server_stream(
             request=request,
             method=MethodInfo(

@@ -26,16 +26,22 @@ _UserRenderContextFields: TypeAlias = Literal["user_id", "variables"]
 
 class UserRenderContext(Message[_UserRenderContextFields]):
     """
+    A person to render for.
+
     ```proto
     message pidgr.v1.UserRenderContext
     ```
 
     Attributes:
         user_id:
+            Comes back with the result. Required, UUID.
+
             ```proto
             string user_id = 1;
             ```
         variables:
+            Values by name, at most 100; name at most 100 characters, value at most 10,000.
+
             ```proto
             map<string, string> variables = 2;
             ```
@@ -60,20 +66,28 @@ _RenderBatchRequestFields: TypeAlias = Literal["template_id", "version", "users"
 
 class RenderBatchRequest(Message[_RenderBatchRequestFields]):
     """
+    What to render for whom.
+
     ```proto
     message pidgr.v1.RenderBatchRequest
     ```
 
     Attributes:
         template_id:
+            Required, UUID.
+
             ```proto
             string template_id = 1;
             ```
         version:
+            Version to render; 0 means the latest.
+
             ```proto
             int32 version = 2;
             ```
         users:
+            At most 10,000.
+
             ```proto
             repeated pidgr.v1.UserRenderContext users = 3;
             ```
@@ -100,20 +114,30 @@ _RenderBatchResponseFields: TypeAlias = Literal["user_id", "message", "error"]
 
 class RenderBatchResponse(Message[_RenderBatchResponseFields]):
     """
+    One person's result.
+
     ```proto
     message pidgr.v1.RenderBatchResponse
     ```
 
     Attributes:
         user_id:
+            Person it is for.
+
             ```proto
             string user_id = 1;
             ```
         message:
+            The message; unset when error is not empty. Campaign, sender and actions are left for the
+            caller to fill in.
+
             ```proto
             optional pidgr.v1.Message message = 2;
             ```
         error:
+            Why there is no message, such as the name of a required variable without a value. Empty on
+            success.
+
             ```proto
             string error = 3;
             ```

@@ -31,28 +31,86 @@ if TYPE_CHECKING:
 
 
 class TemplateService(Protocol):
+    """
+    Keeps templates and their translations.
+    """
     async def create_template(self, request: CreateTemplateRequest, ctx: RequestContext[CreateTemplateRequest, CreateTemplateResponse], /) -> CreateTemplateResponse:
+        """
+        Makes a template at version 1.
+
+        Caller: TEMPLATES_WRITE.
+        Repeating: not idempotent; names need not be unique.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_template(self, request: UpdateTemplateRequest, ctx: RequestContext[UpdateTemplateRequest, UpdateTemplateResponse], /) -> UpdateTemplateResponse:
+        """
+        Adds a version with a new body. Earlier versions stay readable for good and campaigns keep the
+        one they pinned. Name, title, type and source_locale carry over; translations belong to one
+        version and do not.
+
+        Caller: TEMPLATES_WRITE.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for an empty body.
+        Repeating: not idempotent; every call adds a version. Concurrent calls get consecutive numbers.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_template(self, request: GetTemplateRequest, ctx: RequestContext[GetTemplateRequest, GetTemplateResponse], /) -> GetTemplateResponse:
+        """
+        Reads one version of a template.
+
+        Caller: TEMPLATES_READ.
+        Errors: NOT_FOUND for the template or the version.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_templates(self, request: ListTemplatesRequest, ctx: RequestContext[ListTemplatesRequest, ListTemplatesResponse], /) -> ListTemplatesResponse:
+        """
+        Lists the latest version of every template, newest template first.
+
+        Caller: TEMPLATES_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def create_template_translation(self, request: CreateTemplateTranslationRequest, ctx: RequestContext[CreateTemplateTranslationRequest, CreateTemplateTranslationResponse], /) -> CreateTemplateTranslationResponse:
+        """
+        Adds a translation to one version of a template. It is not used before it is approved.
+
+        Caller: TEMPLATES_WRITE.
+        Errors: NOT_FOUND for the template or the version; ALREADY_EXISTS when that version has the
+        locale; INVALID_ARGUMENT when the locale is the source's or the status is other than DRAFT or
+        AI_TRANSLATED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_template_translation(self, request: UpdateTemplateTranslationRequest, ctx: RequestContext[UpdateTemplateTranslationRequest, UpdateTemplateTranslationResponse], /) -> UpdateTemplateTranslationResponse:
+        """
+        Edits a translation. Empty fields stay as they are. Editing title or body of an APPROVED one
+        makes it a DRAFT and forgets its reviewer.
+
+        Caller: TEMPLATES_WRITE; setting APPROVED needs TEMPLATES_REVIEW as well.
+        Errors: NOT_FOUND.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_template_translations(self, request: ListTemplateTranslationsRequest, ctx: RequestContext[ListTemplateTranslationsRequest, ListTemplateTranslationsResponse], /) -> ListTemplateTranslationsResponse:
+        """
+        Lists the translations of one version. Not paginated: there is at most one per locale.
+
+        Caller: TEMPLATES_READ.
+        Errors: NOT_FOUND for the template or the version.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def approve_template_translation(self, request: ApproveTemplateTranslationRequest, ctx: RequestContext[ApproveTemplateTranslationRequest, ApproveTemplateTranslationResponse], /) -> ApproveTemplateTranslationResponse:
+        """
+        Approves a translation, so that messages use it from then on.
+
+        Caller: TEMPLATES_REVIEW.
+        Errors: NOT_FOUND.
+        Repeating: idempotent; the first reviewer stays.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -175,6 +233,9 @@ class TemplateServiceASGIApplication(ConnectASGIApplication[TemplateService]):
 
 
 class TemplateServiceClient(ConnectClient):
+    """
+    Keeps templates and their translations.
+    """
     async def create_template(
         self,
         request: CreateTemplateRequest,
@@ -182,6 +243,12 @@ class TemplateServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTemplateResponse:
+        """
+        Makes a template at version 1.
+
+        Caller: TEMPLATES_WRITE.
+        Repeating: not idempotent; names need not be unique.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -202,6 +269,15 @@ class TemplateServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTemplateResponse:
+        """
+        Adds a version with a new body. Earlier versions stay readable for good and campaigns keep the
+        one they pinned. Name, title, type and source_locale carry over; translations belong to one
+        version and do not.
+
+        Caller: TEMPLATES_WRITE.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for an empty body.
+        Repeating: not idempotent; every call adds a version. Concurrent calls get consecutive numbers.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -223,6 +299,12 @@ class TemplateServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetTemplateResponse:
+        """
+        Reads one version of a template.
+
+        Caller: TEMPLATES_READ.
+        Errors: NOT_FOUND for the template or the version.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -245,6 +327,11 @@ class TemplateServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListTemplatesResponse:
+        """
+        Lists the latest version of every template, newest template first.
+
+        Caller: TEMPLATES_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -266,6 +353,14 @@ class TemplateServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTemplateTranslationResponse:
+        """
+        Adds a translation to one version of a template. It is not used before it is approved.
+
+        Caller: TEMPLATES_WRITE.
+        Errors: NOT_FOUND for the template or the version; ALREADY_EXISTS when that version has the
+        locale; INVALID_ARGUMENT when the locale is the source's or the status is other than DRAFT or
+        AI_TRANSLATED.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -286,6 +381,14 @@ class TemplateServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTemplateTranslationResponse:
+        """
+        Edits a translation. Empty fields stay as they are. Editing title or body of an APPROVED one
+        makes it a DRAFT and forgets its reviewer.
+
+        Caller: TEMPLATES_WRITE; setting APPROVED needs TEMPLATES_REVIEW as well.
+        Errors: NOT_FOUND.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -307,6 +410,12 @@ class TemplateServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListTemplateTranslationsResponse:
+        """
+        Lists the translations of one version. Not paginated: there is at most one per locale.
+
+        Caller: TEMPLATES_READ.
+        Errors: NOT_FOUND for the template or the version.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -328,6 +437,13 @@ class TemplateServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ApproveTemplateTranslationResponse:
+        """
+        Approves a translation, so that messages use it from then on.
+
+        Caller: TEMPLATES_REVIEW.
+        Errors: NOT_FOUND.
+        Repeating: idempotent; the first reviewer stays.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -343,28 +459,86 @@ class TemplateServiceClient(ConnectClient):
         )
 
 class TemplateServiceSync(Protocol):
+    """
+    Keeps templates and their translations.
+    """
     def create_template(self, request: CreateTemplateRequest, ctx: RequestContext[CreateTemplateRequest, CreateTemplateResponse], /) -> CreateTemplateResponse:
+        """
+        Makes a template at version 1.
+
+        Caller: TEMPLATES_WRITE.
+        Repeating: not idempotent; names need not be unique.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_template(self, request: UpdateTemplateRequest, ctx: RequestContext[UpdateTemplateRequest, UpdateTemplateResponse], /) -> UpdateTemplateResponse:
+        """
+        Adds a version with a new body. Earlier versions stay readable for good and campaigns keep the
+        one they pinned. Name, title, type and source_locale carry over; translations belong to one
+        version and do not.
+
+        Caller: TEMPLATES_WRITE.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for an empty body.
+        Repeating: not idempotent; every call adds a version. Concurrent calls get consecutive numbers.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_template(self, request: GetTemplateRequest, ctx: RequestContext[GetTemplateRequest, GetTemplateResponse], /) -> GetTemplateResponse:
+        """
+        Reads one version of a template.
+
+        Caller: TEMPLATES_READ.
+        Errors: NOT_FOUND for the template or the version.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_templates(self, request: ListTemplatesRequest, ctx: RequestContext[ListTemplatesRequest, ListTemplatesResponse], /) -> ListTemplatesResponse:
+        """
+        Lists the latest version of every template, newest template first.
+
+        Caller: TEMPLATES_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def create_template_translation(self, request: CreateTemplateTranslationRequest, ctx: RequestContext[CreateTemplateTranslationRequest, CreateTemplateTranslationResponse], /) -> CreateTemplateTranslationResponse:
+        """
+        Adds a translation to one version of a template. It is not used before it is approved.
+
+        Caller: TEMPLATES_WRITE.
+        Errors: NOT_FOUND for the template or the version; ALREADY_EXISTS when that version has the
+        locale; INVALID_ARGUMENT when the locale is the source's or the status is other than DRAFT or
+        AI_TRANSLATED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_template_translation(self, request: UpdateTemplateTranslationRequest, ctx: RequestContext[UpdateTemplateTranslationRequest, UpdateTemplateTranslationResponse], /) -> UpdateTemplateTranslationResponse:
+        """
+        Edits a translation. Empty fields stay as they are. Editing title or body of an APPROVED one
+        makes it a DRAFT and forgets its reviewer.
+
+        Caller: TEMPLATES_WRITE; setting APPROVED needs TEMPLATES_REVIEW as well.
+        Errors: NOT_FOUND.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_template_translations(self, request: ListTemplateTranslationsRequest, ctx: RequestContext[ListTemplateTranslationsRequest, ListTemplateTranslationsResponse], /) -> ListTemplateTranslationsResponse:
+        """
+        Lists the translations of one version. Not paginated: there is at most one per locale.
+
+        Caller: TEMPLATES_READ.
+        Errors: NOT_FOUND for the template or the version.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def approve_template_translation(self, request: ApproveTemplateTranslationRequest, ctx: RequestContext[ApproveTemplateTranslationRequest, ApproveTemplateTranslationResponse], /) -> ApproveTemplateTranslationResponse:
+        """
+        Approves a translation, so that messages use it from then on.
+
+        Caller: TEMPLATES_REVIEW.
+        Errors: NOT_FOUND.
+        Repeating: idempotent; the first reviewer stays.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -485,6 +659,9 @@ class TemplateServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class TemplateServiceClientSync(ConnectClientSync):
+    """
+    Keeps templates and their translations.
+    """
     def create_template(
         self,
         request: CreateTemplateRequest,
@@ -492,6 +669,12 @@ class TemplateServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTemplateResponse:
+        """
+        Makes a template at version 1.
+
+        Caller: TEMPLATES_WRITE.
+        Repeating: not idempotent; names need not be unique.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -512,6 +695,15 @@ class TemplateServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTemplateResponse:
+        """
+        Adds a version with a new body. Earlier versions stay readable for good and campaigns keep the
+        one they pinned. Name, title, type and source_locale carry over; translations belong to one
+        version and do not.
+
+        Caller: TEMPLATES_WRITE.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for an empty body.
+        Repeating: not idempotent; every call adds a version. Concurrent calls get consecutive numbers.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -533,6 +725,12 @@ class TemplateServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetTemplateResponse:
+        """
+        Reads one version of a template.
+
+        Caller: TEMPLATES_READ.
+        Errors: NOT_FOUND for the template or the version.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -555,6 +753,11 @@ class TemplateServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListTemplatesResponse:
+        """
+        Lists the latest version of every template, newest template first.
+
+        Caller: TEMPLATES_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -576,6 +779,14 @@ class TemplateServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTemplateTranslationResponse:
+        """
+        Adds a translation to one version of a template. It is not used before it is approved.
+
+        Caller: TEMPLATES_WRITE.
+        Errors: NOT_FOUND for the template or the version; ALREADY_EXISTS when that version has the
+        locale; INVALID_ARGUMENT when the locale is the source's or the status is other than DRAFT or
+        AI_TRANSLATED.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -596,6 +807,14 @@ class TemplateServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTemplateTranslationResponse:
+        """
+        Edits a translation. Empty fields stay as they are. Editing title or body of an APPROVED one
+        makes it a DRAFT and forgets its reviewer.
+
+        Caller: TEMPLATES_WRITE; setting APPROVED needs TEMPLATES_REVIEW as well.
+        Errors: NOT_FOUND.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -617,6 +836,12 @@ class TemplateServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListTemplateTranslationsResponse:
+        """
+        Lists the translations of one version. Not paginated: there is at most one per locale.
+
+        Caller: TEMPLATES_READ.
+        Errors: NOT_FOUND for the template or the version.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -638,6 +863,13 @@ class TemplateServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ApproveTemplateTranslationResponse:
+        """
+        Approves a translation, so that messages use it from then on.
+
+        Caller: TEMPLATES_REVIEW.
+        Errors: NOT_FOUND.
+        Repeating: idempotent; the first reviewer stays.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -28,48 +28,70 @@ _TemplateFields: TypeAlias = Literal["id", "name", "body", "variables", "version
 
 class Template(Message[_TemplateFields]):
     """
+    One version of a template.
+
     ```proto
     message pidgr.v1.Template
     ```
 
     Attributes:
         id:
+            UUID, given by the server; the same for all versions.
+
             ```proto
             string id = 1;
             ```
         name:
+            Label for authors, at most 200 characters, not unique.
+
             ```proto
             string name = 2;
             ```
         body:
+            Text with placeholders, at most 50,000 characters.
+
             ```proto
             string body = 3;
             ```
         variables:
+            Variables that the body uses, in the author's order.
+
             ```proto
             repeated pidgr.v1.TemplateVariable variables = 4;
             ```
         version:
+            1 for the first, one more for each update.
+
             ```proto
             int32 version = 5;
             ```
         created_at:
+            When this version was made.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 6;
             ```
         updated_at:
+            When the latest version was made.
+
             ```proto
             optional google.protobuf.Timestamp updated_at = 7;
             ```
         title:
+            Subject line with placeholders, at most 200 characters. A campaign's title replaces it.
+
             ```proto
             string title = 8;
             ```
         type:
+            Language of the body.
+
             ```proto
             pidgr.v1.TemplateType type = 9;
             ```
         source_locale:
+            Language the author wrote in, one of the five locales.
+
             ```proto
             string source_locale = 10;
             ```
@@ -110,52 +132,76 @@ _TemplateTranslationFields: TypeAlias = Literal["id", "template_id", "version", 
 
 class TemplateTranslation(Message[_TemplateTranslationFields]):
     """
+    One version of a template in another language.
+
     ```proto
     message pidgr.v1.TemplateTranslation
     ```
 
     Attributes:
         id:
+            UUID, given by the server.
+
             ```proto
             string id = 1;
             ```
         template_id:
+            Template it belongs to.
+
             ```proto
             string template_id = 2;
             ```
         version:
+            Version it translates.
+
             ```proto
             int32 version = 3;
             ```
         locale:
+            Its language, one of the five locales.
+
             ```proto
             string locale = 4;
             ```
         title:
+            Subject line, at most 200 characters.
+
             ```proto
             string title = 5;
             ```
         body:
+            Text with the same placeholders, at most 50,000 characters.
+
             ```proto
             string body = 6;
             ```
         status:
+            How far it is.
+
             ```proto
             pidgr.v1.TranslationStatus status = 7;
             ```
         translated_by:
+            Who wrote it: a user id, or "ai:" and the name of an engine.
+
             ```proto
             string translated_by = 8;
             ```
         reviewed_by:
+            User who approved it; empty before.
+
             ```proto
             string reviewed_by = 9;
             ```
         reviewed_at:
+            When it was approved; unset before.
+
             ```proto
             optional google.protobuf.Timestamp reviewed_at = 10;
             ```
         created_at:
+            When it was added.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 11;
             ```
@@ -198,32 +244,48 @@ _TemplateVariableFields: TypeAlias = Literal["name", "description", "required", 
 
 class TemplateVariable(Message[_TemplateVariableFields]):
     """
+    A placeholder that a template declares.
+
     ```proto
     message pidgr.v1.TemplateVariable
     ```
 
     Attributes:
         name:
+            Name between the braces: a letter or underscore, then letters, digits, underscores, dots and
+            hyphens; at most 100 characters.
+
             ```proto
             string name = 1;
             ```
         description:
+            What to put in, for authors, at most 500 characters.
+
             ```proto
             string description = 2;
             ```
         required:
+            True fails the render of a recipient for whom no value is found.
+
             ```proto
             bool required = 3;
             ```
         source:
+            UNSPECIFIED means CUSTOM.
+
             ```proto
             pidgr.v1.TemplateVariableSource source = 4;
             ```
         default_value:
+            Value when no other is found, at most 1,000 characters.
+
             ```proto
             string default_value = 5;
             ```
         pii:
+            True marks personal data: the value stands between {{pii}} and {{/pii}} in Message.body and
+            bare everywhere else.
+
             ```proto
             bool pii = 6;
             ```
@@ -256,32 +318,46 @@ _CreateTemplateRequestFields: TypeAlias = Literal["name", "body", "variables", "
 
 class CreateTemplateRequest(Message[_CreateTemplateRequestFields]):
     """
+    The template to make.
+
     ```proto
     message pidgr.v1.CreateTemplateRequest
     ```
 
     Attributes:
         name:
+            Required, at most 200 characters.
+
             ```proto
             string name = 1;
             ```
         body:
+            Required, at most 50,000 characters.
+
             ```proto
             string body = 2;
             ```
         variables:
+            Variables that the body uses; names must differ.
+
             ```proto
             repeated pidgr.v1.TemplateVariable variables = 3;
             ```
         title:
+            Subject line, at most 200 characters.
+
             ```proto
             string title = 4;
             ```
         type:
+            UNSPECIFIED means MARKDOWN.
+
             ```proto
             pidgr.v1.TemplateType type = 5;
             ```
         source_locale:
+            One of the five locales. Empty means the organization's default_locale, else en.
+
             ```proto
             string source_locale = 6;
             ```
@@ -314,12 +390,16 @@ _CreateTemplateResponseFields: TypeAlias = Literal["template"]
 
 class CreateTemplateResponse(Message[_CreateTemplateResponseFields]):
     """
+    The new template.
+
     ```proto
     message pidgr.v1.CreateTemplateResponse
     ```
 
     Attributes:
         template:
+            At version 1.
+
             ```proto
             optional pidgr.v1.Template template = 1;
             ```
@@ -342,20 +422,28 @@ _UpdateTemplateRequestFields: TypeAlias = Literal["template_id", "body", "variab
 
 class UpdateTemplateRequest(Message[_UpdateTemplateRequestFields]):
     """
+    The next version.
+
     ```proto
     message pidgr.v1.UpdateTemplateRequest
     ```
 
     Attributes:
         template_id:
+            Required, UUID.
+
             ```proto
             string template_id = 1;
             ```
         body:
+            Required, at most 50,000 characters.
+
             ```proto
             string body = 2;
             ```
         variables:
+            Replaces the whole list.
+
             ```proto
             repeated pidgr.v1.TemplateVariable variables = 3;
             ```
@@ -382,12 +470,16 @@ _UpdateTemplateResponseFields: TypeAlias = Literal["template"]
 
 class UpdateTemplateResponse(Message[_UpdateTemplateResponseFields]):
     """
+    The template at its next version.
+
     ```proto
     message pidgr.v1.UpdateTemplateResponse
     ```
 
     Attributes:
         template:
+            The version just made.
+
             ```proto
             optional pidgr.v1.Template template = 1;
             ```
@@ -410,16 +502,22 @@ _GetTemplateRequestFields: TypeAlias = Literal["template_id", "version"]
 
 class GetTemplateRequest(Message[_GetTemplateRequestFields]):
     """
+    Which version to read.
+
     ```proto
     message pidgr.v1.GetTemplateRequest
     ```
 
     Attributes:
         template_id:
+            Required, UUID.
+
             ```proto
             string template_id = 1;
             ```
         version:
+            0 means the latest.
+
             ```proto
             int32 version = 2;
             ```
@@ -444,12 +542,16 @@ _GetTemplateResponseFields: TypeAlias = Literal["template"]
 
 class GetTemplateResponse(Message[_GetTemplateResponseFields]):
     """
+    The version read.
+
     ```proto
     message pidgr.v1.GetTemplateResponse
     ```
 
     Attributes:
         template:
+            As it was written.
+
             ```proto
             optional pidgr.v1.Template template = 1;
             ```
@@ -472,16 +574,22 @@ _ListTemplatesRequestFields: TypeAlias = Literal["pagination", "type"]
 
 class ListTemplatesRequest(Message[_ListTemplatesRequestFields]):
     """
+    Which templates to list.
+
     ```proto
     message pidgr.v1.ListTemplatesRequest
     ```
 
     Attributes:
         pagination:
+            Unset means the first page of 20.
+
             ```proto
             optional pidgr.v1.Pagination pagination = 1;
             ```
         type:
+            Only this type. UNSPECIFIED means all.
+
             ```proto
             pidgr.v1.TemplateType type = 2;
             ```
@@ -506,16 +614,22 @@ _ListTemplatesResponseFields: TypeAlias = Literal["templates", "pagination_meta"
 
 class ListTemplatesResponse(Message[_ListTemplatesResponseFields]):
     """
+    One page of templates.
+
     ```proto
     message pidgr.v1.ListTemplatesResponse
     ```
 
     Attributes:
         templates:
+            Each at its latest version.
+
             ```proto
             repeated pidgr.v1.Template templates = 1;
             ```
         pagination_meta:
+            Where the page stands.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination_meta = 2;
             ```
@@ -540,36 +654,52 @@ _CreateTemplateTranslationRequestFields: TypeAlias = Literal["template_id", "ver
 
 class CreateTemplateTranslationRequest(Message[_CreateTemplateTranslationRequestFields]):
     """
+    The translation to add.
+
     ```proto
     message pidgr.v1.CreateTemplateTranslationRequest
     ```
 
     Attributes:
         template_id:
+            Required, UUID.
+
             ```proto
             string template_id = 1;
             ```
         version:
+            Version it translates; 0 means the latest.
+
             ```proto
             int32 version = 2;
             ```
         locale:
+            One of the five locales, other than the source's. Required.
+
             ```proto
             string locale = 3;
             ```
         title:
+            At most 200 characters.
+
             ```proto
             string title = 4;
             ```
         body:
+            Required, at most 50,000 characters.
+
             ```proto
             string body = 5;
             ```
         translated_by:
+            A user id, or "ai:" and the name of an engine.
+
             ```proto
             string translated_by = 6;
             ```
         status:
+            DRAFT or AI_TRANSLATED; UNSPECIFIED means DRAFT.
+
             ```proto
             pidgr.v1.TranslationStatus status = 7;
             ```
@@ -604,12 +734,16 @@ _CreateTemplateTranslationResponseFields: TypeAlias = Literal["translation"]
 
 class CreateTemplateTranslationResponse(Message[_CreateTemplateTranslationResponseFields]):
     """
+    The new translation.
+
     ```proto
     message pidgr.v1.CreateTemplateTranslationResponse
     ```
 
     Attributes:
         translation:
+            As stored.
+
             ```proto
             optional pidgr.v1.TemplateTranslation translation = 1;
             ```
@@ -632,24 +766,34 @@ _UpdateTemplateTranslationRequestFields: TypeAlias = Literal["translation_id", "
 
 class UpdateTemplateTranslationRequest(Message[_UpdateTemplateTranslationRequestFields]):
     """
+    What to change; empty means unchanged.
+
     ```proto
     message pidgr.v1.UpdateTemplateTranslationRequest
     ```
 
     Attributes:
         translation_id:
+            Required, UUID.
+
             ```proto
             string translation_id = 1;
             ```
         title:
+            At most 200 characters.
+
             ```proto
             string title = 2;
             ```
         body:
+            At most 50,000 characters.
+
             ```proto
             string body = 3;
             ```
         status:
+            UNSPECIFIED means unchanged.
+
             ```proto
             pidgr.v1.TranslationStatus status = 4;
             ```
@@ -678,12 +822,16 @@ _UpdateTemplateTranslationResponseFields: TypeAlias = Literal["translation"]
 
 class UpdateTemplateTranslationResponse(Message[_UpdateTemplateTranslationResponseFields]):
     """
+    The changed translation.
+
     ```proto
     message pidgr.v1.UpdateTemplateTranslationResponse
     ```
 
     Attributes:
         translation:
+            As stored.
+
             ```proto
             optional pidgr.v1.TemplateTranslation translation = 1;
             ```
@@ -706,16 +854,22 @@ _ListTemplateTranslationsRequestFields: TypeAlias = Literal["template_id", "vers
 
 class ListTemplateTranslationsRequest(Message[_ListTemplateTranslationsRequestFields]):
     """
+    Whose translations to list.
+
     ```proto
     message pidgr.v1.ListTemplateTranslationsRequest
     ```
 
     Attributes:
         template_id:
+            Required, UUID.
+
             ```proto
             string template_id = 1;
             ```
         version:
+            0 means the latest.
+
             ```proto
             int32 version = 2;
             ```
@@ -740,12 +894,16 @@ _ListTemplateTranslationsResponseFields: TypeAlias = Literal["translations"]
 
 class ListTemplateTranslationsResponse(Message[_ListTemplateTranslationsResponseFields]):
     """
+    The translations of one version.
+
     ```proto
     message pidgr.v1.ListTemplateTranslationsResponse
     ```
 
     Attributes:
         translations:
+            By locale, in every status.
+
             ```proto
             repeated pidgr.v1.TemplateTranslation translations = 1;
             ```
@@ -768,12 +926,16 @@ _ApproveTemplateTranslationRequestFields: TypeAlias = Literal["translation_id"]
 
 class ApproveTemplateTranslationRequest(Message[_ApproveTemplateTranslationRequestFields]):
     """
+    Which translation to approve.
+
     ```proto
     message pidgr.v1.ApproveTemplateTranslationRequest
     ```
 
     Attributes:
         translation_id:
+            Required, UUID.
+
             ```proto
             string translation_id = 1;
             ```
@@ -796,12 +958,16 @@ _ApproveTemplateTranslationResponseFields: TypeAlias = Literal["translation"]
 
 class ApproveTemplateTranslationResponse(Message[_ApproveTemplateTranslationResponseFields]):
     """
+    The approved translation.
+
     ```proto
     message pidgr.v1.ApproveTemplateTranslationResponse
     ```
 
     Attributes:
         translation:
+            With reviewed_by and reviewed_at.
+
             ```proto
             optional pidgr.v1.TemplateTranslation translation = 1;
             ```
@@ -822,24 +988,34 @@ class ApproveTemplateTranslationResponse(Message[_ApproveTemplateTranslationResp
 
 class TemplateType(Enum):
     """
+    Language of a template's body.
+
     ```proto
     enum pidgr.v1.TemplateType
     ```
 
     Attributes:
         UNSPECIFIED:
+            When creating: MARKDOWN. As a filter: every type.
+
             ```proto
             TEMPLATE_TYPE_UNSPECIFIED = 0
             ```
         MARKDOWN:
+            Markdown. As a filter it also finds templates stored without a type.
+
             ```proto
             TEMPLATE_TYPE_MARKDOWN = 1
             ```
         RICH:
+            Text from a visual editor, rendered as Markdown.
+
             ```proto
             TEMPLATE_TYPE_RICH = 2
             ```
         HTML:
+            HTML; what could run or load anything is removed when it is rendered.
+
             ```proto
             TEMPLATE_TYPE_HTML = 3
             ```
@@ -852,20 +1028,28 @@ class TemplateType(Enum):
 
 class TemplateVariableSource(Enum):
     """
+    Where a variable's value comes from.
+
     ```proto
     enum pidgr.v1.TemplateVariableSource
     ```
 
     Attributes:
         UNSPECIFIED:
+            Taken as CUSTOM.
+
             ```proto
             TEMPLATE_VARIABLE_SOURCE_UNSPECIFIED = 0
             ```
         PROFILE:
+            The recipient's profile, custom attributes included.
+
             ```proto
             TEMPLATE_VARIABLE_SOURCE_PROFILE = 1
             ```
         CUSTOM:
+            The campaign.
+
             ```proto
             TEMPLATE_VARIABLE_SOURCE_CUSTOM = 2
             ```
@@ -877,28 +1061,40 @@ class TemplateVariableSource(Enum):
 
 class TranslationStatus(Enum):
     """
+    How far a translation is. Only APPROVED ones are used in messages.
+
     ```proto
     enum pidgr.v1.TranslationStatus
     ```
 
     Attributes:
         UNSPECIFIED:
+            When creating: DRAFT. When updating: unchanged.
+
             ```proto
             TRANSLATION_STATUS_UNSPECIFIED = 0
             ```
         DRAFT:
+            Being written by a person.
+
             ```proto
             TRANSLATION_STATUS_DRAFT = 1
             ```
         AI_TRANSLATED:
+            Written by a machine, not reviewed.
+
             ```proto
             TRANSLATION_STATUS_AI_TRANSLATED = 2
             ```
         IN_REVIEW:
+            Waiting for a reviewer.
+
             ```proto
             TRANSLATION_STATUS_IN_REVIEW = 3
             ```
         APPROVED:
+            Reviewed and in use.
+
             ```proto
             TRANSLATION_STATUS_APPROVED = 4
             ```
