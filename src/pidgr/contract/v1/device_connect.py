@@ -31,16 +31,48 @@ if TYPE_CHECKING:
 
 
 class DeviceService(Protocol):
+    """
+    Keeps the caller's own push devices. An API key has none: PERMISSION_DENIED, except for
+    ListMemberDevices.
+    """
     async def register(self, request: RegisterRequest, ctx: RequestContext[RegisterRequest, RegisterResponse], /) -> RegisterResponse:
+        """
+        Registers a device or refreshes a known one. A person can have several.
+
+        Caller: any user, for themself.
+        Effect: the device is active; push_token and last_seen are renewed. A device_id that another
+        member of the organization holds moves to the caller, as on a shared phone; nothing of the
+        other member is shown.
+        Errors: INVALID_ARGUMENT.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def deactivate(self, request: DeactivateRequest, ctx: RequestContext[DeactivateRequest, DeactivateResponse], /) -> DeactivateResponse:
+        """
+        Stops pushes to a device; Register makes it active again.
+
+        Caller: any user, own devices.
+        Errors: NOT_FOUND when the id is unknown or another member's.
+        Repeating: idempotent; an inactive device answers success.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_devices(self, request: ListDevicesRequest, ctx: RequestContext[ListDevicesRequest, ListDevicesResponse], /) -> ListDevicesResponse:
+        """
+        Lists the caller's devices, active and inactive, last seen first. Not paginated.
+
+        Caller: any user.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_member_devices(self, request: ListMemberDevicesRequest, ctx: RequestContext[ListMemberDevicesRequest, ListMemberDevicesResponse], /) -> ListMemberDevicesResponse:
+        """
+        Lists another member's devices, active and inactive, last seen first. Not paginated.
+
+        Caller: MEMBERS_READ; nobody needs it for their own user id.
+        Errors: NOT_FOUND for an unknown member.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +151,10 @@ class DeviceServiceASGIApplication(ConnectASGIApplication[DeviceService]):
 
 
 class DeviceServiceClient(ConnectClient):
+    """
+    Keeps the caller's own push devices. An API key has none: PERMISSION_DENIED, except for
+    ListMemberDevices.
+    """
     async def register(
         self,
         request: RegisterRequest,
@@ -126,6 +162,16 @@ class DeviceServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RegisterResponse:
+        """
+        Registers a device or refreshes a known one. A person can have several.
+
+        Caller: any user, for themself.
+        Effect: the device is active; push_token and last_seen are renewed. A device_id that another
+        member of the organization holds moves to the caller, as on a shared phone; nothing of the
+        other member is shown.
+        Errors: INVALID_ARGUMENT.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -146,6 +192,13 @@ class DeviceServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeactivateResponse:
+        """
+        Stops pushes to a device; Register makes it active again.
+
+        Caller: any user, own devices.
+        Errors: NOT_FOUND when the id is unknown or another member's.
+        Repeating: idempotent; an inactive device answers success.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -167,6 +220,11 @@ class DeviceServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListDevicesResponse:
+        """
+        Lists the caller's devices, active and inactive, last seen first. Not paginated.
+
+        Caller: any user.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -189,6 +247,12 @@ class DeviceServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListMemberDevicesResponse:
+        """
+        Lists another member's devices, active and inactive, last seen first. Not paginated.
+
+        Caller: MEMBERS_READ; nobody needs it for their own user id.
+        Errors: NOT_FOUND for an unknown member.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -205,16 +269,48 @@ class DeviceServiceClient(ConnectClient):
         )
 
 class DeviceServiceSync(Protocol):
+    """
+    Keeps the caller's own push devices. An API key has none: PERMISSION_DENIED, except for
+    ListMemberDevices.
+    """
     def register(self, request: RegisterRequest, ctx: RequestContext[RegisterRequest, RegisterResponse], /) -> RegisterResponse:
+        """
+        Registers a device or refreshes a known one. A person can have several.
+
+        Caller: any user, for themself.
+        Effect: the device is active; push_token and last_seen are renewed. A device_id that another
+        member of the organization holds moves to the caller, as on a shared phone; nothing of the
+        other member is shown.
+        Errors: INVALID_ARGUMENT.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def deactivate(self, request: DeactivateRequest, ctx: RequestContext[DeactivateRequest, DeactivateResponse], /) -> DeactivateResponse:
+        """
+        Stops pushes to a device; Register makes it active again.
+
+        Caller: any user, own devices.
+        Errors: NOT_FOUND when the id is unknown or another member's.
+        Repeating: idempotent; an inactive device answers success.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_devices(self, request: ListDevicesRequest, ctx: RequestContext[ListDevicesRequest, ListDevicesResponse], /) -> ListDevicesResponse:
+        """
+        Lists the caller's devices, active and inactive, last seen first. Not paginated.
+
+        Caller: any user.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_member_devices(self, request: ListMemberDevicesRequest, ctx: RequestContext[ListMemberDevicesRequest, ListMemberDevicesResponse], /) -> ListMemberDevicesResponse:
+        """
+        Lists another member's devices, active and inactive, last seen first. Not paginated.
+
+        Caller: MEMBERS_READ; nobody needs it for their own user id.
+        Errors: NOT_FOUND for an unknown member.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -291,6 +387,10 @@ class DeviceServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class DeviceServiceClientSync(ConnectClientSync):
+    """
+    Keeps the caller's own push devices. An API key has none: PERMISSION_DENIED, except for
+    ListMemberDevices.
+    """
     def register(
         self,
         request: RegisterRequest,
@@ -298,6 +398,16 @@ class DeviceServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RegisterResponse:
+        """
+        Registers a device or refreshes a known one. A person can have several.
+
+        Caller: any user, for themself.
+        Effect: the device is active; push_token and last_seen are renewed. A device_id that another
+        member of the organization holds moves to the caller, as on a shared phone; nothing of the
+        other member is shown.
+        Errors: INVALID_ARGUMENT.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -318,6 +428,13 @@ class DeviceServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeactivateResponse:
+        """
+        Stops pushes to a device; Register makes it active again.
+
+        Caller: any user, own devices.
+        Errors: NOT_FOUND when the id is unknown or another member's.
+        Repeating: idempotent; an inactive device answers success.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -339,6 +456,11 @@ class DeviceServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListDevicesResponse:
+        """
+        Lists the caller's devices, active and inactive, last seen first. Not paginated.
+
+        Caller: any user.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -361,6 +483,12 @@ class DeviceServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListMemberDevicesResponse:
+        """
+        Lists another member's devices, active and inactive, last seen first. Not paginated.
+
+        Caller: MEMBERS_READ; nobody needs it for their own user id.
+        Errors: NOT_FOUND for an unknown member.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -28,32 +28,47 @@ _DeviceSummaryFields: TypeAlias = Literal["device_id", "user_id", "platform", "a
 
 class DeviceSummary(Message[_DeviceSummaryFields]):
     """
+    A device as it may be shown: everything but the push token.
+
     ```proto
     message pidgr.v1.DeviceSummary
     ```
 
     Attributes:
         device_id:
+            Chosen by the client, UUID.
+
             ```proto
             string device_id = 1;
             ```
         user_id:
+            Member who uses it.
+
             ```proto
             string user_id = 2;
             ```
         platform:
+            Its operating system.
+
             ```proto
             pidgr.v1.Platform platform = 3;
             ```
         active:
+            True when pushes go to it. Set to false by Deactivate, and by the server when the push provider
+            calls the token invalid.
+
             ```proto
             bool active = 4;
             ```
         last_seen:
+            Last Register call.
+
             ```proto
             optional google.protobuf.Timestamp last_seen = 5;
             ```
         created_at:
+            First Register call.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 6;
             ```
@@ -86,20 +101,28 @@ _RegisterRequestFields: TypeAlias = Literal["device_id", "platform", "push_token
 
 class RegisterRequest(Message[_RegisterRequestFields]):
     """
+    The device to register.
+
     ```proto
     message pidgr.v1.RegisterRequest
     ```
 
     Attributes:
         device_id:
+            Made by the client once per installation. Required, UUID.
+
             ```proto
             string device_id = 1;
             ```
         platform:
+            Required.
+
             ```proto
             pidgr.v1.Platform platform = 2;
             ```
         push_token:
+            Token from the push provider. Required, at most 4,096 characters.
+
             ```proto
             string push_token = 3;
             ```
@@ -126,12 +149,16 @@ _RegisterResponseFields: TypeAlias = Literal["device"]
 
 class RegisterResponse(Message[_RegisterResponseFields]):
     """
+    The registered device.
+
     ```proto
     message pidgr.v1.RegisterResponse
     ```
 
     Attributes:
         device:
+            As stored, active.
+
             ```proto
             optional pidgr.v1.DeviceSummary device = 1;
             ```
@@ -154,12 +181,16 @@ _DeactivateRequestFields: TypeAlias = Literal["device_id"]
 
 class DeactivateRequest(Message[_DeactivateRequestFields]):
     """
+    Which device to stop.
+
     ```proto
     message pidgr.v1.DeactivateRequest
     ```
 
     Attributes:
         device_id:
+            Required, UUID.
+
             ```proto
             string device_id = 1;
             ```
@@ -182,12 +213,16 @@ _DeactivateResponseFields: TypeAlias = Literal["success"]
 
 class DeactivateResponse(Message[_DeactivateResponseFields]):
     """
+    Sent when the device is inactive.
+
     ```proto
     message pidgr.v1.DeactivateResponse
     ```
 
     Attributes:
         success:
+            Always true; failures are errors.
+
             ```proto
             bool success = 1;
             ```
@@ -210,6 +245,8 @@ _ListDevicesRequestFields: TypeAlias = NoReturn
 
 class ListDevicesRequest(Message[_ListDevicesRequestFields]):
     """
+    Empty: the caller follows from the credential.
+
     ```proto
     message pidgr.v1.ListDevicesRequest
     ```
@@ -228,12 +265,16 @@ _ListDevicesResponseFields: TypeAlias = Literal["devices"]
 
 class ListDevicesResponse(Message[_ListDevicesResponseFields]):
     """
+    The caller's devices.
+
     ```proto
     message pidgr.v1.ListDevicesResponse
     ```
 
     Attributes:
         devices:
+            Last seen first; may be empty.
+
             ```proto
             repeated pidgr.v1.DeviceSummary devices = 1;
             ```
@@ -256,12 +297,16 @@ _ListMemberDevicesRequestFields: TypeAlias = Literal["user_id"]
 
 class ListMemberDevicesRequest(Message[_ListMemberDevicesRequestFields]):
     """
+    Whose devices to list.
+
     ```proto
     message pidgr.v1.ListMemberDevicesRequest
     ```
 
     Attributes:
         user_id:
+            Required, UUID.
+
             ```proto
             string user_id = 1;
             ```
@@ -284,12 +329,16 @@ _ListMemberDevicesResponseFields: TypeAlias = Literal["devices"]
 
 class ListMemberDevicesResponse(Message[_ListMemberDevicesResponseFields]):
     """
+    The member's devices.
+
     ```proto
     message pidgr.v1.ListMemberDevicesResponse
     ```
 
     Attributes:
         devices:
+            Last seen first; may be empty.
+
             ```proto
             repeated pidgr.v1.DeviceSummary devices = 1;
             ```

@@ -31,31 +31,93 @@ if TYPE_CHECKING:
 
 
 class GroupService(Protocol):
+    """
+    Keeps groups and their members. Every organization has one default group, which new members join
+    by themselves and which can be neither renamed nor deleted.
+    """
     async def create_group(self, request: CreateGroupRequest, ctx: RequestContext[CreateGroupRequest, CreateGroupResponse], /) -> CreateGroupResponse:
+        """
+        Makes an empty group.
+
+        Caller: GROUPS_WRITE or GROUPS_ALL_WRITE.
+        Errors: ALREADY_EXISTS when the name is taken, letter case aside.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_group(self, request: GetGroupRequest, ctx: RequestContext[GetGroupRequest, GetGroupResponse], /) -> GetGroupResponse:
+        """
+        Reads one group.
+
+        Caller: a member of the group, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_groups(self, request: ListGroupsRequest, ctx: RequestContext[ListGroupsRequest, ListGroupsResponse], /) -> ListGroupsResponse:
+        """
+        Lists groups: all of them with GROUPS_ALL_READ or GROUPS_ALL_WRITE, otherwise those that the
+        caller belongs to or made. An API key with neither permission sees those it made.
+
+        Caller: anyone in the organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_group(self, request: UpdateGroupRequest, ctx: RequestContext[UpdateGroupRequest, UpdateGroupResponse], /) -> UpdateGroupResponse:
+        """
+        Renames or describes a group. Empty fields stay as they are.
+
+        Caller: GROUPS_WRITE for a group that the caller made, GROUPS_ALL_WRITE for any.
+        Errors: NOT_FOUND; ALREADY_EXISTS when the name is taken; FAILED_PRECONDITION when renaming the
+        default group (its description may change).
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def delete_group(self, request: DeleteGroupRequest, ctx: RequestContext[DeleteGroupRequest, DeleteGroupResponse], /) -> DeleteGroupResponse:
+        """
+        Deletes a group and its memberships; the members stay in the organization.
+
+        Caller: as UpdateGroup.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION for the default group.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def add_group_members(self, request: AddGroupMembersRequest, ctx: RequestContext[AddGroupMembersRequest, AddGroupMembersResponse], /) -> AddGroupMembersResponse:
+        """
+        Adds members to a group, all or none.
+
+        Caller: as UpdateGroup.
+        Errors: NOT_FOUND for the group; INVALID_ARGUMENT above 100 ids or when one is not a member of
+        the organization.
+        Repeating: idempotent; people already in it stay.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def remove_group_members(self, request: RemoveGroupMembersRequest, ctx: RequestContext[RemoveGroupMembersRequest, RemoveGroupMembersResponse], /) -> RemoveGroupMembersResponse:
+        """
+        Takes members out of a group, all or none.
+
+        Caller: as UpdateGroup; any user may take themself out with GROUPS_WRITE.
+        Errors: as AddGroupMembers.
+        Repeating: idempotent; people not in it are passed over.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_group_members(self, request: ListGroupMembersRequest, ctx: RequestContext[ListGroupMembersRequest, ListGroupMembersResponse], /) -> ListGroupMembersResponse:
+        """
+        Lists a group's members by name.
+
+        Caller: as GetGroup.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_user_group_memberships(self, request: GetUserGroupMembershipsRequest, ctx: RequestContext[GetUserGroupMembershipsRequest, GetUserGroupMembershipsResponse], /) -> GetUserGroupMembershipsResponse:
+        """
+        Tells for many members which groups each is in. Not paginated.
+
+        Caller: GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Errors: INVALID_ARGUMENT above 200 ids.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -189,6 +251,10 @@ class GroupServiceASGIApplication(ConnectASGIApplication[GroupService]):
 
 
 class GroupServiceClient(ConnectClient):
+    """
+    Keeps groups and their members. Every organization has one default group, which new members join
+    by themselves and which can be neither renamed nor deleted.
+    """
     async def create_group(
         self,
         request: CreateGroupRequest,
@@ -196,6 +262,12 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateGroupResponse:
+        """
+        Makes an empty group.
+
+        Caller: GROUPS_WRITE or GROUPS_ALL_WRITE.
+        Errors: ALREADY_EXISTS when the name is taken, letter case aside.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -217,6 +289,12 @@ class GroupServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetGroupResponse:
+        """
+        Reads one group.
+
+        Caller: a member of the group, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -239,6 +317,12 @@ class GroupServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListGroupsResponse:
+        """
+        Lists groups: all of them with GROUPS_ALL_READ or GROUPS_ALL_WRITE, otherwise those that the
+        caller belongs to or made. An API key with neither permission sees those it made.
+
+        Caller: anyone in the organization.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -260,6 +344,13 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateGroupResponse:
+        """
+        Renames or describes a group. Empty fields stay as they are.
+
+        Caller: GROUPS_WRITE for a group that the caller made, GROUPS_ALL_WRITE for any.
+        Errors: NOT_FOUND; ALREADY_EXISTS when the name is taken; FAILED_PRECONDITION when renaming the
+        default group (its description may change).
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -280,6 +371,12 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteGroupResponse:
+        """
+        Deletes a group and its memberships; the members stay in the organization.
+
+        Caller: as UpdateGroup.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION for the default group.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -300,6 +397,14 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AddGroupMembersResponse:
+        """
+        Adds members to a group, all or none.
+
+        Caller: as UpdateGroup.
+        Errors: NOT_FOUND for the group; INVALID_ARGUMENT above 100 ids or when one is not a member of
+        the organization.
+        Repeating: idempotent; people already in it stay.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -320,6 +425,13 @@ class GroupServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RemoveGroupMembersResponse:
+        """
+        Takes members out of a group, all or none.
+
+        Caller: as UpdateGroup; any user may take themself out with GROUPS_WRITE.
+        Errors: as AddGroupMembers.
+        Repeating: idempotent; people not in it are passed over.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -341,6 +453,12 @@ class GroupServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListGroupMembersResponse:
+        """
+        Lists a group's members by name.
+
+        Caller: as GetGroup.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -363,6 +481,12 @@ class GroupServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetUserGroupMembershipsResponse:
+        """
+        Tells for many members which groups each is in. Not paginated.
+
+        Caller: GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Errors: INVALID_ARGUMENT above 200 ids.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -379,31 +503,93 @@ class GroupServiceClient(ConnectClient):
         )
 
 class GroupServiceSync(Protocol):
+    """
+    Keeps groups and their members. Every organization has one default group, which new members join
+    by themselves and which can be neither renamed nor deleted.
+    """
     def create_group(self, request: CreateGroupRequest, ctx: RequestContext[CreateGroupRequest, CreateGroupResponse], /) -> CreateGroupResponse:
+        """
+        Makes an empty group.
+
+        Caller: GROUPS_WRITE or GROUPS_ALL_WRITE.
+        Errors: ALREADY_EXISTS when the name is taken, letter case aside.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_group(self, request: GetGroupRequest, ctx: RequestContext[GetGroupRequest, GetGroupResponse], /) -> GetGroupResponse:
+        """
+        Reads one group.
+
+        Caller: a member of the group, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_groups(self, request: ListGroupsRequest, ctx: RequestContext[ListGroupsRequest, ListGroupsResponse], /) -> ListGroupsResponse:
+        """
+        Lists groups: all of them with GROUPS_ALL_READ or GROUPS_ALL_WRITE, otherwise those that the
+        caller belongs to or made. An API key with neither permission sees those it made.
+
+        Caller: anyone in the organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_group(self, request: UpdateGroupRequest, ctx: RequestContext[UpdateGroupRequest, UpdateGroupResponse], /) -> UpdateGroupResponse:
+        """
+        Renames or describes a group. Empty fields stay as they are.
+
+        Caller: GROUPS_WRITE for a group that the caller made, GROUPS_ALL_WRITE for any.
+        Errors: NOT_FOUND; ALREADY_EXISTS when the name is taken; FAILED_PRECONDITION when renaming the
+        default group (its description may change).
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def delete_group(self, request: DeleteGroupRequest, ctx: RequestContext[DeleteGroupRequest, DeleteGroupResponse], /) -> DeleteGroupResponse:
+        """
+        Deletes a group and its memberships; the members stay in the organization.
+
+        Caller: as UpdateGroup.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION for the default group.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def add_group_members(self, request: AddGroupMembersRequest, ctx: RequestContext[AddGroupMembersRequest, AddGroupMembersResponse], /) -> AddGroupMembersResponse:
+        """
+        Adds members to a group, all or none.
+
+        Caller: as UpdateGroup.
+        Errors: NOT_FOUND for the group; INVALID_ARGUMENT above 100 ids or when one is not a member of
+        the organization.
+        Repeating: idempotent; people already in it stay.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def remove_group_members(self, request: RemoveGroupMembersRequest, ctx: RequestContext[RemoveGroupMembersRequest, RemoveGroupMembersResponse], /) -> RemoveGroupMembersResponse:
+        """
+        Takes members out of a group, all or none.
+
+        Caller: as UpdateGroup; any user may take themself out with GROUPS_WRITE.
+        Errors: as AddGroupMembers.
+        Repeating: idempotent; people not in it are passed over.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_group_members(self, request: ListGroupMembersRequest, ctx: RequestContext[ListGroupMembersRequest, ListGroupMembersResponse], /) -> ListGroupMembersResponse:
+        """
+        Lists a group's members by name.
+
+        Caller: as GetGroup.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_user_group_memberships(self, request: GetUserGroupMembershipsRequest, ctx: RequestContext[GetUserGroupMembershipsRequest, GetUserGroupMembershipsResponse], /) -> GetUserGroupMembershipsResponse:
+        """
+        Tells for many members which groups each is in. Not paginated.
+
+        Caller: GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Errors: INVALID_ARGUMENT above 200 ids.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -535,6 +721,10 @@ class GroupServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class GroupServiceClientSync(ConnectClientSync):
+    """
+    Keeps groups and their members. Every organization has one default group, which new members join
+    by themselves and which can be neither renamed nor deleted.
+    """
     def create_group(
         self,
         request: CreateGroupRequest,
@@ -542,6 +732,12 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateGroupResponse:
+        """
+        Makes an empty group.
+
+        Caller: GROUPS_WRITE or GROUPS_ALL_WRITE.
+        Errors: ALREADY_EXISTS when the name is taken, letter case aside.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -563,6 +759,12 @@ class GroupServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetGroupResponse:
+        """
+        Reads one group.
+
+        Caller: a member of the group, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -585,6 +787,12 @@ class GroupServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListGroupsResponse:
+        """
+        Lists groups: all of them with GROUPS_ALL_READ or GROUPS_ALL_WRITE, otherwise those that the
+        caller belongs to or made. An API key with neither permission sees those it made.
+
+        Caller: anyone in the organization.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -606,6 +814,13 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateGroupResponse:
+        """
+        Renames or describes a group. Empty fields stay as they are.
+
+        Caller: GROUPS_WRITE for a group that the caller made, GROUPS_ALL_WRITE for any.
+        Errors: NOT_FOUND; ALREADY_EXISTS when the name is taken; FAILED_PRECONDITION when renaming the
+        default group (its description may change).
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -626,6 +841,12 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteGroupResponse:
+        """
+        Deletes a group and its memberships; the members stay in the organization.
+
+        Caller: as UpdateGroup.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION for the default group.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -646,6 +867,14 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AddGroupMembersResponse:
+        """
+        Adds members to a group, all or none.
+
+        Caller: as UpdateGroup.
+        Errors: NOT_FOUND for the group; INVALID_ARGUMENT above 100 ids or when one is not a member of
+        the organization.
+        Repeating: idempotent; people already in it stay.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -666,6 +895,13 @@ class GroupServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RemoveGroupMembersResponse:
+        """
+        Takes members out of a group, all or none.
+
+        Caller: as UpdateGroup; any user may take themself out with GROUPS_WRITE.
+        Errors: as AddGroupMembers.
+        Repeating: idempotent; people not in it are passed over.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -687,6 +923,12 @@ class GroupServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListGroupMembersResponse:
+        """
+        Lists a group's members by name.
+
+        Caller: as GetGroup.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -709,6 +951,12 @@ class GroupServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetUserGroupMembershipsResponse:
+        """
+        Tells for many members which groups each is in. Not paginated.
+
+        Caller: GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Errors: INVALID_ARGUMENT above 200 ids.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -29,40 +29,58 @@ _GroupFields: TypeAlias = Literal["id", "name", "description", "member_count", "
 
 class Group(Message[_GroupFields]):
     """
+    A collection of members.
+
     ```proto
     message pidgr.v1.Group
     ```
 
     Attributes:
         id:
+            UUID, given by the server.
+
             ```proto
             string id = 1;
             ```
         name:
+            At most 200 characters, unique in the organization, letter case aside.
+
             ```proto
             string name = 2;
             ```
         description:
+            At most 1,000 characters.
+
             ```proto
             string description = 3;
             ```
         member_count:
+            Members in it now.
+
             ```proto
             int32 member_count = 4;
             ```
         created_at:
+            When it was made.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 5;
             ```
         updated_at:
+            When its name or description last changed.
+
             ```proto
             optional google.protobuf.Timestamp updated_at = 6;
             ```
         is_default:
+            True for the group that every new member joins.
+
             ```proto
             bool is_default = 7;
             ```
         created_by:
+            User or API key that made it, by id. Empty for the default group.
+
             ```proto
             string created_by = 8;
             ```
@@ -99,16 +117,22 @@ _UserGroupMembershipFields: TypeAlias = Literal["user_id", "groups"]
 
 class UserGroupMembership(Message[_UserGroupMembershipFields]):
     """
+    The groups of one member.
+
     ```proto
     message pidgr.v1.UserGroupMembership
     ```
 
     Attributes:
         user_id:
+            The member.
+
             ```proto
             string user_id = 1;
             ```
         groups:
+            At least one; members without a group are left out of the answer.
+
             ```proto
             repeated pidgr.v1.Group groups = 2;
             ```
@@ -133,16 +157,22 @@ _CreateGroupRequestFields: TypeAlias = Literal["name", "description"]
 
 class CreateGroupRequest(Message[_CreateGroupRequestFields]):
     """
+    The group to make.
+
     ```proto
     message pidgr.v1.CreateGroupRequest
     ```
 
     Attributes:
         name:
+            Required, at most 200 characters.
+
             ```proto
             string name = 1;
             ```
         description:
+            At most 1,000 characters.
+
             ```proto
             string description = 2;
             ```
@@ -167,12 +197,16 @@ _CreateGroupResponseFields: TypeAlias = Literal["group"]
 
 class CreateGroupResponse(Message[_CreateGroupResponseFields]):
     """
+    The new group.
+
     ```proto
     message pidgr.v1.CreateGroupResponse
     ```
 
     Attributes:
         group:
+            Without members.
+
             ```proto
             optional pidgr.v1.Group group = 1;
             ```
@@ -195,12 +229,16 @@ _GetGroupRequestFields: TypeAlias = Literal["group_id"]
 
 class GetGroupRequest(Message[_GetGroupRequestFields]):
     """
+    Which group to read.
+
     ```proto
     message pidgr.v1.GetGroupRequest
     ```
 
     Attributes:
         group_id:
+            Required, UUID.
+
             ```proto
             string group_id = 1;
             ```
@@ -223,12 +261,16 @@ _GetGroupResponseFields: TypeAlias = Literal["group"]
 
 class GetGroupResponse(Message[_GetGroupResponseFields]):
     """
+    The group read.
+
     ```proto
     message pidgr.v1.GetGroupResponse
     ```
 
     Attributes:
         group:
+            As of this call.
+
             ```proto
             optional pidgr.v1.Group group = 1;
             ```
@@ -251,12 +293,16 @@ _ListGroupsRequestFields: TypeAlias = Literal["pagination"]
 
 class ListGroupsRequest(Message[_ListGroupsRequestFields]):
     """
+    Which page to read.
+
     ```proto
     message pidgr.v1.ListGroupsRequest
     ```
 
     Attributes:
         pagination:
+            Unset means the first page of 20.
+
             ```proto
             optional pidgr.v1.Pagination pagination = 1;
             ```
@@ -279,16 +325,22 @@ _ListGroupsResponseFields: TypeAlias = Literal["groups", "pagination_meta"]
 
 class ListGroupsResponse(Message[_ListGroupsResponseFields]):
     """
+    One page of groups.
+
     ```proto
     message pidgr.v1.ListGroupsResponse
     ```
 
     Attributes:
         groups:
+            By name.
+
             ```proto
             repeated pidgr.v1.Group groups = 1;
             ```
         pagination_meta:
+            Where the page stands; total_count counts what the caller may see.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination_meta = 2;
             ```
@@ -313,20 +365,28 @@ _UpdateGroupRequestFields: TypeAlias = Literal["group_id", "name", "description"
 
 class UpdateGroupRequest(Message[_UpdateGroupRequestFields]):
     """
+    What to change; empty means unchanged.
+
     ```proto
     message pidgr.v1.UpdateGroupRequest
     ```
 
     Attributes:
         group_id:
+            Required, UUID.
+
             ```proto
             string group_id = 1;
             ```
         name:
+            At most 200 characters.
+
             ```proto
             string name = 2;
             ```
         description:
+            At most 1,000 characters.
+
             ```proto
             string description = 3;
             ```
@@ -353,12 +413,16 @@ _UpdateGroupResponseFields: TypeAlias = Literal["group"]
 
 class UpdateGroupResponse(Message[_UpdateGroupResponseFields]):
     """
+    The changed group.
+
     ```proto
     message pidgr.v1.UpdateGroupResponse
     ```
 
     Attributes:
         group:
+            As stored.
+
             ```proto
             optional pidgr.v1.Group group = 1;
             ```
@@ -381,12 +445,16 @@ _DeleteGroupRequestFields: TypeAlias = Literal["group_id"]
 
 class DeleteGroupRequest(Message[_DeleteGroupRequestFields]):
     """
+    Which group to delete.
+
     ```proto
     message pidgr.v1.DeleteGroupRequest
     ```
 
     Attributes:
         group_id:
+            Required, UUID.
+
             ```proto
             string group_id = 1;
             ```
@@ -409,6 +477,8 @@ _DeleteGroupResponseFields: TypeAlias = NoReturn
 
 class DeleteGroupResponse(Message[_DeleteGroupResponseFields]):
     """
+    Empty: an OK status means that the group is gone.
+
     ```proto
     message pidgr.v1.DeleteGroupResponse
     ```
@@ -427,16 +497,22 @@ _AddGroupMembersRequestFields: TypeAlias = Literal["group_id", "user_ids"]
 
 class AddGroupMembersRequest(Message[_AddGroupMembersRequestFields]):
     """
+    Whom to add where.
+
     ```proto
     message pidgr.v1.AddGroupMembersRequest
     ```
 
     Attributes:
         group_id:
+            Required, UUID.
+
             ```proto
             string group_id = 1;
             ```
         user_ids:
+            1 to 100 members of the organization.
+
             ```proto
             repeated string user_ids = 2;
             ```
@@ -461,12 +537,16 @@ _AddGroupMembersResponseFields: TypeAlias = Literal["group"]
 
 class AddGroupMembersResponse(Message[_AddGroupMembersResponseFields]):
     """
+    The group afterwards.
+
     ```proto
     message pidgr.v1.AddGroupMembersResponse
     ```
 
     Attributes:
         group:
+            With its new member_count.
+
             ```proto
             optional pidgr.v1.Group group = 1;
             ```
@@ -489,16 +569,22 @@ _RemoveGroupMembersRequestFields: TypeAlias = Literal["group_id", "user_ids"]
 
 class RemoveGroupMembersRequest(Message[_RemoveGroupMembersRequestFields]):
     """
+    Whom to take out of where.
+
     ```proto
     message pidgr.v1.RemoveGroupMembersRequest
     ```
 
     Attributes:
         group_id:
+            Required, UUID.
+
             ```proto
             string group_id = 1;
             ```
         user_ids:
+            1 to 100 members of the organization.
+
             ```proto
             repeated string user_ids = 2;
             ```
@@ -523,12 +609,16 @@ _RemoveGroupMembersResponseFields: TypeAlias = Literal["group"]
 
 class RemoveGroupMembersResponse(Message[_RemoveGroupMembersResponseFields]):
     """
+    The group afterwards.
+
     ```proto
     message pidgr.v1.RemoveGroupMembersResponse
     ```
 
     Attributes:
         group:
+            With its new member_count.
+
             ```proto
             optional pidgr.v1.Group group = 1;
             ```
@@ -551,16 +641,22 @@ _ListGroupMembersRequestFields: TypeAlias = Literal["group_id", "pagination"]
 
 class ListGroupMembersRequest(Message[_ListGroupMembersRequestFields]):
     """
+    Whose members to list.
+
     ```proto
     message pidgr.v1.ListGroupMembersRequest
     ```
 
     Attributes:
         group_id:
+            Required, UUID.
+
             ```proto
             string group_id = 1;
             ```
         pagination:
+            Unset means the first page of 20.
+
             ```proto
             optional pidgr.v1.Pagination pagination = 2;
             ```
@@ -585,16 +681,22 @@ _ListGroupMembersResponseFields: TypeAlias = Literal["users", "pagination_meta"]
 
 class ListGroupMembersResponse(Message[_ListGroupMembersResponseFields]):
     """
+    One page of members.
+
     ```proto
     message pidgr.v1.ListGroupMembersResponse
     ```
 
     Attributes:
         users:
+            By name, in every status.
+
             ```proto
             repeated pidgr.v1.User users = 1;
             ```
         pagination_meta:
+            Where the page stands.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination_meta = 2;
             ```
@@ -619,12 +721,16 @@ _GetUserGroupMembershipsRequestFields: TypeAlias = Literal["user_ids"]
 
 class GetUserGroupMembershipsRequest(Message[_GetUserGroupMembershipsRequestFields]):
     """
+    Whose groups to look up.
+
     ```proto
     message pidgr.v1.GetUserGroupMembershipsRequest
     ```
 
     Attributes:
         user_ids:
+            1 to 200 members of the organization.
+
             ```proto
             repeated string user_ids = 1;
             ```
@@ -647,12 +753,16 @@ _GetUserGroupMembershipsResponseFields: TypeAlias = Literal["memberships"]
 
 class GetUserGroupMembershipsResponse(Message[_GetUserGroupMembershipsResponseFields]):
     """
+    Who is in which groups.
+
     ```proto
     message pidgr.v1.GetUserGroupMembershipsResponse
     ```
 
     Attributes:
         memberships:
+            One entry for each member who is in a group; the others are left out.
+
             ```proto
             repeated pidgr.v1.UserGroupMembership memberships = 1;
             ```

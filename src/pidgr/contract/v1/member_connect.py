@@ -31,43 +31,139 @@ if TYPE_CHECKING:
 
 
 class MemberService(Protocol):
+    """
+    Invites, reads and changes members. A request about "self" names nobody or the caller's own user
+    id; an API key has no self: PERMISSION_DENIED.
+    """
     async def invite_user(self, request: InviteUserRequest, ctx: RequestContext[InviteUserRequest, InviteUserResponse], /) -> InviteUserResponse:
+        """
+        Adds a member as INVITED and sends the invitation.
+
+        Caller: MEMBERS_INVITE.
+        Effect: the member joins the default group and the default team.
+        Errors: ALREADY_EXISTS when the address is a member in any status; NOT_FOUND for the role;
+        INVALID_ARGUMENT for a malformed address, region or profile; PERMISSION_DENIED when role_id
+        names a role with a permission that the caller lacks.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_user(self, request: GetUserRequest, ctx: RequestContext[GetUserRequest, GetUserResponse], /) -> GetUserResponse:
+        """
+        Reads one member.
+
+        Caller: any user for self; MEMBERS_READ for others.
+        Errors: NOT_FOUND.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_users(self, request: ListUsersRequest, ctx: RequestContext[ListUsersRequest, ListUsersResponse], /) -> ListUsersResponse:
+        """
+        Lists the members in every status, by name.
+
+        Caller: MEMBERS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_user_role(self, request: UpdateUserRoleRequest, ctx: RequestContext[UpdateUserRoleRequest, UpdateUserRoleResponse], /) -> UpdateUserRoleResponse:
+        """
+        Gives a member another role.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND for the member or the role; PERMISSION_DENIED when the role has a permission
+        that the caller lacks; FAILED_PRECONDITION when it would take the role from the last super
+        admin.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def deactivate_user(self, request: DeactivateUserRequest, ctx: RequestContext[DeactivateUserRequest, DeactivateUserResponse], /) -> DeactivateUserResponse:
+        """
+        Shuts a member out: no sign-in, no further message. History stays.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for the caller themself and for the last super admin.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def reactivate_user(self, request: ReactivateUserRequest, ctx: RequestContext[ReactivateUserRequest, ReactivateUserResponse], /) -> ReactivateUserResponse:
+        """
+        Lets a deactivated member back in, as INVITED: they sign in anew to become ACTIVE.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION unless DEACTIVATED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def revoke_invite(self, request: RevokeInviteRequest, ctx: RequestContext[RevokeInviteRequest, RevokeInviteResponse], /) -> RevokeInviteResponse:
+        """
+        Deletes a member who has never signed in, with everything stored about them.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION unless INVITED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_user_profile(self, request: UpdateUserProfileRequest, ctx: RequestContext[UpdateUserProfileRequest, UpdateUserProfileResponse], /) -> UpdateUserProfileResponse:
+        """
+        Changes what is known of a person. Empty texts stay as they are; custom_attributes are merged
+        by name, and an empty value removes one.
+
+        Caller: any user for self; MEMBERS_MANAGE for others.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, a manager_id that is not a
+        member, or limits exceeded after merging.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_user_settings(self, request: GetUserSettingsRequest, ctx: RequestContext[GetUserSettingsRequest, GetUserSettingsResponse], /) -> GetUserSettingsResponse:
+        """
+        Reads the caller's own settings.
+
+        Caller: any user, for self.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_user_settings(self, request: UpdateUserSettingsRequest, ctx: RequestContext[UpdateUserSettingsRequest, UpdateUserSettingsResponse], /) -> UpdateUserSettingsResponse:
+        """
+        Changes the caller's own settings. Empty and UNSPECIFIED stay as they are.
+
+        Caller: any user, for self.
+        Errors: INVALID_ARGUMENT for an unknown locale or theme.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def bulk_invite_users(self, request: BulkInviteUsersRequest, ctx: RequestContext[BulkInviteUsersRequest, BulkInviteUsersResponse], /) -> BulkInviteUsersResponse:
+        """
+        Invites many people at once. Each is an attempt of its own: one that fails does not stop the
+        others.
+
+        Caller: MEMBERS_INVITE.
+        Errors, for the whole call: INVALID_ARGUMENT without or above 100 addresses; NOT_FOUND for the
+        role; PERMISSION_DENIED as InviteUser.
+        Repeating: safe; people invited before come back as failed.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def confirm_passkey_enrollment(self, request: ConfirmPasskeyEnrollmentRequest, ctx: RequestContext[ConfirmPasskeyEnrollmentRequest, ConfirmPasskeyEnrollmentResponse], /) -> ConfirmPasskeyEnrollmentResponse:
+        """
+        Tells that the caller has registered a passkey. The server looks for itself.
+
+        Caller: any user, for self.
+        Errors: FAILED_PRECONDITION when no passkey is registered.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_user_region(self, request: UpdateUserRegionRequest, ctx: RequestContext[UpdateUserRegionRequest, UpdateUserRegionResponse], /) -> UpdateUserRegionResponse:
+        """
+        Sets the region whose rules a member's data is under.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for an unknown region.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -245,6 +341,10 @@ class MemberServiceASGIApplication(ConnectASGIApplication[MemberService]):
 
 
 class MemberServiceClient(ConnectClient):
+    """
+    Invites, reads and changes members. A request about "self" names nobody or the caller's own user
+    id; an API key has no self: PERMISSION_DENIED.
+    """
     async def invite_user(
         self,
         request: InviteUserRequest,
@@ -252,6 +352,15 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> InviteUserResponse:
+        """
+        Adds a member as INVITED and sends the invitation.
+
+        Caller: MEMBERS_INVITE.
+        Effect: the member joins the default group and the default team.
+        Errors: ALREADY_EXISTS when the address is a member in any status; NOT_FOUND for the role;
+        INVALID_ARGUMENT for a malformed address, region or profile; PERMISSION_DENIED when role_id
+        names a role with a permission that the caller lacks.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -273,6 +382,12 @@ class MemberServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetUserResponse:
+        """
+        Reads one member.
+
+        Caller: any user for self; MEMBERS_READ for others.
+        Errors: NOT_FOUND.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -295,6 +410,11 @@ class MemberServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListUsersResponse:
+        """
+        Lists the members in every status, by name.
+
+        Caller: MEMBERS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -316,6 +436,15 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserRoleResponse:
+        """
+        Gives a member another role.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND for the member or the role; PERMISSION_DENIED when the role has a permission
+        that the caller lacks; FAILED_PRECONDITION when it would take the role from the last super
+        admin.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -336,6 +465,13 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeactivateUserResponse:
+        """
+        Shuts a member out: no sign-in, no further message. History stays.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for the caller themself and for the last super admin.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -356,6 +492,12 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ReactivateUserResponse:
+        """
+        Lets a deactivated member back in, as INVITED: they sign in anew to become ACTIVE.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION unless DEACTIVATED.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -376,6 +518,12 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RevokeInviteResponse:
+        """
+        Deletes a member who has never signed in, with everything stored about them.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION unless INVITED.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -396,6 +544,15 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserProfileResponse:
+        """
+        Changes what is known of a person. Empty texts stay as they are; custom_attributes are merged
+        by name, and an empty value removes one.
+
+        Caller: any user for self; MEMBERS_MANAGE for others.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, a manager_id that is not a
+        member, or limits exceeded after merging.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -417,6 +574,11 @@ class MemberServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetUserSettingsResponse:
+        """
+        Reads the caller's own settings.
+
+        Caller: any user, for self.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -438,6 +600,13 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserSettingsResponse:
+        """
+        Changes the caller's own settings. Empty and UNSPECIFIED stay as they are.
+
+        Caller: any user, for self.
+        Errors: INVALID_ARGUMENT for an unknown locale or theme.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -458,6 +627,15 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> BulkInviteUsersResponse:
+        """
+        Invites many people at once. Each is an attempt of its own: one that fails does not stop the
+        others.
+
+        Caller: MEMBERS_INVITE.
+        Errors, for the whole call: INVALID_ARGUMENT without or above 100 addresses; NOT_FOUND for the
+        role; PERMISSION_DENIED as InviteUser.
+        Repeating: safe; people invited before come back as failed.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -478,6 +656,13 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ConfirmPasskeyEnrollmentResponse:
+        """
+        Tells that the caller has registered a passkey. The server looks for itself.
+
+        Caller: any user, for self.
+        Errors: FAILED_PRECONDITION when no passkey is registered.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -498,6 +683,13 @@ class MemberServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserRegionResponse:
+        """
+        Sets the region whose rules a member's data is under.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for an unknown region.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -513,43 +705,139 @@ class MemberServiceClient(ConnectClient):
         )
 
 class MemberServiceSync(Protocol):
+    """
+    Invites, reads and changes members. A request about "self" names nobody or the caller's own user
+    id; an API key has no self: PERMISSION_DENIED.
+    """
     def invite_user(self, request: InviteUserRequest, ctx: RequestContext[InviteUserRequest, InviteUserResponse], /) -> InviteUserResponse:
+        """
+        Adds a member as INVITED and sends the invitation.
+
+        Caller: MEMBERS_INVITE.
+        Effect: the member joins the default group and the default team.
+        Errors: ALREADY_EXISTS when the address is a member in any status; NOT_FOUND for the role;
+        INVALID_ARGUMENT for a malformed address, region or profile; PERMISSION_DENIED when role_id
+        names a role with a permission that the caller lacks.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_user(self, request: GetUserRequest, ctx: RequestContext[GetUserRequest, GetUserResponse], /) -> GetUserResponse:
+        """
+        Reads one member.
+
+        Caller: any user for self; MEMBERS_READ for others.
+        Errors: NOT_FOUND.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_users(self, request: ListUsersRequest, ctx: RequestContext[ListUsersRequest, ListUsersResponse], /) -> ListUsersResponse:
+        """
+        Lists the members in every status, by name.
+
+        Caller: MEMBERS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_user_role(self, request: UpdateUserRoleRequest, ctx: RequestContext[UpdateUserRoleRequest, UpdateUserRoleResponse], /) -> UpdateUserRoleResponse:
+        """
+        Gives a member another role.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND for the member or the role; PERMISSION_DENIED when the role has a permission
+        that the caller lacks; FAILED_PRECONDITION when it would take the role from the last super
+        admin.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def deactivate_user(self, request: DeactivateUserRequest, ctx: RequestContext[DeactivateUserRequest, DeactivateUserResponse], /) -> DeactivateUserResponse:
+        """
+        Shuts a member out: no sign-in, no further message. History stays.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for the caller themself and for the last super admin.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def reactivate_user(self, request: ReactivateUserRequest, ctx: RequestContext[ReactivateUserRequest, ReactivateUserResponse], /) -> ReactivateUserResponse:
+        """
+        Lets a deactivated member back in, as INVITED: they sign in anew to become ACTIVE.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION unless DEACTIVATED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def revoke_invite(self, request: RevokeInviteRequest, ctx: RequestContext[RevokeInviteRequest, RevokeInviteResponse], /) -> RevokeInviteResponse:
+        """
+        Deletes a member who has never signed in, with everything stored about them.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION unless INVITED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_user_profile(self, request: UpdateUserProfileRequest, ctx: RequestContext[UpdateUserProfileRequest, UpdateUserProfileResponse], /) -> UpdateUserProfileResponse:
+        """
+        Changes what is known of a person. Empty texts stay as they are; custom_attributes are merged
+        by name, and an empty value removes one.
+
+        Caller: any user for self; MEMBERS_MANAGE for others.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, a manager_id that is not a
+        member, or limits exceeded after merging.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_user_settings(self, request: GetUserSettingsRequest, ctx: RequestContext[GetUserSettingsRequest, GetUserSettingsResponse], /) -> GetUserSettingsResponse:
+        """
+        Reads the caller's own settings.
+
+        Caller: any user, for self.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_user_settings(self, request: UpdateUserSettingsRequest, ctx: RequestContext[UpdateUserSettingsRequest, UpdateUserSettingsResponse], /) -> UpdateUserSettingsResponse:
+        """
+        Changes the caller's own settings. Empty and UNSPECIFIED stay as they are.
+
+        Caller: any user, for self.
+        Errors: INVALID_ARGUMENT for an unknown locale or theme.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def bulk_invite_users(self, request: BulkInviteUsersRequest, ctx: RequestContext[BulkInviteUsersRequest, BulkInviteUsersResponse], /) -> BulkInviteUsersResponse:
+        """
+        Invites many people at once. Each is an attempt of its own: one that fails does not stop the
+        others.
+
+        Caller: MEMBERS_INVITE.
+        Errors, for the whole call: INVALID_ARGUMENT without or above 100 addresses; NOT_FOUND for the
+        role; PERMISSION_DENIED as InviteUser.
+        Repeating: safe; people invited before come back as failed.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def confirm_passkey_enrollment(self, request: ConfirmPasskeyEnrollmentRequest, ctx: RequestContext[ConfirmPasskeyEnrollmentRequest, ConfirmPasskeyEnrollmentResponse], /) -> ConfirmPasskeyEnrollmentResponse:
+        """
+        Tells that the caller has registered a passkey. The server looks for itself.
+
+        Caller: any user, for self.
+        Errors: FAILED_PRECONDITION when no passkey is registered.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_user_region(self, request: UpdateUserRegionRequest, ctx: RequestContext[UpdateUserRegionRequest, UpdateUserRegionResponse], /) -> UpdateUserRegionResponse:
+        """
+        Sets the region whose rules a member's data is under.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for an unknown region.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -725,6 +1013,10 @@ class MemberServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class MemberServiceClientSync(ConnectClientSync):
+    """
+    Invites, reads and changes members. A request about "self" names nobody or the caller's own user
+    id; an API key has no self: PERMISSION_DENIED.
+    """
     def invite_user(
         self,
         request: InviteUserRequest,
@@ -732,6 +1024,15 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> InviteUserResponse:
+        """
+        Adds a member as INVITED and sends the invitation.
+
+        Caller: MEMBERS_INVITE.
+        Effect: the member joins the default group and the default team.
+        Errors: ALREADY_EXISTS when the address is a member in any status; NOT_FOUND for the role;
+        INVALID_ARGUMENT for a malformed address, region or profile; PERMISSION_DENIED when role_id
+        names a role with a permission that the caller lacks.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -753,6 +1054,12 @@ class MemberServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetUserResponse:
+        """
+        Reads one member.
+
+        Caller: any user for self; MEMBERS_READ for others.
+        Errors: NOT_FOUND.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -775,6 +1082,11 @@ class MemberServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListUsersResponse:
+        """
+        Lists the members in every status, by name.
+
+        Caller: MEMBERS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -796,6 +1108,15 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserRoleResponse:
+        """
+        Gives a member another role.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND for the member or the role; PERMISSION_DENIED when the role has a permission
+        that the caller lacks; FAILED_PRECONDITION when it would take the role from the last super
+        admin.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -816,6 +1137,13 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeactivateUserResponse:
+        """
+        Shuts a member out: no sign-in, no further message. History stays.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for the caller themself and for the last super admin.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -836,6 +1164,12 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ReactivateUserResponse:
+        """
+        Lets a deactivated member back in, as INVITED: they sign in anew to become ACTIVE.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION unless DEACTIVATED.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -856,6 +1190,12 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RevokeInviteResponse:
+        """
+        Deletes a member who has never signed in, with everything stored about them.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION unless INVITED.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -876,6 +1216,15 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserProfileResponse:
+        """
+        Changes what is known of a person. Empty texts stay as they are; custom_attributes are merged
+        by name, and an empty value removes one.
+
+        Caller: any user for self; MEMBERS_MANAGE for others.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, a manager_id that is not a
+        member, or limits exceeded after merging.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -897,6 +1246,11 @@ class MemberServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetUserSettingsResponse:
+        """
+        Reads the caller's own settings.
+
+        Caller: any user, for self.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -918,6 +1272,13 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserSettingsResponse:
+        """
+        Changes the caller's own settings. Empty and UNSPECIFIED stay as they are.
+
+        Caller: any user, for self.
+        Errors: INVALID_ARGUMENT for an unknown locale or theme.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -938,6 +1299,15 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> BulkInviteUsersResponse:
+        """
+        Invites many people at once. Each is an attempt of its own: one that fails does not stop the
+        others.
+
+        Caller: MEMBERS_INVITE.
+        Errors, for the whole call: INVALID_ARGUMENT without or above 100 addresses; NOT_FOUND for the
+        role; PERMISSION_DENIED as InviteUser.
+        Repeating: safe; people invited before come back as failed.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -958,6 +1328,13 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> ConfirmPasskeyEnrollmentResponse:
+        """
+        Tells that the caller has registered a passkey. The server looks for itself.
+
+        Caller: any user, for self.
+        Errors: FAILED_PRECONDITION when no passkey is registered.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -978,6 +1355,13 @@ class MemberServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateUserRegionResponse:
+        """
+        Sets the region whose rules a member's data is under.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for an unknown region.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -27,24 +27,34 @@ _BulkInviteResultFields: TypeAlias = Literal["email", "success", "error", "user"
 
 class BulkInviteResult(Message[_BulkInviteResultFields]):
     """
+    What became of one address.
+
     ```proto
     message pidgr.v1.BulkInviteResult
     ```
 
     Attributes:
         email:
+            The address as it was given.
+
             ```proto
             string email = 1;
             ```
         success:
+            True when the person was invited.
+
             ```proto
             bool success = 2;
             ```
         error:
+            Why not, such as "user already exists". Empty on success.
+
             ```proto
             string error = 3;
             ```
         user:
+            The new member. Unset when error is not empty.
+
             ```proto
             optional pidgr.v1.User user = 4;
             ```
@@ -73,28 +83,40 @@ _InviteUserRequestFields: TypeAlias = Literal["email", "name", "role_id", "profi
 
 class InviteUserRequest(Message[_InviteUserRequestFields]):
     """
+    The member to add.
+
     ```proto
     message pidgr.v1.InviteUserRequest
     ```
 
     Attributes:
         email:
+            Required, at most 254 characters.
+
             ```proto
             string email = 1;
             ```
         name:
+            At most 200 characters.
+
             ```proto
             string name = 2;
             ```
         role_id:
+            Role to give, UUID. Empty means the employee role.
+
             ```proto
             string role_id = 4;
             ```
         profile:
+            What is known of the person already.
+
             ```proto
             optional pidgr.v1.UserProfile profile = 5;
             ```
         data_governance_region:
+            One of the five regions. Empty means the organization's.
+
             ```proto
             string data_governance_region = 6;
             ```
@@ -125,12 +147,16 @@ _InviteUserResponseFields: TypeAlias = Literal["user"]
 
 class InviteUserResponse(Message[_InviteUserResponseFields]):
     """
+    The new member.
+
     ```proto
     message pidgr.v1.InviteUserResponse
     ```
 
     Attributes:
         user:
+            Status INVITED.
+
             ```proto
             optional pidgr.v1.User user = 1;
             ```
@@ -153,12 +179,16 @@ _GetUserRequestFields: TypeAlias = Literal["user_id"]
 
 class GetUserRequest(Message[_GetUserRequestFields]):
     """
+    Whom to read.
+
     ```proto
     message pidgr.v1.GetUserRequest
     ```
 
     Attributes:
         user_id:
+            UUID. Empty means the caller.
+
             ```proto
             string user_id = 1;
             ```
@@ -181,12 +211,16 @@ _GetUserResponseFields: TypeAlias = Literal["user"]
 
 class GetUserResponse(Message[_GetUserResponseFields]):
     """
+    The member read.
+
     ```proto
     message pidgr.v1.GetUserResponse
     ```
 
     Attributes:
         user:
+            With role and profile.
+
             ```proto
             optional pidgr.v1.User user = 1;
             ```
@@ -209,12 +243,16 @@ _ListUsersRequestFields: TypeAlias = Literal["pagination"]
 
 class ListUsersRequest(Message[_ListUsersRequestFields]):
     """
+    Which page to read.
+
     ```proto
     message pidgr.v1.ListUsersRequest
     ```
 
     Attributes:
         pagination:
+            Unset means the first page of 20.
+
             ```proto
             optional pidgr.v1.Pagination pagination = 1;
             ```
@@ -237,16 +275,22 @@ _ListUsersResponseFields: TypeAlias = Literal["users", "pagination_meta"]
 
 class ListUsersResponse(Message[_ListUsersResponseFields]):
     """
+    One page of members.
+
     ```proto
     message pidgr.v1.ListUsersResponse
     ```
 
     Attributes:
         users:
+            By name, in every status.
+
             ```proto
             repeated pidgr.v1.User users = 1;
             ```
         pagination_meta:
+            Where the page stands.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination_meta = 2;
             ```
@@ -271,16 +315,22 @@ _UpdateUserRoleRequestFields: TypeAlias = Literal["user_id", "role_id"]
 
 class UpdateUserRoleRequest(Message[_UpdateUserRoleRequestFields]):
     """
+    Who gets which role.
+
     ```proto
     message pidgr.v1.UpdateUserRoleRequest
     ```
 
     Attributes:
         user_id:
+            Required, UUID.
+
             ```proto
             string user_id = 1;
             ```
         role_id:
+            Required, UUID.
+
             ```proto
             string role_id = 2;
             ```
@@ -305,12 +355,16 @@ _UpdateUserRoleResponseFields: TypeAlias = Literal["user"]
 
 class UpdateUserRoleResponse(Message[_UpdateUserRoleResponseFields]):
     """
+    The changed member.
+
     ```proto
     message pidgr.v1.UpdateUserRoleResponse
     ```
 
     Attributes:
         user:
+            With the new role.
+
             ```proto
             optional pidgr.v1.User user = 1;
             ```
@@ -333,12 +387,16 @@ _DeactivateUserRequestFields: TypeAlias = Literal["user_id"]
 
 class DeactivateUserRequest(Message[_DeactivateUserRequestFields]):
     """
+    Whom to shut out.
+
     ```proto
     message pidgr.v1.DeactivateUserRequest
     ```
 
     Attributes:
         user_id:
+            Required, UUID.
+
             ```proto
             string user_id = 1;
             ```
@@ -361,12 +419,16 @@ _DeactivateUserResponseFields: TypeAlias = Literal["user"]
 
 class DeactivateUserResponse(Message[_DeactivateUserResponseFields]):
     """
+    The changed member.
+
     ```proto
     message pidgr.v1.DeactivateUserResponse
     ```
 
     Attributes:
         user:
+            Status DEACTIVATED.
+
             ```proto
             optional pidgr.v1.User user = 1;
             ```
@@ -389,12 +451,16 @@ _ReactivateUserRequestFields: TypeAlias = Literal["user_id"]
 
 class ReactivateUserRequest(Message[_ReactivateUserRequestFields]):
     """
+    Whom to let back in.
+
     ```proto
     message pidgr.v1.ReactivateUserRequest
     ```
 
     Attributes:
         user_id:
+            Required, UUID.
+
             ```proto
             string user_id = 1;
             ```
@@ -417,12 +483,16 @@ _ReactivateUserResponseFields: TypeAlias = Literal["user"]
 
 class ReactivateUserResponse(Message[_ReactivateUserResponseFields]):
     """
+    The changed member.
+
     ```proto
     message pidgr.v1.ReactivateUserResponse
     ```
 
     Attributes:
         user:
+            Status INVITED.
+
             ```proto
             optional pidgr.v1.User user = 1;
             ```
@@ -445,12 +515,16 @@ _RevokeInviteRequestFields: TypeAlias = Literal["user_id"]
 
 class RevokeInviteRequest(Message[_RevokeInviteRequestFields]):
     """
+    Whose invitation to revoke.
+
     ```proto
     message pidgr.v1.RevokeInviteRequest
     ```
 
     Attributes:
         user_id:
+            Required, UUID.
+
             ```proto
             string user_id = 1;
             ```
@@ -473,6 +547,8 @@ _RevokeInviteResponseFields: TypeAlias = NoReturn
 
 class RevokeInviteResponse(Message[_RevokeInviteResponseFields]):
     """
+    Empty: an OK status means that the member is gone.
+
     ```proto
     message pidgr.v1.RevokeInviteResponse
     ```
@@ -491,16 +567,22 @@ _UpdateUserProfileRequestFields: TypeAlias = Literal["user_id", "profile"]
 
 class UpdateUserProfileRequest(Message[_UpdateUserProfileRequestFields]):
     """
+    Whose profile to change, and how.
+
     ```proto
     message pidgr.v1.UpdateUserProfileRequest
     ```
 
     Attributes:
         user_id:
+            UUID. Empty means the caller.
+
             ```proto
             string user_id = 1;
             ```
         profile:
+            What to change; empty texts stay as they are. Required.
+
             ```proto
             optional pidgr.v1.UserProfile profile = 2;
             ```
@@ -525,12 +607,16 @@ _UpdateUserProfileResponseFields: TypeAlias = Literal["user"]
 
 class UpdateUserProfileResponse(Message[_UpdateUserProfileResponseFields]):
     """
+    The changed member.
+
     ```proto
     message pidgr.v1.UpdateUserProfileResponse
     ```
 
     Attributes:
         user:
+            With the whole profile.
+
             ```proto
             optional pidgr.v1.User user = 1;
             ```
@@ -553,6 +639,8 @@ _GetUserSettingsRequestFields: TypeAlias = NoReturn
 
 class GetUserSettingsRequest(Message[_GetUserSettingsRequestFields]):
     """
+    Empty: the caller follows from the credential.
+
     ```proto
     message pidgr.v1.GetUserSettingsRequest
     ```
@@ -571,12 +659,16 @@ _GetUserSettingsResponseFields: TypeAlias = Literal["settings"]
 
 class GetUserSettingsResponse(Message[_GetUserSettingsResponseFields]):
     """
+    The caller's settings.
+
     ```proto
     message pidgr.v1.GetUserSettingsResponse
     ```
 
     Attributes:
         settings:
+            With defaults filled in.
+
             ```proto
             optional pidgr.v1.UserSettings settings = 1;
             ```
@@ -599,12 +691,16 @@ _UpdateUserSettingsRequestFields: TypeAlias = Literal["settings"]
 
 class UpdateUserSettingsRequest(Message[_UpdateUserSettingsRequestFields]):
     """
+    What to change.
+
     ```proto
     message pidgr.v1.UpdateUserSettingsRequest
     ```
 
     Attributes:
         settings:
+            Empty and UNSPECIFIED stay as they are. Required.
+
             ```proto
             optional pidgr.v1.UserSettings settings = 1;
             ```
@@ -627,12 +723,16 @@ _UpdateUserSettingsResponseFields: TypeAlias = Literal["settings"]
 
 class UpdateUserSettingsResponse(Message[_UpdateUserSettingsResponseFields]):
     """
+    The caller's settings.
+
     ```proto
     message pidgr.v1.UpdateUserSettingsResponse
     ```
 
     Attributes:
         settings:
+            As stored, with defaults filled in.
+
             ```proto
             optional pidgr.v1.UserSettings settings = 1;
             ```
@@ -655,16 +755,22 @@ _BulkInviteUsersRequestFields: TypeAlias = Literal["emails", "role_id"]
 
 class BulkInviteUsersRequest(Message[_BulkInviteUsersRequestFields]):
     """
+    Whom to invite.
+
     ```proto
     message pidgr.v1.BulkInviteUsersRequest
     ```
 
     Attributes:
         emails:
+            1 to 100 addresses. Repeated ones count once.
+
             ```proto
             repeated string emails = 1;
             ```
         role_id:
+            Role for all of them, UUID. Empty means the employee role.
+
             ```proto
             string role_id = 2;
             ```
@@ -689,20 +795,28 @@ _BulkInviteUsersResponseFields: TypeAlias = Literal["results", "invited_count", 
 
 class BulkInviteUsersResponse(Message[_BulkInviteUsersResponseFields]):
     """
+    What became of each address.
+
     ```proto
     message pidgr.v1.BulkInviteUsersResponse
     ```
 
     Attributes:
         results:
+            One per address, in the order given, repeated ones left out.
+
             ```proto
             repeated pidgr.v1.BulkInviteResult results = 1;
             ```
         invited_count:
+            Results with success.
+
             ```proto
             int32 invited_count = 2;
             ```
         failed_count:
+            Results with an error.
+
             ```proto
             int32 failed_count = 3;
             ```
@@ -729,6 +843,8 @@ _ConfirmPasskeyEnrollmentRequestFields: TypeAlias = NoReturn
 
 class ConfirmPasskeyEnrollmentRequest(Message[_ConfirmPasskeyEnrollmentRequestFields]):
     """
+    Empty: the caller follows from the credential.
+
     ```proto
     message pidgr.v1.ConfirmPasskeyEnrollmentRequest
     ```
@@ -747,12 +863,16 @@ _ConfirmPasskeyEnrollmentResponseFields: TypeAlias = Literal["confirmed"]
 
 class ConfirmPasskeyEnrollmentResponse(Message[_ConfirmPasskeyEnrollmentResponseFields]):
     """
+    Sent when a passkey was found.
+
     ```proto
     message pidgr.v1.ConfirmPasskeyEnrollmentResponse
     ```
 
     Attributes:
         confirmed:
+            Always true; failures are errors.
+
             ```proto
             bool confirmed = 1;
             ```
@@ -775,16 +895,22 @@ _UpdateUserRegionRequestFields: TypeAlias = Literal["user_id", "data_governance_
 
 class UpdateUserRegionRequest(Message[_UpdateUserRegionRequestFields]):
     """
+    Whose region to set.
+
     ```proto
     message pidgr.v1.UpdateUserRegionRequest
     ```
 
     Attributes:
         user_id:
+            Required, UUID.
+
             ```proto
             string user_id = 1;
             ```
         data_governance_region:
+            One of the five regions. Empty means the organization's.
+
             ```proto
             string data_governance_region = 2;
             ```
@@ -809,16 +935,23 @@ _UpdateUserRegionResponseFields: TypeAlias = Literal["user", "migration_workflow
 
 class UpdateUserRegionResponse(Message[_UpdateUserRegionResponseFields]):
     """
+    The changed member.
+
     ```proto
     message pidgr.v1.UpdateUserRegionResponse
     ```
 
     Attributes:
         user:
+            With the new region.
+
             ```proto
             optional pidgr.v1.User user = 1;
             ```
         migration_workflow_id:
+            Job that moves the member's data. Always empty here: an installation keeps its data in one
+            place.
+
             ```proto
             string migration_workflow_id = 2;
             ```

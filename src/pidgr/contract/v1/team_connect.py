@@ -31,28 +31,85 @@ if TYPE_CHECKING:
 
 
 class TeamService(Protocol):
+    """
+    Keeps teams and their members. Every organization has one default team, which new members join by
+    themselves and which can be neither renamed nor deleted. A campaign's sender_name is a team's
+    name.
+    """
     async def create_team(self, request: CreateTeamRequest, ctx: RequestContext[CreateTeamRequest, CreateTeamResponse], /) -> CreateTeamResponse:
+        """
+        Makes an empty team.
+
+        Caller: TEAMS_WRITE or TEAMS_ALL_WRITE.
+        Errors: ALREADY_EXISTS when the name is taken, letter case aside.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_team(self, request: GetTeamRequest, ctx: RequestContext[GetTeamRequest, GetTeamResponse], /) -> GetTeamResponse:
+        """
+        Reads one team.
+
+        Caller: a member of the team, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_teams(self, request: ListTeamsRequest, ctx: RequestContext[ListTeamsRequest, ListTeamsResponse], /) -> ListTeamsResponse:
+        """
+        Lists teams: all of them with TEAMS_ALL_READ or TEAMS_ALL_WRITE, otherwise those that the
+        caller belongs to or made. An API key with neither permission sees those it made.
+
+        Caller: anyone in the organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_team(self, request: UpdateTeamRequest, ctx: RequestContext[UpdateTeamRequest, UpdateTeamResponse], /) -> UpdateTeamResponse:
+        """
+        Renames or describes a team. Empty fields stay as they are.
+
+        Caller: TEAMS_WRITE for a team that the caller made, TEAMS_ALL_WRITE for any.
+        Errors: NOT_FOUND; ALREADY_EXISTS when the name is taken; FAILED_PRECONDITION when renaming the
+        default team (its description may change).
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def delete_team(self, request: DeleteTeamRequest, ctx: RequestContext[DeleteTeamRequest, DeleteTeamResponse], /) -> DeleteTeamResponse:
+        """
+        Deletes a team and its memberships; the members stay in the organization.
+
+        Caller: as UpdateTeam.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION for the default team.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def add_team_members(self, request: AddTeamMembersRequest, ctx: RequestContext[AddTeamMembersRequest, AddTeamMembersResponse], /) -> AddTeamMembersResponse:
+        """
+        Adds members to a team, all or none.
+
+        Caller: as UpdateTeam.
+        Errors: NOT_FOUND for the team; INVALID_ARGUMENT above 100 ids or when one is not a member of
+        the organization.
+        Repeating: idempotent; people already in it stay.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def remove_team_members(self, request: RemoveTeamMembersRequest, ctx: RequestContext[RemoveTeamMembersRequest, RemoveTeamMembersResponse], /) -> RemoveTeamMembersResponse:
+        """
+        Takes members out of a team, all or none.
+
+        Caller: as UpdateTeam; any user may take themself out with TEAMS_WRITE.
+        Errors: as AddTeamMembers.
+        Repeating: idempotent; people not in it are passed over.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_team_members(self, request: ListTeamMembersRequest, ctx: RequestContext[ListTeamMembersRequest, ListTeamMembersResponse], /) -> ListTeamMembersResponse:
+        """
+        Lists a team's members by name.
+
+        Caller: as GetTeam.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -175,6 +232,11 @@ class TeamServiceASGIApplication(ConnectASGIApplication[TeamService]):
 
 
 class TeamServiceClient(ConnectClient):
+    """
+    Keeps teams and their members. Every organization has one default team, which new members join by
+    themselves and which can be neither renamed nor deleted. A campaign's sender_name is a team's
+    name.
+    """
     async def create_team(
         self,
         request: CreateTeamRequest,
@@ -182,6 +244,12 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTeamResponse:
+        """
+        Makes an empty team.
+
+        Caller: TEAMS_WRITE or TEAMS_ALL_WRITE.
+        Errors: ALREADY_EXISTS when the name is taken, letter case aside.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -203,6 +271,12 @@ class TeamServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetTeamResponse:
+        """
+        Reads one team.
+
+        Caller: a member of the team, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -225,6 +299,12 @@ class TeamServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListTeamsResponse:
+        """
+        Lists teams: all of them with TEAMS_ALL_READ or TEAMS_ALL_WRITE, otherwise those that the
+        caller belongs to or made. An API key with neither permission sees those it made.
+
+        Caller: anyone in the organization.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -246,6 +326,13 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTeamResponse:
+        """
+        Renames or describes a team. Empty fields stay as they are.
+
+        Caller: TEAMS_WRITE for a team that the caller made, TEAMS_ALL_WRITE for any.
+        Errors: NOT_FOUND; ALREADY_EXISTS when the name is taken; FAILED_PRECONDITION when renaming the
+        default team (its description may change).
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -266,6 +353,12 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteTeamResponse:
+        """
+        Deletes a team and its memberships; the members stay in the organization.
+
+        Caller: as UpdateTeam.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION for the default team.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -286,6 +379,14 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AddTeamMembersResponse:
+        """
+        Adds members to a team, all or none.
+
+        Caller: as UpdateTeam.
+        Errors: NOT_FOUND for the team; INVALID_ARGUMENT above 100 ids or when one is not a member of
+        the organization.
+        Repeating: idempotent; people already in it stay.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -306,6 +407,13 @@ class TeamServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RemoveTeamMembersResponse:
+        """
+        Takes members out of a team, all or none.
+
+        Caller: as UpdateTeam; any user may take themself out with TEAMS_WRITE.
+        Errors: as AddTeamMembers.
+        Repeating: idempotent; people not in it are passed over.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -327,6 +435,12 @@ class TeamServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListTeamMembersResponse:
+        """
+        Lists a team's members by name.
+
+        Caller: as GetTeam.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -343,28 +457,85 @@ class TeamServiceClient(ConnectClient):
         )
 
 class TeamServiceSync(Protocol):
+    """
+    Keeps teams and their members. Every organization has one default team, which new members join by
+    themselves and which can be neither renamed nor deleted. A campaign's sender_name is a team's
+    name.
+    """
     def create_team(self, request: CreateTeamRequest, ctx: RequestContext[CreateTeamRequest, CreateTeamResponse], /) -> CreateTeamResponse:
+        """
+        Makes an empty team.
+
+        Caller: TEAMS_WRITE or TEAMS_ALL_WRITE.
+        Errors: ALREADY_EXISTS when the name is taken, letter case aside.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_team(self, request: GetTeamRequest, ctx: RequestContext[GetTeamRequest, GetTeamResponse], /) -> GetTeamResponse:
+        """
+        Reads one team.
+
+        Caller: a member of the team, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_teams(self, request: ListTeamsRequest, ctx: RequestContext[ListTeamsRequest, ListTeamsResponse], /) -> ListTeamsResponse:
+        """
+        Lists teams: all of them with TEAMS_ALL_READ or TEAMS_ALL_WRITE, otherwise those that the
+        caller belongs to or made. An API key with neither permission sees those it made.
+
+        Caller: anyone in the organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_team(self, request: UpdateTeamRequest, ctx: RequestContext[UpdateTeamRequest, UpdateTeamResponse], /) -> UpdateTeamResponse:
+        """
+        Renames or describes a team. Empty fields stay as they are.
+
+        Caller: TEAMS_WRITE for a team that the caller made, TEAMS_ALL_WRITE for any.
+        Errors: NOT_FOUND; ALREADY_EXISTS when the name is taken; FAILED_PRECONDITION when renaming the
+        default team (its description may change).
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def delete_team(self, request: DeleteTeamRequest, ctx: RequestContext[DeleteTeamRequest, DeleteTeamResponse], /) -> DeleteTeamResponse:
+        """
+        Deletes a team and its memberships; the members stay in the organization.
+
+        Caller: as UpdateTeam.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION for the default team.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def add_team_members(self, request: AddTeamMembersRequest, ctx: RequestContext[AddTeamMembersRequest, AddTeamMembersResponse], /) -> AddTeamMembersResponse:
+        """
+        Adds members to a team, all or none.
+
+        Caller: as UpdateTeam.
+        Errors: NOT_FOUND for the team; INVALID_ARGUMENT above 100 ids or when one is not a member of
+        the organization.
+        Repeating: idempotent; people already in it stay.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def remove_team_members(self, request: RemoveTeamMembersRequest, ctx: RequestContext[RemoveTeamMembersRequest, RemoveTeamMembersResponse], /) -> RemoveTeamMembersResponse:
+        """
+        Takes members out of a team, all or none.
+
+        Caller: as UpdateTeam; any user may take themself out with TEAMS_WRITE.
+        Errors: as AddTeamMembers.
+        Repeating: idempotent; people not in it are passed over.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_team_members(self, request: ListTeamMembersRequest, ctx: RequestContext[ListTeamMembersRequest, ListTeamMembersResponse], /) -> ListTeamMembersResponse:
+        """
+        Lists a team's members by name.
+
+        Caller: as GetTeam.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -485,6 +656,11 @@ class TeamServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class TeamServiceClientSync(ConnectClientSync):
+    """
+    Keeps teams and their members. Every organization has one default team, which new members join by
+    themselves and which can be neither renamed nor deleted. A campaign's sender_name is a team's
+    name.
+    """
     def create_team(
         self,
         request: CreateTeamRequest,
@@ -492,6 +668,12 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateTeamResponse:
+        """
+        Makes an empty team.
+
+        Caller: TEAMS_WRITE or TEAMS_ALL_WRITE.
+        Errors: ALREADY_EXISTS when the name is taken, letter case aside.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -513,6 +695,12 @@ class TeamServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetTeamResponse:
+        """
+        Reads one team.
+
+        Caller: a member of the team, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -535,6 +723,12 @@ class TeamServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListTeamsResponse:
+        """
+        Lists teams: all of them with TEAMS_ALL_READ or TEAMS_ALL_WRITE, otherwise those that the
+        caller belongs to or made. An API key with neither permission sees those it made.
+
+        Caller: anyone in the organization.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -556,6 +750,13 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateTeamResponse:
+        """
+        Renames or describes a team. Empty fields stay as they are.
+
+        Caller: TEAMS_WRITE for a team that the caller made, TEAMS_ALL_WRITE for any.
+        Errors: NOT_FOUND; ALREADY_EXISTS when the name is taken; FAILED_PRECONDITION when renaming the
+        default team (its description may change).
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -576,6 +777,12 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteTeamResponse:
+        """
+        Deletes a team and its memberships; the members stay in the organization.
+
+        Caller: as UpdateTeam.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION for the default team.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -596,6 +803,14 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> AddTeamMembersResponse:
+        """
+        Adds members to a team, all or none.
+
+        Caller: as UpdateTeam.
+        Errors: NOT_FOUND for the team; INVALID_ARGUMENT above 100 ids or when one is not a member of
+        the organization.
+        Repeating: idempotent; people already in it stay.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -616,6 +831,13 @@ class TeamServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RemoveTeamMembersResponse:
+        """
+        Takes members out of a team, all or none.
+
+        Caller: as UpdateTeam; any user may take themself out with TEAMS_WRITE.
+        Errors: as AddTeamMembers.
+        Repeating: idempotent; people not in it are passed over.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -637,6 +859,12 @@ class TeamServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListTeamMembersResponse:
+        """
+        Lists a team's members by name.
+
+        Caller: as GetTeam.
+        Errors: NOT_FOUND; PERMISSION_DENIED.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -29,40 +29,59 @@ _TeamFields: TypeAlias = Literal["id", "name", "description", "member_count", "c
 
 class Team(Message[_TeamFields]):
     """
+    A unit of the organization, and a name that campaigns are sent under.
+
     ```proto
     message pidgr.v1.Team
     ```
 
     Attributes:
         id:
+            UUID, given by the server.
+
             ```proto
             string id = 1;
             ```
         name:
+            At most 200 characters, unique in the organization, letter case aside. What
+            Campaign.sender_name must equal to the letter.
+
             ```proto
             string name = 2;
             ```
         description:
+            At most 1,000 characters.
+
             ```proto
             string description = 3;
             ```
         member_count:
+            Members in it now.
+
             ```proto
             int32 member_count = 4;
             ```
         created_at:
+            When it was made.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 5;
             ```
         updated_at:
+            When its name or description last changed.
+
             ```proto
             optional google.protobuf.Timestamp updated_at = 6;
             ```
         is_default:
+            True for the team that every new member joins.
+
             ```proto
             bool is_default = 7;
             ```
         created_by:
+            User or API key that made it, by id. Empty for the default team.
+
             ```proto
             string created_by = 8;
             ```
@@ -99,16 +118,22 @@ _CreateTeamRequestFields: TypeAlias = Literal["name", "description"]
 
 class CreateTeamRequest(Message[_CreateTeamRequestFields]):
     """
+    The team to make.
+
     ```proto
     message pidgr.v1.CreateTeamRequest
     ```
 
     Attributes:
         name:
+            Required, at most 200 characters.
+
             ```proto
             string name = 1;
             ```
         description:
+            At most 1,000 characters.
+
             ```proto
             string description = 2;
             ```
@@ -133,12 +158,16 @@ _CreateTeamResponseFields: TypeAlias = Literal["team"]
 
 class CreateTeamResponse(Message[_CreateTeamResponseFields]):
     """
+    The new team.
+
     ```proto
     message pidgr.v1.CreateTeamResponse
     ```
 
     Attributes:
         team:
+            Without members.
+
             ```proto
             optional pidgr.v1.Team team = 1;
             ```
@@ -161,12 +190,16 @@ _GetTeamRequestFields: TypeAlias = Literal["team_id"]
 
 class GetTeamRequest(Message[_GetTeamRequestFields]):
     """
+    Which team to read.
+
     ```proto
     message pidgr.v1.GetTeamRequest
     ```
 
     Attributes:
         team_id:
+            Required, UUID.
+
             ```proto
             string team_id = 1;
             ```
@@ -189,12 +222,16 @@ _GetTeamResponseFields: TypeAlias = Literal["team"]
 
 class GetTeamResponse(Message[_GetTeamResponseFields]):
     """
+    The team read.
+
     ```proto
     message pidgr.v1.GetTeamResponse
     ```
 
     Attributes:
         team:
+            As of this call.
+
             ```proto
             optional pidgr.v1.Team team = 1;
             ```
@@ -217,12 +254,16 @@ _ListTeamsRequestFields: TypeAlias = Literal["pagination"]
 
 class ListTeamsRequest(Message[_ListTeamsRequestFields]):
     """
+    Which page to read.
+
     ```proto
     message pidgr.v1.ListTeamsRequest
     ```
 
     Attributes:
         pagination:
+            Unset means the first page of 20.
+
             ```proto
             optional pidgr.v1.Pagination pagination = 1;
             ```
@@ -245,16 +286,22 @@ _ListTeamsResponseFields: TypeAlias = Literal["teams", "pagination_meta"]
 
 class ListTeamsResponse(Message[_ListTeamsResponseFields]):
     """
+    One page of teams.
+
     ```proto
     message pidgr.v1.ListTeamsResponse
     ```
 
     Attributes:
         teams:
+            By name.
+
             ```proto
             repeated pidgr.v1.Team teams = 1;
             ```
         pagination_meta:
+            Where the page stands; total_count counts what the caller may see.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination_meta = 2;
             ```
@@ -279,20 +326,28 @@ _UpdateTeamRequestFields: TypeAlias = Literal["team_id", "name", "description"]
 
 class UpdateTeamRequest(Message[_UpdateTeamRequestFields]):
     """
+    What to change; empty means unchanged.
+
     ```proto
     message pidgr.v1.UpdateTeamRequest
     ```
 
     Attributes:
         team_id:
+            Required, UUID.
+
             ```proto
             string team_id = 1;
             ```
         name:
+            At most 200 characters.
+
             ```proto
             string name = 2;
             ```
         description:
+            At most 1,000 characters.
+
             ```proto
             string description = 3;
             ```
@@ -319,12 +374,16 @@ _UpdateTeamResponseFields: TypeAlias = Literal["team"]
 
 class UpdateTeamResponse(Message[_UpdateTeamResponseFields]):
     """
+    The changed team.
+
     ```proto
     message pidgr.v1.UpdateTeamResponse
     ```
 
     Attributes:
         team:
+            As stored.
+
             ```proto
             optional pidgr.v1.Team team = 1;
             ```
@@ -347,12 +406,16 @@ _DeleteTeamRequestFields: TypeAlias = Literal["team_id"]
 
 class DeleteTeamRequest(Message[_DeleteTeamRequestFields]):
     """
+    Which team to delete.
+
     ```proto
     message pidgr.v1.DeleteTeamRequest
     ```
 
     Attributes:
         team_id:
+            Required, UUID.
+
             ```proto
             string team_id = 1;
             ```
@@ -375,6 +438,8 @@ _DeleteTeamResponseFields: TypeAlias = NoReturn
 
 class DeleteTeamResponse(Message[_DeleteTeamResponseFields]):
     """
+    Empty: an OK status means that the team is gone.
+
     ```proto
     message pidgr.v1.DeleteTeamResponse
     ```
@@ -393,16 +458,22 @@ _AddTeamMembersRequestFields: TypeAlias = Literal["team_id", "user_ids"]
 
 class AddTeamMembersRequest(Message[_AddTeamMembersRequestFields]):
     """
+    Whom to add where.
+
     ```proto
     message pidgr.v1.AddTeamMembersRequest
     ```
 
     Attributes:
         team_id:
+            Required, UUID.
+
             ```proto
             string team_id = 1;
             ```
         user_ids:
+            1 to 100 members of the organization.
+
             ```proto
             repeated string user_ids = 2;
             ```
@@ -427,12 +498,16 @@ _AddTeamMembersResponseFields: TypeAlias = Literal["team"]
 
 class AddTeamMembersResponse(Message[_AddTeamMembersResponseFields]):
     """
+    The team afterwards.
+
     ```proto
     message pidgr.v1.AddTeamMembersResponse
     ```
 
     Attributes:
         team:
+            With its new member_count.
+
             ```proto
             optional pidgr.v1.Team team = 1;
             ```
@@ -455,16 +530,22 @@ _RemoveTeamMembersRequestFields: TypeAlias = Literal["team_id", "user_ids"]
 
 class RemoveTeamMembersRequest(Message[_RemoveTeamMembersRequestFields]):
     """
+    Whom to take out of where.
+
     ```proto
     message pidgr.v1.RemoveTeamMembersRequest
     ```
 
     Attributes:
         team_id:
+            Required, UUID.
+
             ```proto
             string team_id = 1;
             ```
         user_ids:
+            1 to 100 members of the organization.
+
             ```proto
             repeated string user_ids = 2;
             ```
@@ -489,12 +570,16 @@ _RemoveTeamMembersResponseFields: TypeAlias = Literal["team"]
 
 class RemoveTeamMembersResponse(Message[_RemoveTeamMembersResponseFields]):
     """
+    The team afterwards.
+
     ```proto
     message pidgr.v1.RemoveTeamMembersResponse
     ```
 
     Attributes:
         team:
+            With its new member_count.
+
             ```proto
             optional pidgr.v1.Team team = 1;
             ```
@@ -517,16 +602,22 @@ _ListTeamMembersRequestFields: TypeAlias = Literal["team_id", "pagination"]
 
 class ListTeamMembersRequest(Message[_ListTeamMembersRequestFields]):
     """
+    Whose members to list.
+
     ```proto
     message pidgr.v1.ListTeamMembersRequest
     ```
 
     Attributes:
         team_id:
+            Required, UUID.
+
             ```proto
             string team_id = 1;
             ```
         pagination:
+            Unset means the first page of 20.
+
             ```proto
             optional pidgr.v1.Pagination pagination = 2;
             ```
@@ -551,16 +642,22 @@ _ListTeamMembersResponseFields: TypeAlias = Literal["users", "pagination_meta"]
 
 class ListTeamMembersResponse(Message[_ListTeamMembersResponseFields]):
     """
+    One page of members.
+
     ```proto
     message pidgr.v1.ListTeamMembersResponse
     ```
 
     Attributes:
         users:
+            By name, in every status.
+
             ```proto
             repeated pidgr.v1.User users = 1;
             ```
         pagination_meta:
+            Where the page stands.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination_meta = 2;
             ```
