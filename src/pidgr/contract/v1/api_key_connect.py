@@ -31,13 +31,42 @@ if TYPE_CHECKING:
 
 
 class ApiKeyService(Protocol):
+    """
+    Issues, lists and revokes the credentials of one organization.
+
+    A key is sent as "Authorization: Bearer KEY". It acts for the organization, not for a person, so
+    calls about the caller's own inbox, devices, profile or settings answer PERMISSION_DENIED. Only a
+    SHA-256 digest of the secret is stored. A revoked or expired key answers UNAUTHENTICATED.
+    """
     async def create_api_key(self, request: CreateApiKeyRequest, ctx: RequestContext[CreateApiKeyRequest, CreateApiKeyResponse], /) -> CreateApiKeyResponse:
+        """
+        Issues a credential and shows its secret, this once.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an empty or over-long name, no permission, PERMISSION_UNSPECIFIED
+        in the list, or an expiry in the past; PERMISSION_DENIED when the list holds a permission that
+        the caller lacks, or a PERMISSION_PLATFORM_* one outside an ORG_TYPE_STAFF organization.
+        Repeating: not idempotent; every call issues another credential. Names need not be unique.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_api_keys(self, request: ListApiKeysRequest, ctx: RequestContext[ListApiKeysRequest, ListApiKeysResponse], /) -> ListApiKeysResponse:
+        """
+        Lists every credential that is not revoked, without secrets. Expired ones are included. Not
+        paginated.
+
+        Caller: ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def revoke_api_key(self, request: RevokeApiKeyRequest, ctx: RequestContext[RevokeApiKeyRequest, RevokeApiKeyResponse], /) -> RevokeApiKeyResponse:
+        """
+        Ends a credential at once and for good.
+
+        Caller: ORG_WRITE.
+        Errors: NOT_FOUND for an unknown id.
+        Repeating: idempotent; revoking twice succeeds twice.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -105,6 +134,13 @@ class ApiKeyServiceASGIApplication(ConnectASGIApplication[ApiKeyService]):
 
 
 class ApiKeyServiceClient(ConnectClient):
+    """
+    Issues, lists and revokes the credentials of one organization.
+
+    A key is sent as "Authorization: Bearer KEY". It acts for the organization, not for a person, so
+    calls about the caller's own inbox, devices, profile or settings answer PERMISSION_DENIED. Only a
+    SHA-256 digest of the secret is stored. A revoked or expired key answers UNAUTHENTICATED.
+    """
     async def create_api_key(
         self,
         request: CreateApiKeyRequest,
@@ -112,6 +148,15 @@ class ApiKeyServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateApiKeyResponse:
+        """
+        Issues a credential and shows its secret, this once.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an empty or over-long name, no permission, PERMISSION_UNSPECIFIED
+        in the list, or an expiry in the past; PERMISSION_DENIED when the list holds a permission that
+        the caller lacks, or a PERMISSION_PLATFORM_* one outside an ORG_TYPE_STAFF organization.
+        Repeating: not idempotent; every call issues another credential. Names need not be unique.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -133,6 +178,12 @@ class ApiKeyServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListApiKeysResponse:
+        """
+        Lists every credential that is not revoked, without secrets. Expired ones are included. Not
+        paginated.
+
+        Caller: ORG_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -154,6 +205,13 @@ class ApiKeyServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RevokeApiKeyResponse:
+        """
+        Ends a credential at once and for good.
+
+        Caller: ORG_WRITE.
+        Errors: NOT_FOUND for an unknown id.
+        Repeating: idempotent; revoking twice succeeds twice.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -169,13 +227,42 @@ class ApiKeyServiceClient(ConnectClient):
         )
 
 class ApiKeyServiceSync(Protocol):
+    """
+    Issues, lists and revokes the credentials of one organization.
+
+    A key is sent as "Authorization: Bearer KEY". It acts for the organization, not for a person, so
+    calls about the caller's own inbox, devices, profile or settings answer PERMISSION_DENIED. Only a
+    SHA-256 digest of the secret is stored. A revoked or expired key answers UNAUTHENTICATED.
+    """
     def create_api_key(self, request: CreateApiKeyRequest, ctx: RequestContext[CreateApiKeyRequest, CreateApiKeyResponse], /) -> CreateApiKeyResponse:
+        """
+        Issues a credential and shows its secret, this once.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an empty or over-long name, no permission, PERMISSION_UNSPECIFIED
+        in the list, or an expiry in the past; PERMISSION_DENIED when the list holds a permission that
+        the caller lacks, or a PERMISSION_PLATFORM_* one outside an ORG_TYPE_STAFF organization.
+        Repeating: not idempotent; every call issues another credential. Names need not be unique.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_api_keys(self, request: ListApiKeysRequest, ctx: RequestContext[ListApiKeysRequest, ListApiKeysResponse], /) -> ListApiKeysResponse:
+        """
+        Lists every credential that is not revoked, without secrets. Expired ones are included. Not
+        paginated.
+
+        Caller: ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def revoke_api_key(self, request: RevokeApiKeyRequest, ctx: RequestContext[RevokeApiKeyRequest, RevokeApiKeyResponse], /) -> RevokeApiKeyResponse:
+        """
+        Ends a credential at once and for good.
+
+        Caller: ORG_WRITE.
+        Errors: NOT_FOUND for an unknown id.
+        Repeating: idempotent; revoking twice succeeds twice.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -241,6 +328,13 @@ class ApiKeyServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class ApiKeyServiceClientSync(ConnectClientSync):
+    """
+    Issues, lists and revokes the credentials of one organization.
+
+    A key is sent as "Authorization: Bearer KEY". It acts for the organization, not for a person, so
+    calls about the caller's own inbox, devices, profile or settings answer PERMISSION_DENIED. Only a
+    SHA-256 digest of the secret is stored. A revoked or expired key answers UNAUTHENTICATED.
+    """
     def create_api_key(
         self,
         request: CreateApiKeyRequest,
@@ -248,6 +342,15 @@ class ApiKeyServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateApiKeyResponse:
+        """
+        Issues a credential and shows its secret, this once.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an empty or over-long name, no permission, PERMISSION_UNSPECIFIED
+        in the list, or an expiry in the past; PERMISSION_DENIED when the list holds a permission that
+        the caller lacks, or a PERMISSION_PLATFORM_* one outside an ORG_TYPE_STAFF organization.
+        Repeating: not idempotent; every call issues another credential. Names need not be unique.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -269,6 +372,12 @@ class ApiKeyServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListApiKeysResponse:
+        """
+        Lists every credential that is not revoked, without secrets. Expired ones are included. Not
+        paginated.
+
+        Caller: ORG_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -290,6 +399,13 @@ class ApiKeyServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RevokeApiKeyResponse:
+        """
+        Ends a credential at once and for good.
+
+        Caller: ORG_WRITE.
+        Errors: NOT_FOUND for an unknown id.
+        Repeating: idempotent; revoking twice succeeds twice.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -28,40 +28,60 @@ _ApiKeyFields: TypeAlias = Literal["id", "name", "key_prefix", "permissions", "c
 
 class ApiKey(Message[_ApiKeyFields]):
     """
+    A credential as it may be shown: everything but the secret.
+
     ```proto
     message pidgr.v1.ApiKey
     ```
 
     Attributes:
         id:
+            UUID, given by the server.
+
             ```proto
             string id = 1;
             ```
         name:
+            Label for people, at most 200 characters, not unique.
+
             ```proto
             string name = 2;
             ```
         key_prefix:
+            Kind prefix and first eight random characters of the secret, to recognise it in a log. 16
+            characters for an API key.
+
             ```proto
             string key_prefix = 3;
             ```
         permissions:
+            Everything the key may do. The list stands alone: it is not taken from a role and does not
+            follow one.
+
             ```proto
             repeated pidgr.v1.Permission permissions = 4 [packed = true];
             ```
         created_at:
+            When the key was issued.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 5;
             ```
         last_used_at:
+            Last time the key authenticated a call. Unset when never used.
+
             ```proto
             optional google.protobuf.Timestamp last_used_at = 6;
             ```
         expires_at:
+            From this moment on the key answers UNAUTHENTICATED. Unset when it does not expire.
+
             ```proto
             optional google.protobuf.Timestamp expires_at = 7;
             ```
         key_type:
+            What the credential is for; never UNSPECIFIED.
+
             ```proto
             pidgr.v1.KeyType key_type = 8;
             ```
@@ -98,24 +118,34 @@ _CreateApiKeyRequestFields: TypeAlias = Literal["name", "permissions", "expires_
 
 class CreateApiKeyRequest(Message[_CreateApiKeyRequestFields]):
     """
+    The credential to issue.
+
     ```proto
     message pidgr.v1.CreateApiKeyRequest
     ```
 
     Attributes:
         name:
+            Required, at most 200 characters.
+
             ```proto
             string name = 1;
             ```
         permissions:
+            At least one, each held by the caller; duplicates are dropped.
+
             ```proto
             repeated pidgr.v1.Permission permissions = 2 [packed = true];
             ```
         expires_at:
+            Optional end of life, in the future. Unset means it does not expire.
+
             ```proto
             optional google.protobuf.Timestamp expires_at = 3;
             ```
         key_type:
+            UNSPECIFIED means KEY_TYPE_API_KEY.
+
             ```proto
             pidgr.v1.KeyType key_type = 4;
             ```
@@ -144,16 +174,22 @@ _CreateApiKeyResponseFields: TypeAlias = Literal["api_key", "key"]
 
 class CreateApiKeyResponse(Message[_CreateApiKeyResponseFields]):
     """
+    The new credential and its secret.
+
     ```proto
     message pidgr.v1.CreateApiKeyResponse
     ```
 
     Attributes:
         api_key:
+            The credential, without the secret.
+
             ```proto
             optional pidgr.v1.ApiKey api_key = 1;
             ```
         key:
+            The whole secret. It cannot be read again; whoever loses it issues another key.
+
             ```proto
             string key = 2;
             ```
@@ -178,12 +214,16 @@ _ListApiKeysRequestFields: TypeAlias = Literal["key_type"]
 
 class ListApiKeysRequest(Message[_ListApiKeysRequestFields]):
     """
+    Which credentials to list.
+
     ```proto
     message pidgr.v1.ListApiKeysRequest
     ```
 
     Attributes:
         key_type:
+            Only this kind. UNSPECIFIED means both.
+
             ```proto
             pidgr.v1.KeyType key_type = 1;
             ```
@@ -206,12 +246,16 @@ _ListApiKeysResponseFields: TypeAlias = Literal["api_keys"]
 
 class ListApiKeysResponse(Message[_ListApiKeysResponseFields]):
     """
+    The organization's credentials.
+
     ```proto
     message pidgr.v1.ListApiKeysResponse
     ```
 
     Attributes:
         api_keys:
+            Credentials that are not revoked, newest first.
+
             ```proto
             repeated pidgr.v1.ApiKey api_keys = 1;
             ```
@@ -234,12 +278,16 @@ _RevokeApiKeyRequestFields: TypeAlias = Literal["api_key_id"]
 
 class RevokeApiKeyRequest(Message[_RevokeApiKeyRequestFields]):
     """
+    Which credential to end.
+
     ```proto
     message pidgr.v1.RevokeApiKeyRequest
     ```
 
     Attributes:
         api_key_id:
+            ApiKey.id. Required, UUID.
+
             ```proto
             string api_key_id = 1;
             ```
@@ -262,6 +310,8 @@ _RevokeApiKeyResponseFields: TypeAlias = NoReturn
 
 class RevokeApiKeyResponse(Message[_RevokeApiKeyResponseFields]):
     """
+    Empty: an OK status means that the key no longer works.
+
     ```proto
     message pidgr.v1.RevokeApiKeyResponse
     ```
@@ -278,20 +328,29 @@ class RevokeApiKeyResponse(Message[_RevokeApiKeyResponseFields]):
 
 class KeyType(Enum):
     """
+    What a credential is for.
+
     ```proto
     enum pidgr.v1.KeyType
     ```
 
     Attributes:
         UNSPECIFIED:
+            When creating: an API key. As a filter: both kinds.
+
             ```proto
             KEY_TYPE_UNSPECIFIED = 0
             ```
         API_KEY:
+            Calls this API. The secret starts with "pidgr_k_".
+
             ```proto
             KEY_TYPE_API_KEY = 1
             ```
         SCIM_TOKEN:
+            Lets an identity provider create and retire members over SCIM 2.0. The secret starts with
+            "pidgr_scim_".
+
             ```proto
             KEY_TYPE_SCIM_TOKEN = 2
             ```

@@ -31,43 +31,132 @@ if TYPE_CHECKING:
 
 
 class OrganizationService(Protocol):
+    """
+    Makes organizations and keeps their settings. Several RPCs need a signed-in person but no
+    organization yet; an API key belongs to one, so they answer it PERMISSION_DENIED.
+    """
     async def create_organization(self, request: CreateOrganizationRequest, ctx: RequestContext[CreateOrganizationRequest, CreateOrganizationResponse], /) -> CreateOrganizationResponse:
+        """
+        Makes an organization with the caller as its first super admin, the four starting roles, a
+        default group and a default team.
+
+        Caller: any signed-in person, with or without an organization.
+        Errors: ALREADY_EXISTS when the name is taken; NOT_FOUND for the fixture; PERMISSION_DENIED for
+        an API key.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_organization(self, request: GetOrganizationRequest, ctx: RequestContext[GetOrganizationRequest, GetOrganizationResponse], /) -> GetOrganizationResponse:
+        """
+        Reads the caller's organization.
+
+        Caller: ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_organization(self, request: UpdateOrganizationRequest, ctx: RequestContext[UpdateOrganizationRequest, UpdateOrganizationResponse], /) -> UpdateOrganizationResponse:
+        """
+        Changes settings. Empty, 0, UNSPECIFIED and unset stay as they are.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an invalid workflow or a value out of range; ALREADY_EXISTS when
+        the name is taken; FAILED_PRECONDITION for provisional_archetypes_enabled on a sandbox.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_sso_attribute_mappings(self, request: UpdateSsoAttributeMappingsRequest, ctx: RequestContext[UpdateSsoAttributeMappingsRequest, UpdateSsoAttributeMappingsResponse], /) -> UpdateSsoAttributeMappingsResponse:
+        """
+        Replaces how claims of the identity provider fill profiles at sign-in.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an unknown profile_field or one that is filled twice.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def rotate_analytics_salt(self, request: RotateAnalyticsSaltRequest, ctx: RequestContext[RotateAnalyticsSaltRequest, RotateAnalyticsSaltResponse], /) -> RotateAnalyticsSaltResponse:
+        """
+        Replaces the secret that puts people into cohort buckets, so that old and new analytics cannot
+        be joined. What is stored keeps its bucket.
+
+        Caller: PRIVACY_WRITE.
+        Errors: INVALID_ARGUMENT for fewer buckets than now.
+        Repeating: not idempotent; every call makes another salt.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_analytics_epsilon(self, request: UpdateAnalyticsEpsilonRequest, ctx: RequestContext[UpdateAnalyticsEpsilonRequest, UpdateAnalyticsEpsilonResponse], /) -> UpdateAnalyticsEpsilonResponse:
+        """
+        Sets how much noise behavioural features get: lower is more private. Heatmaps get none.
+
+        Caller: PRIVACY_WRITE.
+        Errors: INVALID_ARGUMENT outside 0.5 to 5.0.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_org_privacy_settings(self, request: GetOrgPrivacySettingsRequest, ctx: RequestContext[GetOrgPrivacySettingsRequest, GetOrgPrivacySettingsResponse], /) -> GetOrgPrivacySettingsResponse:
+        """
+        Reads which kinds of processing are switched on.
+
+        Caller: PRIVACY_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_org_privacy_settings(self, request: UpdateOrgPrivacySettingsRequest, ctx: RequestContext[UpdateOrgPrivacySettingsRequest, UpdateOrgPrivacySettingsResponse], /) -> UpdateOrgPrivacySettingsResponse:
+        """
+        Switches kinds of processing on or off. What is switched off does nothing from then on and
+        reports no error.
+
+        Caller: PRIVACY_WRITE.
+        Repeating: idempotent; last_changed_* changes only with the value.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def create_sandbox_organization(self, request: CreateSandboxOrganizationRequest, ctx: RequestContext[CreateSandboxOrganizationRequest, CreateSandboxOrganizationResponse], /) -> CreateSandboxOrganizationResponse:
+        """
+        Makes a throw-away organization with sample data and the caller as its super admin.
+
+        Caller: any signed-in person.
+        Errors: INVALID_ARGUMENT when expires_at is missing, past or more than 30 days ahead; NOT_FOUND
+        for the fixture; RESOURCE_EXHAUSTED for a fourth live sandbox.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def delete_sandbox_organization(self, request: DeleteSandboxOrganizationRequest, ctx: RequestContext[DeleteSandboxOrganizationRequest, DeleteSandboxOrganizationResponse], /) -> DeleteSandboxOrganizationResponse:
+        """
+        Deletes a sandbox and everything in it, in the background.
+
+        Caller: a super admin of the sandbox, or the person who made it.
+        Errors: NOT_FOUND; PERMISSION_DENIED; FAILED_PRECONDITION when it is not a sandbox.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_sandbox_fixtures(self, request: ListSandboxFixturesRequest, ctx: RequestContext[ListSandboxFixturesRequest, ListSandboxFixturesResponse], /) -> ListSandboxFixturesResponse:
+        """
+        Lists the sample data that an organization can start with, by name. Not paginated.
+
+        Caller: any signed-in person.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_user_organizations(self, request: ListUserOrganizationsRequest, ctx: RequestContext[ListUserOrganizationsRequest, ListUserOrganizationsResponse], /) -> ListUserOrganizationsResponse:
+        """
+        Lists the organizations that the caller belongs to, oldest first, without expired sandboxes.
+        Not paginated.
+
+        Caller: any signed-in person, with or without an organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_user_sandboxes(self, request: ListUserSandboxesRequest, ctx: RequestContext[ListUserSandboxesRequest, ListUserSandboxesResponse], /) -> ListUserSandboxesResponse:
+        """
+        Lists the sandboxes that the caller made, the next to expire first, without expired ones. Not
+        paginated.
+
+        Caller: any signed-in person, with or without an organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -245,6 +334,10 @@ class OrganizationServiceASGIApplication(ConnectASGIApplication[OrganizationServ
 
 
 class OrganizationServiceClient(ConnectClient):
+    """
+    Makes organizations and keeps their settings. Several RPCs need a signed-in person but no
+    organization yet; an API key belongs to one, so they answer it PERMISSION_DENIED.
+    """
     async def create_organization(
         self,
         request: CreateOrganizationRequest,
@@ -252,6 +345,14 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateOrganizationResponse:
+        """
+        Makes an organization with the caller as its first super admin, the four starting roles, a
+        default group and a default team.
+
+        Caller: any signed-in person, with or without an organization.
+        Errors: ALREADY_EXISTS when the name is taken; NOT_FOUND for the fixture; PERMISSION_DENIED for
+        an API key.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -273,6 +374,11 @@ class OrganizationServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetOrganizationResponse:
+        """
+        Reads the caller's organization.
+
+        Caller: ORG_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -294,6 +400,14 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateOrganizationResponse:
+        """
+        Changes settings. Empty, 0, UNSPECIFIED and unset stay as they are.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an invalid workflow or a value out of range; ALREADY_EXISTS when
+        the name is taken; FAILED_PRECONDITION for provisional_archetypes_enabled on a sandbox.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -314,6 +428,13 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateSsoAttributeMappingsResponse:
+        """
+        Replaces how claims of the identity provider fill profiles at sign-in.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an unknown profile_field or one that is filled twice.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -334,6 +455,14 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RotateAnalyticsSaltResponse:
+        """
+        Replaces the secret that puts people into cohort buckets, so that old and new analytics cannot
+        be joined. What is stored keeps its bucket.
+
+        Caller: PRIVACY_WRITE.
+        Errors: INVALID_ARGUMENT for fewer buckets than now.
+        Repeating: not idempotent; every call makes another salt.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -354,6 +483,13 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateAnalyticsEpsilonResponse:
+        """
+        Sets how much noise behavioural features get: lower is more private. Heatmaps get none.
+
+        Caller: PRIVACY_WRITE.
+        Errors: INVALID_ARGUMENT outside 0.5 to 5.0.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -375,6 +511,11 @@ class OrganizationServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetOrgPrivacySettingsResponse:
+        """
+        Reads which kinds of processing are switched on.
+
+        Caller: PRIVACY_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -396,6 +537,13 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateOrgPrivacySettingsResponse:
+        """
+        Switches kinds of processing on or off. What is switched off does nothing from then on and
+        reports no error.
+
+        Caller: PRIVACY_WRITE.
+        Repeating: idempotent; last_changed_* changes only with the value.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -416,6 +564,13 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateSandboxOrganizationResponse:
+        """
+        Makes a throw-away organization with sample data and the caller as its super admin.
+
+        Caller: any signed-in person.
+        Errors: INVALID_ARGUMENT when expires_at is missing, past or more than 30 days ahead; NOT_FOUND
+        for the fixture; RESOURCE_EXHAUSTED for a fourth live sandbox.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -436,6 +591,12 @@ class OrganizationServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteSandboxOrganizationResponse:
+        """
+        Deletes a sandbox and everything in it, in the background.
+
+        Caller: a super admin of the sandbox, or the person who made it.
+        Errors: NOT_FOUND; PERMISSION_DENIED; FAILED_PRECONDITION when it is not a sandbox.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -457,6 +618,11 @@ class OrganizationServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListSandboxFixturesResponse:
+        """
+        Lists the sample data that an organization can start with, by name. Not paginated.
+
+        Caller: any signed-in person.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -479,6 +645,12 @@ class OrganizationServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListUserOrganizationsResponse:
+        """
+        Lists the organizations that the caller belongs to, oldest first, without expired sandboxes.
+        Not paginated.
+
+        Caller: any signed-in person, with or without an organization.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -501,6 +673,12 @@ class OrganizationServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListUserSandboxesResponse:
+        """
+        Lists the sandboxes that the caller made, the next to expire first, without expired ones. Not
+        paginated.
+
+        Caller: any signed-in person, with or without an organization.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -517,43 +695,132 @@ class OrganizationServiceClient(ConnectClient):
         )
 
 class OrganizationServiceSync(Protocol):
+    """
+    Makes organizations and keeps their settings. Several RPCs need a signed-in person but no
+    organization yet; an API key belongs to one, so they answer it PERMISSION_DENIED.
+    """
     def create_organization(self, request: CreateOrganizationRequest, ctx: RequestContext[CreateOrganizationRequest, CreateOrganizationResponse], /) -> CreateOrganizationResponse:
+        """
+        Makes an organization with the caller as its first super admin, the four starting roles, a
+        default group and a default team.
+
+        Caller: any signed-in person, with or without an organization.
+        Errors: ALREADY_EXISTS when the name is taken; NOT_FOUND for the fixture; PERMISSION_DENIED for
+        an API key.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_organization(self, request: GetOrganizationRequest, ctx: RequestContext[GetOrganizationRequest, GetOrganizationResponse], /) -> GetOrganizationResponse:
+        """
+        Reads the caller's organization.
+
+        Caller: ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_organization(self, request: UpdateOrganizationRequest, ctx: RequestContext[UpdateOrganizationRequest, UpdateOrganizationResponse], /) -> UpdateOrganizationResponse:
+        """
+        Changes settings. Empty, 0, UNSPECIFIED and unset stay as they are.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an invalid workflow or a value out of range; ALREADY_EXISTS when
+        the name is taken; FAILED_PRECONDITION for provisional_archetypes_enabled on a sandbox.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_sso_attribute_mappings(self, request: UpdateSsoAttributeMappingsRequest, ctx: RequestContext[UpdateSsoAttributeMappingsRequest, UpdateSsoAttributeMappingsResponse], /) -> UpdateSsoAttributeMappingsResponse:
+        """
+        Replaces how claims of the identity provider fill profiles at sign-in.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an unknown profile_field or one that is filled twice.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def rotate_analytics_salt(self, request: RotateAnalyticsSaltRequest, ctx: RequestContext[RotateAnalyticsSaltRequest, RotateAnalyticsSaltResponse], /) -> RotateAnalyticsSaltResponse:
+        """
+        Replaces the secret that puts people into cohort buckets, so that old and new analytics cannot
+        be joined. What is stored keeps its bucket.
+
+        Caller: PRIVACY_WRITE.
+        Errors: INVALID_ARGUMENT for fewer buckets than now.
+        Repeating: not idempotent; every call makes another salt.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_analytics_epsilon(self, request: UpdateAnalyticsEpsilonRequest, ctx: RequestContext[UpdateAnalyticsEpsilonRequest, UpdateAnalyticsEpsilonResponse], /) -> UpdateAnalyticsEpsilonResponse:
+        """
+        Sets how much noise behavioural features get: lower is more private. Heatmaps get none.
+
+        Caller: PRIVACY_WRITE.
+        Errors: INVALID_ARGUMENT outside 0.5 to 5.0.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_org_privacy_settings(self, request: GetOrgPrivacySettingsRequest, ctx: RequestContext[GetOrgPrivacySettingsRequest, GetOrgPrivacySettingsResponse], /) -> GetOrgPrivacySettingsResponse:
+        """
+        Reads which kinds of processing are switched on.
+
+        Caller: PRIVACY_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_org_privacy_settings(self, request: UpdateOrgPrivacySettingsRequest, ctx: RequestContext[UpdateOrgPrivacySettingsRequest, UpdateOrgPrivacySettingsResponse], /) -> UpdateOrgPrivacySettingsResponse:
+        """
+        Switches kinds of processing on or off. What is switched off does nothing from then on and
+        reports no error.
+
+        Caller: PRIVACY_WRITE.
+        Repeating: idempotent; last_changed_* changes only with the value.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def create_sandbox_organization(self, request: CreateSandboxOrganizationRequest, ctx: RequestContext[CreateSandboxOrganizationRequest, CreateSandboxOrganizationResponse], /) -> CreateSandboxOrganizationResponse:
+        """
+        Makes a throw-away organization with sample data and the caller as its super admin.
+
+        Caller: any signed-in person.
+        Errors: INVALID_ARGUMENT when expires_at is missing, past or more than 30 days ahead; NOT_FOUND
+        for the fixture; RESOURCE_EXHAUSTED for a fourth live sandbox.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def delete_sandbox_organization(self, request: DeleteSandboxOrganizationRequest, ctx: RequestContext[DeleteSandboxOrganizationRequest, DeleteSandboxOrganizationResponse], /) -> DeleteSandboxOrganizationResponse:
+        """
+        Deletes a sandbox and everything in it, in the background.
+
+        Caller: a super admin of the sandbox, or the person who made it.
+        Errors: NOT_FOUND; PERMISSION_DENIED; FAILED_PRECONDITION when it is not a sandbox.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_sandbox_fixtures(self, request: ListSandboxFixturesRequest, ctx: RequestContext[ListSandboxFixturesRequest, ListSandboxFixturesResponse], /) -> ListSandboxFixturesResponse:
+        """
+        Lists the sample data that an organization can start with, by name. Not paginated.
+
+        Caller: any signed-in person.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_user_organizations(self, request: ListUserOrganizationsRequest, ctx: RequestContext[ListUserOrganizationsRequest, ListUserOrganizationsResponse], /) -> ListUserOrganizationsResponse:
+        """
+        Lists the organizations that the caller belongs to, oldest first, without expired sandboxes.
+        Not paginated.
+
+        Caller: any signed-in person, with or without an organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_user_sandboxes(self, request: ListUserSandboxesRequest, ctx: RequestContext[ListUserSandboxesRequest, ListUserSandboxesResponse], /) -> ListUserSandboxesResponse:
+        """
+        Lists the sandboxes that the caller made, the next to expire first, without expired ones. Not
+        paginated.
+
+        Caller: any signed-in person, with or without an organization.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -729,6 +996,10 @@ class OrganizationServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class OrganizationServiceClientSync(ConnectClientSync):
+    """
+    Makes organizations and keeps their settings. Several RPCs need a signed-in person but no
+    organization yet; an API key belongs to one, so they answer it PERMISSION_DENIED.
+    """
     def create_organization(
         self,
         request: CreateOrganizationRequest,
@@ -736,6 +1007,14 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateOrganizationResponse:
+        """
+        Makes an organization with the caller as its first super admin, the four starting roles, a
+        default group and a default team.
+
+        Caller: any signed-in person, with or without an organization.
+        Errors: ALREADY_EXISTS when the name is taken; NOT_FOUND for the fixture; PERMISSION_DENIED for
+        an API key.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -757,6 +1036,11 @@ class OrganizationServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetOrganizationResponse:
+        """
+        Reads the caller's organization.
+
+        Caller: ORG_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -778,6 +1062,14 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateOrganizationResponse:
+        """
+        Changes settings. Empty, 0, UNSPECIFIED and unset stay as they are.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an invalid workflow or a value out of range; ALREADY_EXISTS when
+        the name is taken; FAILED_PRECONDITION for provisional_archetypes_enabled on a sandbox.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -798,6 +1090,13 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateSsoAttributeMappingsResponse:
+        """
+        Replaces how claims of the identity provider fill profiles at sign-in.
+
+        Caller: ORG_WRITE.
+        Errors: INVALID_ARGUMENT for an unknown profile_field or one that is filled twice.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -818,6 +1117,14 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> RotateAnalyticsSaltResponse:
+        """
+        Replaces the secret that puts people into cohort buckets, so that old and new analytics cannot
+        be joined. What is stored keeps its bucket.
+
+        Caller: PRIVACY_WRITE.
+        Errors: INVALID_ARGUMENT for fewer buckets than now.
+        Repeating: not idempotent; every call makes another salt.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -838,6 +1145,13 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateAnalyticsEpsilonResponse:
+        """
+        Sets how much noise behavioural features get: lower is more private. Heatmaps get none.
+
+        Caller: PRIVACY_WRITE.
+        Errors: INVALID_ARGUMENT outside 0.5 to 5.0.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -859,6 +1173,11 @@ class OrganizationServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetOrgPrivacySettingsResponse:
+        """
+        Reads which kinds of processing are switched on.
+
+        Caller: PRIVACY_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -880,6 +1199,13 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateOrgPrivacySettingsResponse:
+        """
+        Switches kinds of processing on or off. What is switched off does nothing from then on and
+        reports no error.
+
+        Caller: PRIVACY_WRITE.
+        Repeating: idempotent; last_changed_* changes only with the value.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -900,6 +1226,13 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateSandboxOrganizationResponse:
+        """
+        Makes a throw-away organization with sample data and the caller as its super admin.
+
+        Caller: any signed-in person.
+        Errors: INVALID_ARGUMENT when expires_at is missing, past or more than 30 days ahead; NOT_FOUND
+        for the fixture; RESOURCE_EXHAUSTED for a fourth live sandbox.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -920,6 +1253,12 @@ class OrganizationServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteSandboxOrganizationResponse:
+        """
+        Deletes a sandbox and everything in it, in the background.
+
+        Caller: a super admin of the sandbox, or the person who made it.
+        Errors: NOT_FOUND; PERMISSION_DENIED; FAILED_PRECONDITION when it is not a sandbox.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -941,6 +1280,11 @@ class OrganizationServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListSandboxFixturesResponse:
+        """
+        Lists the sample data that an organization can start with, by name. Not paginated.
+
+        Caller: any signed-in person.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -963,6 +1307,12 @@ class OrganizationServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListUserOrganizationsResponse:
+        """
+        Lists the organizations that the caller belongs to, oldest first, without expired sandboxes.
+        Not paginated.
+
+        Caller: any signed-in person, with or without an organization.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -985,6 +1335,12 @@ class OrganizationServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListUserSandboxesResponse:
+        """
+        Lists the sandboxes that the caller made, the next to expire first, without expired ones. Not
+        paginated.
+
+        Caller: any signed-in person, with or without an organization.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -29,20 +29,28 @@ _OrgPrivacySettingsFields: TypeAlias = Literal["ai_clustering", "behavioral_anal
 
 class OrgPrivacySettings(Message[_OrgPrivacySettingsFields]):
     """
+    Kinds of processing that an organization can switch off.
+
     ```proto
     message pidgr.v1.OrgPrivacySettings
     ```
 
     Attributes:
         ai_clustering:
+            Grouping of behaviour into archetypes.
+
             ```proto
             optional pidgr.v1.OrgPrivacyToggle ai_clustering = 1;
             ```
         behavioral_analytics:
+            Touch events and what is made of them.
+
             ```proto
             optional pidgr.v1.OrgPrivacyToggle behavioral_analytics = 2;
             ```
         third_party_channels:
+            Nudges over channels outside the product.
+
             ```proto
             optional pidgr.v1.OrgPrivacyToggle third_party_channels = 3;
             ```
@@ -69,20 +77,28 @@ _OrgPrivacyToggleFields: TypeAlias = Literal["enabled", "last_changed_by_email",
 
 class OrgPrivacyToggle(Message[_OrgPrivacyToggleFields]):
     """
+    One switch and who last turned it.
+
     ```proto
     message pidgr.v1.OrgPrivacyToggle
     ```
 
     Attributes:
         enabled:
+            True when the processing takes place.
+
             ```proto
             bool enabled = 1;
             ```
         last_changed_by_email:
+            Address of the person who last changed it. Empty when never changed.
+
             ```proto
             string last_changed_by_email = 2;
             ```
         last_changed_at:
+            When it was last changed. Unset when never changed.
+
             ```proto
             optional google.protobuf.Timestamp last_changed_at = 3;
             ```
@@ -109,100 +125,150 @@ _OrganizationFields: TypeAlias = Literal["id", "name", "default_workflow", "crea
 
 class Organization(Message[_OrganizationFields]):
     """
+    A tenant: its members, campaigns and settings are seen by no other.
+
     ```proto
     message pidgr.v1.Organization
     ```
 
     Attributes:
         id:
+            UUID, given by the server.
+
             ```proto
             string id = 1;
             ```
         name:
+            At most 200 characters, unique in the installation.
+
             ```proto
             string name = 2;
             ```
         default_workflow:
+            A workflow for clients to start from. CreateCampaign never uses it by itself. A new
+            organization's sends, waits 72 hours, reminds, waits 48 hours and marks the rest missed.
+
             ```proto
             optional pidgr.v1.WorkflowDefinition default_workflow = 3;
             ```
         created_at:
+            When it was made.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 4;
             ```
         industry:
+            What the company does.
+
             ```proto
             pidgr.v1.Industry industry = 5;
             ```
         company_size:
+            How large it is.
+
             ```proto
             pidgr.v1.CompanySize company_size = 6;
             ```
         sso_attribute_mappings:
+            How claims of the identity provider fill profiles.
+
             ```proto
             repeated pidgr.v1.SsoAttributeMapping sso_attribute_mappings = 7;
             ```
         default_locale:
+            Language for recipients who chose none, one of the five locales. Empty means the template's.
+
             ```proto
             string default_locale = 8;
             ```
         org_type:
+            What it is for.
+
             ```proto
             pidgr.v1.OrgType org_type = 9;
             ```
         expires_at:
+            When a sandbox is deleted. Unset for every other type.
+
             ```proto
             optional google.protobuf.Timestamp expires_at = 10;
             ```
         data_governance_region:
+            Whose rules its data is under: EU, LATAM, BR, APAC or US.
+
             ```proto
             string data_governance_region = 11;
             ```
         data_content_region:
+            Where content is kept, derived from data_governance_region.
+
             ```proto
             string data_content_region = 12;
             ```
         ml_retrain_cold_threshold:
+            Completed campaigns between trainings, 1 to 100. Stored for clients; this server trains no
+            models.
+
             ```proto
             int32 ml_retrain_cold_threshold = 13;
             ```
         ml_cancelled_counts:
+            True counts cancelled campaigns as completed for training. Stored for clients.
+
             ```proto
             bool ml_cancelled_counts = 14;
             ```
         ml_manual_limit_monthly:
+            Trainings by hand per month, 0 to 10. Stored for clients.
+
             ```proto
             int32 ml_manual_limit_monthly = 15;
             ```
         ml_manual_retrains_used:
+            Trainings by hand this month. 0: this server trains no models.
+
             ```proto
             int32 ml_manual_retrains_used = 16;
             ```
         ml_needs_retrain:
+            True when a training is due. False: this server trains no models.
+
             ```proto
             bool ml_needs_retrain = 17;
             ```
         campaigns_since_last_training:
+            Completed campaigns since the last training.
+
             ```proto
             int32 campaigns_since_last_training = 18;
             ```
         total_completed_campaigns:
+            Campaigns that ever became COMPLETED.
+
             ```proto
             int32 total_completed_campaigns = 19;
             ```
         last_ml_training_at:
+            When models were last trained. Unset when never.
+
             ```proto
             optional google.protobuf.Timestamp last_ml_training_at = 20;
             ```
         include_synthetic_in_aggregates:
+            Whether demonstration data counts in totals. Unset means yes in a sandbox and no elsewhere.
+
             ```proto
             optional bool include_synthetic_in_aggregates = 21;
             ```
         provisional_archetypes_enabled:
+            True shows archetypes before there is enough data to trust them.
+
             ```proto
             bool provisional_archetypes_enabled = 22;
             ```
         default_verification_unit_level:
+            Whom a check after a campaign asks unless told otherwise.
+
             ```proto
             pidgr.v1.VerificationUnitLevel default_verification_unit_level = 23;
             ```
@@ -269,24 +335,34 @@ _SandboxFixtureFields: TypeAlias = Literal["id", "name", "description", "is_defa
 
 class SandboxFixture(Message[_SandboxFixtureFields]):
     """
+    A set of sample data.
+
     ```proto
     message pidgr.v1.SandboxFixture
     ```
 
     Attributes:
         id:
+            Slug: starter, empty, fintech or sales.
+
             ```proto
             string id = 1;
             ```
         name:
+            Name for people.
+
             ```proto
             string name = 2;
             ```
         description:
+            What is in it.
+
             ```proto
             string description = 3;
             ```
         is_default:
+            True for the one that an empty fixture_id means.
+
             ```proto
             bool is_default = 4;
             ```
@@ -315,16 +391,23 @@ _SsoAttributeMappingFields: TypeAlias = Literal["idp_claim", "profile_field"]
 
 class SsoAttributeMapping(Message[_SsoAttributeMappingFields]):
     """
+    One claim that fills one field of a profile.
+
     ```proto
     message pidgr.v1.SsoAttributeMapping
     ```
 
     Attributes:
         idp_claim:
+            Name of the claim or SAML attribute. Required, at most 500 characters.
+
             ```proto
             string idp_claim = 1;
             ```
         profile_field:
+            first_name, last_name, department, title, phone, location, employee_id, manager_name,
+            start_date, or "custom:" and the name of a custom attribute. Required, at most 100 characters.
+
             ```proto
             string profile_field = 2;
             ```
@@ -349,32 +432,46 @@ _CreateOrganizationRequestFields: TypeAlias = Literal["name", "industry", "compa
 
 class CreateOrganizationRequest(Message[_CreateOrganizationRequestFields]):
     """
+    The organization to make.
+
     ```proto
     message pidgr.v1.CreateOrganizationRequest
     ```
 
     Attributes:
         name:
+            Required, at most 200 characters.
+
             ```proto
             string name = 1;
             ```
         industry:
+            Optional.
+
             ```proto
             pidgr.v1.Industry industry = 2;
             ```
         company_size:
+            Optional.
+
             ```proto
             pidgr.v1.CompanySize company_size = 3;
             ```
         access_code:
+            Early-access code of a hosted service. A self-hosted server ignores it.
+
             ```proto
             string access_code = 4;
             ```
         data_governance_region:
+            One of the five regions. Empty means US.
+
             ```proto
             string data_governance_region = 5;
             ```
         fixture_id:
+            Sample data to start with. Empty means the default fixture.
+
             ```proto
             string fixture_id = 6;
             ```
@@ -407,16 +504,22 @@ _CreateOrganizationResponseFields: TypeAlias = Literal["organization", "admin_us
 
 class CreateOrganizationResponse(Message[_CreateOrganizationResponseFields]):
     """
+    The new organization.
+
     ```proto
     message pidgr.v1.CreateOrganizationResponse
     ```
 
     Attributes:
         organization:
+            With the default workflow.
+
             ```proto
             optional pidgr.v1.Organization organization = 1;
             ```
         admin_user:
+            The caller as its member, ACTIVE, super_admin.
+
             ```proto
             optional pidgr.v1.User admin_user = 2;
             ```
@@ -441,6 +544,8 @@ _GetOrganizationRequestFields: TypeAlias = NoReturn
 
 class GetOrganizationRequest(Message[_GetOrganizationRequestFields]):
     """
+    Empty: the organization follows from the credential.
+
     ```proto
     message pidgr.v1.GetOrganizationRequest
     ```
@@ -459,12 +564,16 @@ _GetOrganizationResponseFields: TypeAlias = Literal["organization"]
 
 class GetOrganizationResponse(Message[_GetOrganizationResponseFields]):
     """
+    The caller's organization.
+
     ```proto
     message pidgr.v1.GetOrganizationResponse
     ```
 
     Attributes:
         organization:
+            With default_workflow and SSO mappings.
+
             ```proto
             optional pidgr.v1.Organization organization = 1;
             ```
@@ -487,52 +596,77 @@ _UpdateOrganizationRequestFields: TypeAlias = Literal["name", "default_workflow"
 
 class UpdateOrganizationRequest(Message[_UpdateOrganizationRequestFields]):
     """
+    What to change.
+
     ```proto
     message pidgr.v1.UpdateOrganizationRequest
     ```
 
     Attributes:
         name:
+            At most 200 characters. Empty means unchanged.
+
             ```proto
             string name = 1;
             ```
         default_workflow:
+            Replaces the whole workflow; same rules as in a campaign. Unset means unchanged.
+
             ```proto
             optional pidgr.v1.WorkflowDefinition default_workflow = 2;
             ```
         industry:
+            UNSPECIFIED means unchanged.
+
             ```proto
             pidgr.v1.Industry industry = 3;
             ```
         company_size:
+            UNSPECIFIED means unchanged.
+
             ```proto
             pidgr.v1.CompanySize company_size = 4;
             ```
         default_locale:
+            One of the five locales. Empty means unchanged.
+
             ```proto
             string default_locale = 5;
             ```
         ml_retrain_cold_threshold:
+            1 to 100. 0 means unchanged.
+
             ```proto
             int32 ml_retrain_cold_threshold = 6;
             ```
         ml_cancelled_counts:
+            Unset means unchanged.
+
             ```proto
             optional bool ml_cancelled_counts = 7;
             ```
         ml_manual_limit_monthly:
+            0 to 10. Negative means unchanged, and so does 0 when no other ml_* field is present, because
+            simple clients cannot leave it out.
+
             ```proto
             int32 ml_manual_limit_monthly = 8;
             ```
         include_synthetic_in_aggregates:
+            Unset means unchanged.
+
             ```proto
             optional bool include_synthetic_in_aggregates = 9;
             ```
         provisional_archetypes_enabled:
+            Unset means unchanged. Not for sandboxes.
+
             ```proto
             optional bool provisional_archetypes_enabled = 10;
             ```
         default_verification_unit_level:
+            UNSPECIFIED means unchanged.
+
             ```proto
             pidgr.v1.VerificationUnitLevel default_verification_unit_level = 11;
             ```
@@ -575,12 +709,16 @@ _UpdateOrganizationResponseFields: TypeAlias = Literal["organization"]
 
 class UpdateOrganizationResponse(Message[_UpdateOrganizationResponseFields]):
     """
+    The changed organization.
+
     ```proto
     message pidgr.v1.UpdateOrganizationResponse
     ```
 
     Attributes:
         organization:
+            As stored.
+
             ```proto
             optional pidgr.v1.Organization organization = 1;
             ```
@@ -603,12 +741,16 @@ _UpdateSsoAttributeMappingsRequestFields: TypeAlias = Literal["sso_attribute_map
 
 class UpdateSsoAttributeMappingsRequest(Message[_UpdateSsoAttributeMappingsRequestFields]):
     """
+    The mappings to use from now on.
+
     ```proto
     message pidgr.v1.UpdateSsoAttributeMappingsRequest
     ```
 
     Attributes:
         sso_attribute_mappings:
+            Replaces the whole list. Empty clears it.
+
             ```proto
             repeated pidgr.v1.SsoAttributeMapping sso_attribute_mappings = 1;
             ```
@@ -631,12 +773,16 @@ _UpdateSsoAttributeMappingsResponseFields: TypeAlias = Literal["organization"]
 
 class UpdateSsoAttributeMappingsResponse(Message[_UpdateSsoAttributeMappingsResponseFields]):
     """
+    The changed organization.
+
     ```proto
     message pidgr.v1.UpdateSsoAttributeMappingsResponse
     ```
 
     Attributes:
         organization:
+            With the new mappings.
+
             ```proto
             optional pidgr.v1.Organization organization = 1;
             ```
@@ -659,12 +805,16 @@ _RotateAnalyticsSaltRequestFields: TypeAlias = Literal["new_bucket_count"]
 
 class RotateAnalyticsSaltRequest(Message[_RotateAnalyticsSaltRequestFields]):
     """
+    How many buckets to use from now on.
+
     ```proto
     message pidgr.v1.RotateAnalyticsSaltRequest
     ```
 
     Attributes:
         new_bucket_count:
+            At least the present number, which is 20 at first. 0 keeps it.
+
             ```proto
             int32 new_bucket_count = 1;
             ```
@@ -687,12 +837,16 @@ _RotateAnalyticsSaltResponseFields: TypeAlias = Literal["bucket_count"]
 
 class RotateAnalyticsSaltResponse(Message[_RotateAnalyticsSaltResponseFields]):
     """
+    The buckets in use.
+
     ```proto
     message pidgr.v1.RotateAnalyticsSaltResponse
     ```
 
     Attributes:
         bucket_count:
+            Number of buckets for new data.
+
             ```proto
             int32 bucket_count = 1;
             ```
@@ -715,12 +869,16 @@ _UpdateAnalyticsEpsilonRequestFields: TypeAlias = Literal["epsilon"]
 
 class UpdateAnalyticsEpsilonRequest(Message[_UpdateAnalyticsEpsilonRequestFields]):
     """
+    The noise to use from now on.
+
     ```proto
     message pidgr.v1.UpdateAnalyticsEpsilonRequest
     ```
 
     Attributes:
         epsilon:
+            0.5 to 5.0; 1.0 at first.
+
             ```proto
             float epsilon = 1;
             ```
@@ -743,12 +901,16 @@ _UpdateAnalyticsEpsilonResponseFields: TypeAlias = Literal["epsilon"]
 
 class UpdateAnalyticsEpsilonResponse(Message[_UpdateAnalyticsEpsilonResponseFields]):
     """
+    The noise in use.
+
     ```proto
     message pidgr.v1.UpdateAnalyticsEpsilonResponse
     ```
 
     Attributes:
         epsilon:
+            As stored.
+
             ```proto
             float epsilon = 1;
             ```
@@ -771,6 +933,8 @@ _GetOrgPrivacySettingsRequestFields: TypeAlias = NoReturn
 
 class GetOrgPrivacySettingsRequest(Message[_GetOrgPrivacySettingsRequestFields]):
     """
+    Empty: the organization follows from the credential.
+
     ```proto
     message pidgr.v1.GetOrgPrivacySettingsRequest
     ```
@@ -789,12 +953,16 @@ _GetOrgPrivacySettingsResponseFields: TypeAlias = Literal["settings"]
 
 class GetOrgPrivacySettingsResponse(Message[_GetOrgPrivacySettingsResponseFields]):
     """
+    The organization's switches.
+
     ```proto
     message pidgr.v1.GetOrgPrivacySettingsResponse
     ```
 
     Attributes:
         settings:
+            All three.
+
             ```proto
             optional pidgr.v1.OrgPrivacySettings settings = 1;
             ```
@@ -817,20 +985,28 @@ _UpdateOrgPrivacySettingsRequestFields: TypeAlias = Literal["ai_clustering_enabl
 
 class UpdateOrgPrivacySettingsRequest(Message[_UpdateOrgPrivacySettingsRequestFields]):
     """
+    Which switches to turn; unset ones stay.
+
     ```proto
     message pidgr.v1.UpdateOrgPrivacySettingsRequest
     ```
 
     Attributes:
         ai_clustering_enabled:
+            Unset means unchanged.
+
             ```proto
             optional bool ai_clustering_enabled = 1;
             ```
         behavioral_analytics_enabled:
+            Unset means unchanged. Off drops touch events silently.
+
             ```proto
             optional bool behavioral_analytics_enabled = 2;
             ```
         third_party_channels_enabled:
+            Unset means unchanged. Off sends no nudges.
+
             ```proto
             optional bool third_party_channels_enabled = 3;
             ```
@@ -857,12 +1033,16 @@ _UpdateOrgPrivacySettingsResponseFields: TypeAlias = Literal["settings"]
 
 class UpdateOrgPrivacySettingsResponse(Message[_UpdateOrgPrivacySettingsResponseFields]):
     """
+    The organization's switches.
+
     ```proto
     message pidgr.v1.UpdateOrgPrivacySettingsResponse
     ```
 
     Attributes:
         settings:
+            All three, as stored.
+
             ```proto
             optional pidgr.v1.OrgPrivacySettings settings = 1;
             ```
@@ -885,24 +1065,34 @@ _CreateSandboxOrganizationRequestFields: TypeAlias = Literal["name", "expires_at
 
 class CreateSandboxOrganizationRequest(Message[_CreateSandboxOrganizationRequestFields]):
     """
+    The sandbox to make.
+
     ```proto
     message pidgr.v1.CreateSandboxOrganizationRequest
     ```
 
     Attributes:
         name:
+            Required, at most 200 characters.
+
             ```proto
             string name = 1;
             ```
         expires_at:
+            When it is deleted: in the future, at most 30 days ahead (14 when it uses SCIM). Required.
+
             ```proto
             optional google.protobuf.Timestamp expires_at = 2;
             ```
         data_governance_region:
+            One of the five regions. Empty means US.
+
             ```proto
             string data_governance_region = 3;
             ```
         fixture_id:
+            Sample data to start with. Empty means the default fixture.
+
             ```proto
             string fixture_id = 4;
             ```
@@ -931,16 +1121,22 @@ _CreateSandboxOrganizationResponseFields: TypeAlias = Literal["organization", "a
 
 class CreateSandboxOrganizationResponse(Message[_CreateSandboxOrganizationResponseFields]):
     """
+    The new sandbox.
+
     ```proto
     message pidgr.v1.CreateSandboxOrganizationResponse
     ```
 
     Attributes:
         organization:
+            Type SANDBOX.
+
             ```proto
             optional pidgr.v1.Organization organization = 1;
             ```
         admin_user:
+            The caller as its member, ACTIVE, super_admin.
+
             ```proto
             optional pidgr.v1.User admin_user = 2;
             ```
@@ -965,12 +1161,16 @@ _DeleteSandboxOrganizationRequestFields: TypeAlias = Literal["org_id"]
 
 class DeleteSandboxOrganizationRequest(Message[_DeleteSandboxOrganizationRequestFields]):
     """
+    Which sandbox to delete.
+
     ```proto
     message pidgr.v1.DeleteSandboxOrganizationRequest
     ```
 
     Attributes:
         org_id:
+            Required, UUID. One of the few requests that names an organization.
+
             ```proto
             string org_id = 1;
             ```
@@ -993,12 +1193,16 @@ _DeleteSandboxOrganizationResponseFields: TypeAlias = Literal["workflow_id"]
 
 class DeleteSandboxOrganizationResponse(Message[_DeleteSandboxOrganizationResponseFields]):
     """
+    The deletion, under way.
+
     ```proto
     message pidgr.v1.DeleteSandboxOrganizationResponse
     ```
 
     Attributes:
         workflow_id:
+            Job that deletes it, for the log.
+
             ```proto
             string workflow_id = 1;
             ```
@@ -1021,6 +1225,8 @@ _ListSandboxFixturesRequestFields: TypeAlias = NoReturn
 
 class ListSandboxFixturesRequest(Message[_ListSandboxFixturesRequestFields]):
     """
+    Empty: the list is the same for everyone.
+
     ```proto
     message pidgr.v1.ListSandboxFixturesRequest
     ```
@@ -1039,12 +1245,16 @@ _ListSandboxFixturesResponseFields: TypeAlias = Literal["fixtures"]
 
 class ListSandboxFixturesResponse(Message[_ListSandboxFixturesResponseFields]):
     """
+    The sample data on offer.
+
     ```proto
     message pidgr.v1.ListSandboxFixturesResponse
     ```
 
     Attributes:
         fixtures:
+            By name; exactly one is the default.
+
             ```proto
             repeated pidgr.v1.SandboxFixture fixtures = 1;
             ```
@@ -1067,6 +1277,8 @@ _ListUserOrganizationsRequestFields: TypeAlias = NoReturn
 
 class ListUserOrganizationsRequest(Message[_ListUserOrganizationsRequestFields]):
     """
+    Empty: the caller follows from the credential.
+
     ```proto
     message pidgr.v1.ListUserOrganizationsRequest
     ```
@@ -1085,12 +1297,16 @@ _ListUserOrganizationsResponseFields: TypeAlias = Literal["organizations"]
 
 class ListUserOrganizationsResponse(Message[_ListUserOrganizationsResponseFields]):
     """
+    The caller's organizations.
+
     ```proto
     message pidgr.v1.ListUserOrganizationsResponse
     ```
 
     Attributes:
         organizations:
+            Oldest first.
+
             ```proto
             repeated pidgr.v1.Organization organizations = 1;
             ```
@@ -1113,6 +1329,8 @@ _ListUserSandboxesRequestFields: TypeAlias = NoReturn
 
 class ListUserSandboxesRequest(Message[_ListUserSandboxesRequestFields]):
     """
+    Empty: the caller follows from the credential.
+
     ```proto
     message pidgr.v1.ListUserSandboxesRequest
     ```
@@ -1131,12 +1349,16 @@ _ListUserSandboxesResponseFields: TypeAlias = Literal["sandboxes"]
 
 class ListUserSandboxesResponse(Message[_ListUserSandboxesResponseFields]):
     """
+    The caller's sandboxes.
+
     ```proto
     message pidgr.v1.ListUserSandboxesResponse
     ```
 
     Attributes:
         sandboxes:
+            The next to expire first.
+
             ```proto
             repeated pidgr.v1.Organization sandboxes = 1;
             ```
@@ -1157,32 +1379,46 @@ class ListUserSandboxesResponse(Message[_ListUserSandboxesResponseFields]):
 
 class CompanySize(Enum):
     """
+    Number of people in the company, roughly. For statistics.
+
     ```proto
     enum pidgr.v1.CompanySize
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not told. In an update: unchanged.
+
             ```proto
             COMPANY_SIZE_UNSPECIFIED = 0
             ```
         COMPANY_SIZE_1_200:
+            Up to 200.
+
             ```proto
             COMPANY_SIZE_1_200 = 1
             ```
         COMPANY_SIZE_200_500:
+            200 to 500.
+
             ```proto
             COMPANY_SIZE_200_500 = 2
             ```
         COMPANY_SIZE_500_1000:
+            500 to 1,000.
+
             ```proto
             COMPANY_SIZE_500_1000 = 3
             ```
         COMPANY_SIZE_1000_5000:
+            1,000 to 5,000.
+
             ```proto
             COMPANY_SIZE_1000_5000 = 4
             ```
         COMPANY_SIZE_5000_PLUS:
+            Above 5,000.
+
             ```proto
             COMPANY_SIZE_5000_PLUS = 5
             ```
@@ -1197,44 +1433,64 @@ class CompanySize(Enum):
 
 class Industry(Enum):
     """
+    What the company does. For statistics.
+
     ```proto
     enum pidgr.v1.Industry
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not told. In an update: unchanged.
+
             ```proto
             INDUSTRY_UNSPECIFIED = 0
             ```
         TECHNOLOGY:
+            Software, hardware, telecommunications.
+
             ```proto
             INDUSTRY_TECHNOLOGY = 1
             ```
         FINANCE:
+            Banks, insurers, funds.
+
             ```proto
             INDUSTRY_FINANCE = 2
             ```
         HEALTHCARE:
+            Care, medicine, pharmaceuticals.
+
             ```proto
             INDUSTRY_HEALTHCARE = 3
             ```
         EDUCATION:
+            Schools, universities, training.
+
             ```proto
             INDUSTRY_EDUCATION = 4
             ```
         RETAIL:
+            Shops and trade.
+
             ```proto
             INDUSTRY_RETAIL = 5
             ```
         MANUFACTURING:
+            Making of goods.
+
             ```proto
             INDUSTRY_MANUFACTURING = 6
             ```
         MEDIA:
+            Publishing, broadcasting, entertainment.
+
             ```proto
             INDUSTRY_MEDIA = 7
             ```
         OTHER:
+            Anything else.
+
             ```proto
             INDUSTRY_OTHER = 8
             ```
@@ -1252,24 +1508,34 @@ class Industry(Enum):
 
 class OrgType(Enum):
     """
+    What an organization is for.
+
     ```proto
     enum pidgr.v1.OrgType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Never sent by the server.
+
             ```proto
             ORG_TYPE_UNSPECIFIED = 0
             ```
         STANDARD:
+            Real work.
+
             ```proto
             ORG_TYPE_STANDARD = 1
             ```
         SANDBOX:
+            Trying out; expires.
+
             ```proto
             ORG_TYPE_SANDBOX = 2
             ```
         STAFF:
+            Staff of a hosted service. No RPC makes one.
+
             ```proto
             ORG_TYPE_STAFF = 3
             ```

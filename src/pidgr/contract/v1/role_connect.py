@@ -31,16 +31,50 @@ if TYPE_CHECKING:
 
 
 class RoleService(Protocol):
+    """
+    Keeps the organization's roles. A change holds from the next call of every member concerned.
+
+    Nobody can hand out more than they have: a permission that the caller lacks answers
+    PERMISSION_DENIED.
+    """
     async def list_roles(self, request: ListRolesRequest, ctx: RequestContext[ListRolesRequest, ListRolesResponse], /) -> ListRolesResponse:
+        """
+        Lists every role with its permissions, by name. Not paginated.
+
+        Caller: ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def create_role(self, request: CreateRoleRequest, ctx: RequestContext[CreateRoleRequest, CreateRoleResponse], /) -> CreateRoleResponse:
+        """
+        Makes a role.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: ALREADY_EXISTS when the slug made from the name is taken; INVALID_ARGUMENT for
+        PERMISSION_UNSPECIFIED, or for PERMISSION_PLATFORM_* outside an ORG_TYPE_STAFF organization;
+        PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def update_role(self, request: UpdateRoleRequest, ctx: RequestContext[UpdateRoleRequest, UpdateRoleResponse], /) -> UpdateRoleResponse:
+        """
+        Renames a role or replaces its permissions. Empty fields stay as they are, so permissions
+        cannot be emptied.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for a system role; otherwise as CreateRole.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def delete_role(self, request: DeleteRoleRequest, ctx: RequestContext[DeleteRoleRequest, DeleteRoleResponse], /) -> DeleteRoleResponse:
+        """
+        Deletes a role that nobody holds.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION while members hold it or a live
+        invite link gives it, for a system role and for the role that invitations give by default.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +153,12 @@ class RoleServiceASGIApplication(ConnectASGIApplication[RoleService]):
 
 
 class RoleServiceClient(ConnectClient):
+    """
+    Keeps the organization's roles. A change holds from the next call of every member concerned.
+
+    Nobody can hand out more than they have: a permission that the caller lacks answers
+    PERMISSION_DENIED.
+    """
     async def list_roles(
         self,
         request: ListRolesRequest,
@@ -127,6 +167,11 @@ class RoleServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListRolesResponse:
+        """
+        Lists every role with its permissions, by name. Not paginated.
+
+        Caller: ORG_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -148,6 +193,14 @@ class RoleServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateRoleResponse:
+        """
+        Makes a role.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: ALREADY_EXISTS when the slug made from the name is taken; INVALID_ARGUMENT for
+        PERMISSION_UNSPECIFIED, or for PERMISSION_PLATFORM_* outside an ORG_TYPE_STAFF organization;
+        PERMISSION_DENIED.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -168,6 +221,14 @@ class RoleServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateRoleResponse:
+        """
+        Renames a role or replaces its permissions. Empty fields stay as they are, so permissions
+        cannot be emptied.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for a system role; otherwise as CreateRole.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -188,6 +249,13 @@ class RoleServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteRoleResponse:
+        """
+        Deletes a role that nobody holds.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION while members hold it or a live
+        invite link gives it, for a system role and for the role that invitations give by default.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -203,16 +271,50 @@ class RoleServiceClient(ConnectClient):
         )
 
 class RoleServiceSync(Protocol):
+    """
+    Keeps the organization's roles. A change holds from the next call of every member concerned.
+
+    Nobody can hand out more than they have: a permission that the caller lacks answers
+    PERMISSION_DENIED.
+    """
     def list_roles(self, request: ListRolesRequest, ctx: RequestContext[ListRolesRequest, ListRolesResponse], /) -> ListRolesResponse:
+        """
+        Lists every role with its permissions, by name. Not paginated.
+
+        Caller: ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def create_role(self, request: CreateRoleRequest, ctx: RequestContext[CreateRoleRequest, CreateRoleResponse], /) -> CreateRoleResponse:
+        """
+        Makes a role.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: ALREADY_EXISTS when the slug made from the name is taken; INVALID_ARGUMENT for
+        PERMISSION_UNSPECIFIED, or for PERMISSION_PLATFORM_* outside an ORG_TYPE_STAFF organization;
+        PERMISSION_DENIED.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def update_role(self, request: UpdateRoleRequest, ctx: RequestContext[UpdateRoleRequest, UpdateRoleResponse], /) -> UpdateRoleResponse:
+        """
+        Renames a role or replaces its permissions. Empty fields stay as they are, so permissions
+        cannot be emptied.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for a system role; otherwise as CreateRole.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def delete_role(self, request: DeleteRoleRequest, ctx: RequestContext[DeleteRoleRequest, DeleteRoleResponse], /) -> DeleteRoleResponse:
+        """
+        Deletes a role that nobody holds.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION while members hold it or a live
+        invite link gives it, for a system role and for the role that invitations give by default.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -289,6 +391,12 @@ class RoleServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class RoleServiceClientSync(ConnectClientSync):
+    """
+    Keeps the organization's roles. A change holds from the next call of every member concerned.
+
+    Nobody can hand out more than they have: a permission that the caller lacks answers
+    PERMISSION_DENIED.
+    """
     def list_roles(
         self,
         request: ListRolesRequest,
@@ -297,6 +405,11 @@ class RoleServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListRolesResponse:
+        """
+        Lists every role with its permissions, by name. Not paginated.
+
+        Caller: ORG_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -318,6 +431,14 @@ class RoleServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateRoleResponse:
+        """
+        Makes a role.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: ALREADY_EXISTS when the slug made from the name is taken; INVALID_ARGUMENT for
+        PERMISSION_UNSPECIFIED, or for PERMISSION_PLATFORM_* outside an ORG_TYPE_STAFF organization;
+        PERMISSION_DENIED.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -338,6 +459,14 @@ class RoleServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UpdateRoleResponse:
+        """
+        Renames a role or replaces its permissions. Empty fields stay as they are, so permissions
+        cannot be emptied.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND; FAILED_PRECONDITION for a system role; otherwise as CreateRole.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -358,6 +487,13 @@ class RoleServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteRoleResponse:
+        """
+        Deletes a role that nobody holds.
+
+        Caller: MEMBERS_MANAGE.
+        Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION while members hold it or a live
+        invite link gives it, for a system role and for the role that invitations give by default.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

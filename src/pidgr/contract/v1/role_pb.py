@@ -26,6 +26,8 @@ _ListRolesRequestFields: TypeAlias = NoReturn
 
 class ListRolesRequest(Message[_ListRolesRequestFields]):
     """
+    Empty: every role is listed.
+
     ```proto
     message pidgr.v1.ListRolesRequest
     ```
@@ -44,12 +46,16 @@ _ListRolesResponseFields: TypeAlias = Literal["roles"]
 
 class ListRolesResponse(Message[_ListRolesResponseFields]):
     """
+    The organization's roles.
+
     ```proto
     message pidgr.v1.ListRolesResponse
     ```
 
     Attributes:
         roles:
+            By name.
+
             ```proto
             repeated pidgr.v1.Role roles = 1;
             ```
@@ -72,16 +78,22 @@ _CreateRoleRequestFields: TypeAlias = Literal["name", "permissions"]
 
 class CreateRoleRequest(Message[_CreateRoleRequestFields]):
     """
+    The role to make.
+
     ```proto
     message pidgr.v1.CreateRoleRequest
     ```
 
     Attributes:
         name:
+            Required, at most 200 characters. Its slug is made from it and never changes.
+
             ```proto
             string name = 1;
             ```
         permissions:
+            What its holders may do; may be empty.
+
             ```proto
             repeated pidgr.v1.Permission permissions = 2 [packed = true];
             ```
@@ -106,12 +118,16 @@ _CreateRoleResponseFields: TypeAlias = Literal["role"]
 
 class CreateRoleResponse(Message[_CreateRoleResponseFields]):
     """
+    The new role.
+
     ```proto
     message pidgr.v1.CreateRoleResponse
     ```
 
     Attributes:
         role:
+            With its id and slug.
+
             ```proto
             optional pidgr.v1.Role role = 1;
             ```
@@ -134,20 +150,28 @@ _UpdateRoleRequestFields: TypeAlias = Literal["role_id", "name", "permissions"]
 
 class UpdateRoleRequest(Message[_UpdateRoleRequestFields]):
     """
+    What to change; empty means unchanged.
+
     ```proto
     message pidgr.v1.UpdateRoleRequest
     ```
 
     Attributes:
         role_id:
+            Required, UUID.
+
             ```proto
             string role_id = 1;
             ```
         name:
+            At most 200 characters; the slug stays.
+
             ```proto
             string name = 2;
             ```
         permissions:
+            Replaces the whole list.
+
             ```proto
             repeated pidgr.v1.Permission permissions = 3 [packed = true];
             ```
@@ -174,12 +198,16 @@ _UpdateRoleResponseFields: TypeAlias = Literal["role"]
 
 class UpdateRoleResponse(Message[_UpdateRoleResponseFields]):
     """
+    The changed role.
+
     ```proto
     message pidgr.v1.UpdateRoleResponse
     ```
 
     Attributes:
         role:
+            As stored.
+
             ```proto
             optional pidgr.v1.Role role = 1;
             ```
@@ -202,12 +230,16 @@ _DeleteRoleRequestFields: TypeAlias = Literal["role_id"]
 
 class DeleteRoleRequest(Message[_DeleteRoleRequestFields]):
     """
+    Which role to delete.
+
     ```proto
     message pidgr.v1.DeleteRoleRequest
     ```
 
     Attributes:
         role_id:
+            Required, UUID.
+
             ```proto
             string role_id = 1;
             ```
@@ -230,6 +262,8 @@ _DeleteRoleResponseFields: TypeAlias = NoReturn
 
 class DeleteRoleResponse(Message[_DeleteRoleResponseFields]):
     """
+    Empty: an OK status means that the role is gone.
+
     ```proto
     message pidgr.v1.DeleteRoleResponse
     ```

@@ -31,16 +31,45 @@ if TYPE_CHECKING:
 
 
 class SSOService(Protocol):
+    """
+    Keeps the organization's identity provider. There is at most one.
+    """
     async def check_sso_by_domain(self, request: CheckSSOByDomainRequest, ctx: RequestContext[CheckSSOByDomainRequest, CheckSSOByDomainResponse], /) -> CheckSSOByDomainResponse:
+        """
+        Says before sign-in whether an address belongs to a domain with single sign-on. An unknown
+        domain is an answer, not an error, and nothing tells whether the address itself exists.
+
+        Caller: public, no credential.
+        Errors: INVALID_ARGUMENT for a malformed or over-long address.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def create_sso_provider(self, request: CreateSSOProviderRequest, ctx: RequestContext[CreateSSOProviderRequest, CreateSSOProviderResponse], /) -> CreateSSOProviderResponse:
+        """
+        Connects an identity provider. Its metadata is fetched and checked before anything is stored.
+
+        Caller: ORG_WRITE.
+        Errors: ALREADY_EXISTS when the organization has a provider or the domain is taken;
+        INVALID_ARGUMENT when the metadata is not served over HTTPS from a public host, cannot be
+        fetched or does not fit the type.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_sso_provider(self, request: GetSSOProviderRequest, ctx: RequestContext[GetSSOProviderRequest, GetSSOProviderResponse], /) -> GetSSOProviderResponse:
+        """
+        Reads the organization's provider.
+
+        Caller: ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def delete_sso_provider(self, request: DeleteSSOProviderRequest, ctx: RequestContext[DeleteSSOProviderRequest, DeleteSSOProviderResponse], /) -> DeleteSSOProviderResponse:
+        """
+        Disconnects the provider. Its people sign in with a passkey or a one-time code from then on.
+
+        Caller: ORG_WRITE.
+        Errors: NOT_FOUND, also on the second call.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +148,9 @@ class SSOServiceASGIApplication(ConnectASGIApplication[SSOService]):
 
 
 class SSOServiceClient(ConnectClient):
+    """
+    Keeps the organization's identity provider. There is at most one.
+    """
     async def check_sso_by_domain(
         self,
         request: CheckSSOByDomainRequest,
@@ -127,6 +159,13 @@ class SSOServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> CheckSSOByDomainResponse:
+        """
+        Says before sign-in whether an address belongs to a domain with single sign-on. An unknown
+        domain is an answer, not an error, and nothing tells whether the address itself exists.
+
+        Caller: public, no credential.
+        Errors: INVALID_ARGUMENT for a malformed or over-long address.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -148,6 +187,14 @@ class SSOServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateSSOProviderResponse:
+        """
+        Connects an identity provider. Its metadata is fetched and checked before anything is stored.
+
+        Caller: ORG_WRITE.
+        Errors: ALREADY_EXISTS when the organization has a provider or the domain is taken;
+        INVALID_ARGUMENT when the metadata is not served over HTTPS from a public host, cannot be
+        fetched or does not fit the type.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -169,6 +216,11 @@ class SSOServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetSSOProviderResponse:
+        """
+        Reads the organization's provider.
+
+        Caller: ORG_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -190,6 +242,12 @@ class SSOServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteSSOProviderResponse:
+        """
+        Disconnects the provider. Its people sign in with a passkey or a one-time code from then on.
+
+        Caller: ORG_WRITE.
+        Errors: NOT_FOUND, also on the second call.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -205,16 +263,45 @@ class SSOServiceClient(ConnectClient):
         )
 
 class SSOServiceSync(Protocol):
+    """
+    Keeps the organization's identity provider. There is at most one.
+    """
     def check_sso_by_domain(self, request: CheckSSOByDomainRequest, ctx: RequestContext[CheckSSOByDomainRequest, CheckSSOByDomainResponse], /) -> CheckSSOByDomainResponse:
+        """
+        Says before sign-in whether an address belongs to a domain with single sign-on. An unknown
+        domain is an answer, not an error, and nothing tells whether the address itself exists.
+
+        Caller: public, no credential.
+        Errors: INVALID_ARGUMENT for a malformed or over-long address.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def create_sso_provider(self, request: CreateSSOProviderRequest, ctx: RequestContext[CreateSSOProviderRequest, CreateSSOProviderResponse], /) -> CreateSSOProviderResponse:
+        """
+        Connects an identity provider. Its metadata is fetched and checked before anything is stored.
+
+        Caller: ORG_WRITE.
+        Errors: ALREADY_EXISTS when the organization has a provider or the domain is taken;
+        INVALID_ARGUMENT when the metadata is not served over HTTPS from a public host, cannot be
+        fetched or does not fit the type.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_sso_provider(self, request: GetSSOProviderRequest, ctx: RequestContext[GetSSOProviderRequest, GetSSOProviderResponse], /) -> GetSSOProviderResponse:
+        """
+        Reads the organization's provider.
+
+        Caller: ORG_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def delete_sso_provider(self, request: DeleteSSOProviderRequest, ctx: RequestContext[DeleteSSOProviderRequest, DeleteSSOProviderResponse], /) -> DeleteSSOProviderResponse:
+        """
+        Disconnects the provider. Its people sign in with a passkey or a one-time code from then on.
+
+        Caller: ORG_WRITE.
+        Errors: NOT_FOUND, also on the second call.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -291,6 +378,9 @@ class SSOServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class SSOServiceClientSync(ConnectClientSync):
+    """
+    Keeps the organization's identity provider. There is at most one.
+    """
     def check_sso_by_domain(
         self,
         request: CheckSSOByDomainRequest,
@@ -299,6 +389,13 @@ class SSOServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> CheckSSOByDomainResponse:
+        """
+        Says before sign-in whether an address belongs to a domain with single sign-on. An unknown
+        domain is an answer, not an error, and nothing tells whether the address itself exists.
+
+        Caller: public, no credential.
+        Errors: INVALID_ARGUMENT for a malformed or over-long address.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -320,6 +417,14 @@ class SSOServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> CreateSSOProviderResponse:
+        """
+        Connects an identity provider. Its metadata is fetched and checked before anything is stored.
+
+        Caller: ORG_WRITE.
+        Errors: ALREADY_EXISTS when the organization has a provider or the domain is taken;
+        INVALID_ARGUMENT when the metadata is not served over HTTPS from a public host, cannot be
+        fetched or does not fit the type.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -341,6 +446,11 @@ class SSOServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetSSOProviderResponse:
+        """
+        Reads the organization's provider.
+
+        Caller: ORG_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -362,6 +472,12 @@ class SSOServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> DeleteSSOProviderResponse:
+        """
+        Disconnects the provider. Its people sign in with a passkey or a one-time code from then on.
+
+        Caller: ORG_WRITE.
+        Errors: NOT_FOUND, also on the second call.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

@@ -24,40 +24,58 @@ _SSOProviderFields: TypeAlias = Literal["id", "domain", "type", "metadata_url", 
 
 class SSOProvider(Message[_SSOProviderFields]):
     """
+    The organization's identity provider.
+
     ```proto
     message pidgr.v1.SSOProvider
     ```
 
     Attributes:
         id:
+            UUID, given by the server.
+
             ```proto
             string id = 1;
             ```
         domain:
+            E-mail domain whose people it signs in, at most 253 characters.
+
             ```proto
             string domain = 2;
             ```
         type:
+            Its protocol.
+
             ```proto
             pidgr.v1.SSOProviderType type = 3;
             ```
         metadata_url:
+            Where its SAML metadata or OpenID configuration is, HTTPS, at most 2,048 characters.
+
             ```proto
             string metadata_url = 4;
             ```
         idp_provider_name:
+            Name that CheckSSOByDomain shows for it, given by the server.
+
             ```proto
             string idp_provider_name = 5;
             ```
         created_at:
+            When it was connected.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 6;
             ```
         updated_at:
+            When it was last changed.
+
             ```proto
             optional google.protobuf.Timestamp updated_at = 7;
             ```
         attribute_mapping:
+            What it calls the attributes of a person.
+
             ```proto
             optional pidgr.v1.SamlAttributeNames attribute_mapping = 8;
             ```
@@ -94,20 +112,29 @@ _SamlAttributeNamesFields: TypeAlias = Literal["email", "given_name", "family_na
 
 class SamlAttributeNames(Message[_SamlAttributeNamesFields]):
     """
+    What an identity provider calls the attributes that a member needs. An empty name means the one
+    detected from the provider's host.
+
     ```proto
     message pidgr.v1.SamlAttributeNames
     ```
 
     Attributes:
         email:
+            Attribute with the e-mail address.
+
             ```proto
             string email = 1;
             ```
         given_name:
+            Attribute with the first name.
+
             ```proto
             string given_name = 2;
             ```
         family_name:
+            Attribute with the last name.
+
             ```proto
             string family_name = 3;
             ```
@@ -134,12 +161,16 @@ _CheckSSOByDomainRequestFields: TypeAlias = Literal["email"]
 
 class CheckSSOByDomainRequest(Message[_CheckSSOByDomainRequestFields]):
     """
+    Who wants to sign in.
+
     ```proto
     message pidgr.v1.CheckSSOByDomainRequest
     ```
 
     Attributes:
         email:
+            E-mail address, at most 254 characters; only the domain is looked at. Required.
+
             ```proto
             string email = 1;
             ```
@@ -162,16 +193,22 @@ _CheckSSOByDomainResponseFields: TypeAlias = Literal["sso_enabled", "provider_na
 
 class CheckSSOByDomainResponse(Message[_CheckSSOByDomainResponseFields]):
     """
+    How they sign in.
+
     ```proto
     message pidgr.v1.CheckSSOByDomainResponse
     ```
 
     Attributes:
         sso_enabled:
+            True when the domain has single sign-on.
+
             ```proto
             bool sso_enabled = 1;
             ```
         provider_name:
+            SSOProvider.idp_provider_name; empty without single sign-on.
+
             ```proto
             string provider_name = 2;
             ```
@@ -196,24 +233,34 @@ _CreateSSOProviderRequestFields: TypeAlias = Literal["domain", "type", "metadata
 
 class CreateSSOProviderRequest(Message[_CreateSSOProviderRequestFields]):
     """
+    The provider to connect.
+
     ```proto
     message pidgr.v1.CreateSSOProviderRequest
     ```
 
     Attributes:
         domain:
+            E-mail domain, at most 253 characters. Required.
+
             ```proto
             string domain = 1;
             ```
         type:
+            Required.
+
             ```proto
             pidgr.v1.SSOProviderType type = 2;
             ```
         metadata_url:
+            HTTPS, at most 2,048 characters, on a public host. Required.
+
             ```proto
             string metadata_url = 3;
             ```
         attribute_mapping:
+            Unset means names detected from the provider's host.
+
             ```proto
             optional pidgr.v1.SamlAttributeNames attribute_mapping = 4;
             ```
@@ -242,12 +289,16 @@ _CreateSSOProviderResponseFields: TypeAlias = Literal["provider"]
 
 class CreateSSOProviderResponse(Message[_CreateSSOProviderResponseFields]):
     """
+    The connected provider.
+
     ```proto
     message pidgr.v1.CreateSSOProviderResponse
     ```
 
     Attributes:
         provider:
+            As stored.
+
             ```proto
             optional pidgr.v1.SSOProvider provider = 1;
             ```
@@ -270,6 +321,8 @@ _GetSSOProviderRequestFields: TypeAlias = NoReturn
 
 class GetSSOProviderRequest(Message[_GetSSOProviderRequestFields]):
     """
+    Empty: the organization follows from the credential.
+
     ```proto
     message pidgr.v1.GetSSOProviderRequest
     ```
@@ -288,12 +341,16 @@ _GetSSOProviderResponseFields: TypeAlias = Literal["provider"]
 
 class GetSSOProviderResponse(Message[_GetSSOProviderResponseFields]):
     """
+    The organization's provider, if any.
+
     ```proto
     message pidgr.v1.GetSSOProviderResponse
     ```
 
     Attributes:
         provider:
+            Unset when there is none; that is no error.
+
             ```proto
             optional pidgr.v1.SSOProvider provider = 1;
             ```
@@ -316,12 +373,16 @@ _DeleteSSOProviderRequestFields: TypeAlias = Literal["provider_id"]
 
 class DeleteSSOProviderRequest(Message[_DeleteSSOProviderRequestFields]):
     """
+    Which provider to disconnect.
+
     ```proto
     message pidgr.v1.DeleteSSOProviderRequest
     ```
 
     Attributes:
         provider_id:
+            SSOProvider.id, UUID. Empty means the organization's provider.
+
             ```proto
             string provider_id = 1;
             ```
@@ -344,6 +405,8 @@ _DeleteSSOProviderResponseFields: TypeAlias = NoReturn
 
 class DeleteSSOProviderResponse(Message[_DeleteSSOProviderResponseFields]):
     """
+    Empty: an OK status means that the provider is disconnected.
+
     ```proto
     message pidgr.v1.DeleteSSOProviderResponse
     ```
@@ -360,20 +423,28 @@ class DeleteSSOProviderResponse(Message[_DeleteSSOProviderResponseFields]):
 
 class SSOProviderType(Enum):
     """
+    Protocol of an identity provider.
+
     ```proto
     enum pidgr.v1.SSOProviderType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not valid when creating: INVALID_ARGUMENT.
+
             ```proto
             SSO_PROVIDER_TYPE_UNSPECIFIED = 0
             ```
         SAML:
+            SAML 2.0.
+
             ```proto
             SSO_PROVIDER_TYPE_SAML = 1
             ```
         OIDC:
+            OpenID Connect.
+
             ```proto
             SSO_PROVIDER_TYPE_OIDC = 2
             ```
