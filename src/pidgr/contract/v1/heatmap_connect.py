@@ -31,16 +31,50 @@ if TYPE_CHECKING:
 
 
 class HeatmapService(Protocol):
+    """
+    Takes touch events and answers questions about them. At ingestion a user id is turned into one of
+    a few cohort buckets (HMAC with the organization's salt) and thrown away; no answer can be led
+    back to a person.
+    """
     async def ingest_touch_events(self, request: IngestTouchEventsRequest, ctx: RequestContext[IngestTouchEventsRequest, IngestTouchEventsResponse], /) -> IngestTouchEventsResponse:
+        """
+        Stores a batch of touch events. Malformed events are dropped one by one and not counted.
+
+        Caller: any user. An API key has no touches: PERMISSION_DENIED.
+        Effect: while behavioural analytics are switched off, or the caller's processing is restricted,
+        nothing is stored and the call still succeeds with a count of 0.
+        Errors: INVALID_ARGUMENT above 100 events.
+        Repeating: not idempotent; events sent twice count twice.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def query_heatmap_data(self, request: QueryHeatmapDataRequest, ctx: RequestContext[QueryHeatmapDataRequest, QueryHeatmapDataResponse], /) -> QueryHeatmapDataResponse:
+        """
+        Adds up the touches of one screen on a grid.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: INVALID_ARGUMENT for a missing screen_name, a grid_resolution out of range or an
+        unknown mode.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def list_screenshots(self, request: ListScreenshotsRequest, ctx: RequestContext[ListScreenshotsRequest, ListScreenshotsResponse], /) -> ListScreenshotsResponse:
+        """
+        Lists the background picture of every screen and app version. Not paginated.
+
+        Caller: CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def upload_screenshot(self, request: UploadScreenshotRequest, ctx: RequestContext[UploadScreenshotRequest, UploadScreenshotResponse], /) -> UploadScreenshotResponse:
+        """
+        Stores the background picture of one screen. It replaces the one of the same screen_name and
+        app_version.
+
+        Caller: any user. An API key: PERMISSION_DENIED.
+        Errors: INVALID_ARGUMENT when the data is not a PNG or larger than 512 KiB.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -119,6 +153,11 @@ class HeatmapServiceASGIApplication(ConnectASGIApplication[HeatmapService]):
 
 
 class HeatmapServiceClient(ConnectClient):
+    """
+    Takes touch events and answers questions about them. At ingestion a user id is turned into one of
+    a few cohort buckets (HMAC with the organization's salt) and thrown away; no answer can be led
+    back to a person.
+    """
     async def ingest_touch_events(
         self,
         request: IngestTouchEventsRequest,
@@ -126,6 +165,15 @@ class HeatmapServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> IngestTouchEventsResponse:
+        """
+        Stores a batch of touch events. Malformed events are dropped one by one and not counted.
+
+        Caller: any user. An API key has no touches: PERMISSION_DENIED.
+        Effect: while behavioural analytics are switched off, or the caller's processing is restricted,
+        nothing is stored and the call still succeeds with a count of 0.
+        Errors: INVALID_ARGUMENT above 100 events.
+        Repeating: not idempotent; events sent twice count twice.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -147,6 +195,13 @@ class HeatmapServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> QueryHeatmapDataResponse:
+        """
+        Adds up the touches of one screen on a grid.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: INVALID_ARGUMENT for a missing screen_name, a grid_resolution out of range or an
+        unknown mode.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -169,6 +224,11 @@ class HeatmapServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListScreenshotsResponse:
+        """
+        Lists the background picture of every screen and app version. Not paginated.
+
+        Caller: CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -190,6 +250,14 @@ class HeatmapServiceClient(ConnectClient):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UploadScreenshotResponse:
+        """
+        Stores the background picture of one screen. It replaces the one of the same screen_name and
+        app_version.
+
+        Caller: any user. An API key: PERMISSION_DENIED.
+        Errors: INVALID_ARGUMENT when the data is not a PNG or larger than 512 KiB.
+        Repeating: idempotent.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -205,16 +273,50 @@ class HeatmapServiceClient(ConnectClient):
         )
 
 class HeatmapServiceSync(Protocol):
+    """
+    Takes touch events and answers questions about them. At ingestion a user id is turned into one of
+    a few cohort buckets (HMAC with the organization's salt) and thrown away; no answer can be led
+    back to a person.
+    """
     def ingest_touch_events(self, request: IngestTouchEventsRequest, ctx: RequestContext[IngestTouchEventsRequest, IngestTouchEventsResponse], /) -> IngestTouchEventsResponse:
+        """
+        Stores a batch of touch events. Malformed events are dropped one by one and not counted.
+
+        Caller: any user. An API key has no touches: PERMISSION_DENIED.
+        Effect: while behavioural analytics are switched off, or the caller's processing is restricted,
+        nothing is stored and the call still succeeds with a count of 0.
+        Errors: INVALID_ARGUMENT above 100 events.
+        Repeating: not idempotent; events sent twice count twice.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def query_heatmap_data(self, request: QueryHeatmapDataRequest, ctx: RequestContext[QueryHeatmapDataRequest, QueryHeatmapDataResponse], /) -> QueryHeatmapDataResponse:
+        """
+        Adds up the touches of one screen on a grid.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: INVALID_ARGUMENT for a missing screen_name, a grid_resolution out of range or an
+        unknown mode.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def list_screenshots(self, request: ListScreenshotsRequest, ctx: RequestContext[ListScreenshotsRequest, ListScreenshotsResponse], /) -> ListScreenshotsResponse:
+        """
+        Lists the background picture of every screen and app version. Not paginated.
+
+        Caller: CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def upload_screenshot(self, request: UploadScreenshotRequest, ctx: RequestContext[UploadScreenshotRequest, UploadScreenshotResponse], /) -> UploadScreenshotResponse:
+        """
+        Stores the background picture of one screen. It replaces the one of the same screen_name and
+        app_version.
+
+        Caller: any user. An API key: PERMISSION_DENIED.
+        Errors: INVALID_ARGUMENT when the data is not a PNG or larger than 512 KiB.
+        Repeating: idempotent.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -291,6 +393,11 @@ class HeatmapServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class HeatmapServiceClientSync(ConnectClientSync):
+    """
+    Takes touch events and answers questions about them. At ingestion a user id is turned into one of
+    a few cohort buckets (HMAC with the organization's salt) and thrown away; no answer can be led
+    back to a person.
+    """
     def ingest_touch_events(
         self,
         request: IngestTouchEventsRequest,
@@ -298,6 +405,15 @@ class HeatmapServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> IngestTouchEventsResponse:
+        """
+        Stores a batch of touch events. Malformed events are dropped one by one and not counted.
+
+        Caller: any user. An API key has no touches: PERMISSION_DENIED.
+        Effect: while behavioural analytics are switched off, or the caller's processing is restricted,
+        nothing is stored and the call still succeeds with a count of 0.
+        Errors: INVALID_ARGUMENT above 100 events.
+        Repeating: not idempotent; events sent twice count twice.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -319,6 +435,13 @@ class HeatmapServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> QueryHeatmapDataResponse:
+        """
+        Adds up the touches of one screen on a grid.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: INVALID_ARGUMENT for a missing screen_name, a grid_resolution out of range or an
+        unknown mode.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -341,6 +464,11 @@ class HeatmapServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListScreenshotsResponse:
+        """
+        Lists the background picture of every screen and app version. Not paginated.
+
+        Caller: CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -362,6 +490,14 @@ class HeatmapServiceClientSync(ConnectClientSync):
         headers: Headers | Mapping[str, str] | None = None, 
         timeout_ms: int | None = None,
     ) -> UploadScreenshotResponse:
+        """
+        Stores the background picture of one screen. It replaces the one of the same screen_name and
+        app_version.
+
+        Caller: any user. An API key: PERMISSION_DENIED.
+        Errors: INVALID_ARGUMENT when the data is not a PNG or larger than 512 KiB.
+        Repeating: idempotent.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

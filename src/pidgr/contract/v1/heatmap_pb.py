@@ -24,20 +24,28 @@ _HeatmapDataPointFields: TypeAlias = Literal["x_pct", "y_pct", "value"]
 
 class HeatmapDataPoint(Message[_HeatmapDataPointFields]):
     """
+    One cell of the grid that was touched.
+
     ```proto
     message pidgr.v1.HeatmapDataPoint
     ```
 
     Attributes:
         x_pct:
+            Centre of the cell, 0 (left) to 1 (right).
+
             ```proto
             float x_pct = 1;
             ```
         y_pct:
+            Centre of the cell, 0 (top) to 1 (bottom).
+
             ```proto
             float y_pct = 2;
             ```
         value:
+            Number of touches, by mode.
+
             ```proto
             float value = 3;
             ```
@@ -64,20 +72,28 @@ _ScreenScreenshotFields: TypeAlias = Literal["screen_name", "url", "app_version"
 
 class ScreenScreenshot(Message[_ScreenScreenshotFields]):
     """
+    Background picture of a screen.
+
     ```proto
     message pidgr.v1.ScreenScreenshot
     ```
 
     Attributes:
         screen_name:
+            Screen it shows.
+
             ```proto
             string screen_name = 1;
             ```
         url:
+            Where to fetch the PNG.
+
             ```proto
             string url = 2;
             ```
         app_version:
+            Version of the app it was taken in.
+
             ```proto
             string app_version = 3;
             ```
@@ -104,40 +120,58 @@ _TouchEventFields: TypeAlias = Literal["screen_name", "x_pct", "y_pct", "event_t
 
 class TouchEvent(Message[_TouchEventFields]):
     """
+    One touch.
+
     ```proto
     message pidgr.v1.TouchEvent
     ```
 
     Attributes:
         screen_name:
+            Screen that was touched. Required, at most 200 characters.
+
             ```proto
             string screen_name = 1;
             ```
         x_pct:
+            0 (left) to 1 (right).
+
             ```proto
             float x_pct = 2;
             ```
         y_pct:
+            0 (top) to 1 (bottom).
+
             ```proto
             float y_pct = 3;
             ```
         event_type:
+            What the finger did. Required.
+
             ```proto
             pidgr.v1.TouchEventType event_type = 4;
             ```
         screen_width:
+            Width of the screen in pixels.
+
             ```proto
             int32 screen_width = 5;
             ```
         screen_height:
+            Height of the screen in pixels.
+
             ```proto
             int32 screen_height = 6;
             ```
         client_timestamp:
+            When it happened, by the device's clock.
+
             ```proto
             optional google.protobuf.Timestamp client_timestamp = 7;
             ```
         campaign_id:
+            Campaign whose message was open, UUID. Empty when none was.
+
             ```proto
             string campaign_id = 8;
             ```
@@ -174,12 +208,16 @@ _IngestTouchEventsRequestFields: TypeAlias = Literal["events"]
 
 class IngestTouchEventsRequest(Message[_IngestTouchEventsRequestFields]):
     """
+    A batch of touches by the caller.
+
     ```proto
     message pidgr.v1.IngestTouchEventsRequest
     ```
 
     Attributes:
         events:
+            At most 100.
+
             ```proto
             repeated pidgr.v1.TouchEvent events = 1;
             ```
@@ -202,12 +240,16 @@ _IngestTouchEventsResponseFields: TypeAlias = Literal["ingested_count"]
 
 class IngestTouchEventsResponse(Message[_IngestTouchEventsResponseFields]):
     """
+    What became of the batch.
+
     ```proto
     message pidgr.v1.IngestTouchEventsResponse
     ```
 
     Attributes:
         ingested_count:
+            Events stored.
+
             ```proto
             int32 ingested_count = 1;
             ```
@@ -230,36 +272,52 @@ _QueryHeatmapDataRequestFields: TypeAlias = Literal["screen_name", "date_from", 
 
 class QueryHeatmapDataRequest(Message[_QueryHeatmapDataRequestFields]):
     """
+    Which touches to add up, and how.
+
     ```proto
     message pidgr.v1.QueryHeatmapDataRequest
     ```
 
     Attributes:
         screen_name:
+            Required, at most 200 characters.
+
             ```proto
             string screen_name = 1;
             ```
         date_from:
+            Earliest time, inclusive. Unset means from the beginning.
+
             ```proto
             optional google.protobuf.Timestamp date_from = 2;
             ```
         date_to:
+            Latest time, inclusive. Unset means until now.
+
             ```proto
             optional google.protobuf.Timestamp date_to = 3;
             ```
         campaign_id:
+            Only touches with this campaign's message open, UUID. Empty means all.
+
             ```proto
             string campaign_id = 4;
             ```
         grid_resolution:
+            Side of a cell as a share of the screen, 0.005 to 0.1. 0 means 0.02, a grid of 50 by 50.
+
             ```proto
             float grid_resolution = 6;
             ```
         mode:
+            UNSPECIFIED means TOTAL.
+
             ```proto
             pidgr.v1.HeatmapMode mode = 7;
             ```
         event_types:
+            Only these kinds. Empty means all.
+
             ```proto
             repeated pidgr.v1.TouchEventType event_types = 8 [packed = true];
             ```
@@ -294,20 +352,29 @@ _QueryHeatmapDataResponseFields: TypeAlias = Literal["data_points", "screenshot_
 
 class QueryHeatmapDataResponse(Message[_QueryHeatmapDataResponseFields]):
     """
+    The heatmap.
+
     ```proto
     message pidgr.v1.QueryHeatmapDataResponse
     ```
 
     Attributes:
         data_points:
+            Cells with a value above 0.
+
             ```proto
             repeated pidgr.v1.HeatmapDataPoint data_points = 1;
             ```
         screenshot_url:
+            Picture to lay it over; empty when there is none.
+
             ```proto
             string screenshot_url = 3;
             ```
         cohort_enabled:
+            True when at least 5 cohort buckets touched the screen, so that a median tells nothing about
+            one of them.
+
             ```proto
             bool cohort_enabled = 4;
             ```
@@ -334,6 +401,8 @@ _ListScreenshotsRequestFields: TypeAlias = NoReturn
 
 class ListScreenshotsRequest(Message[_ListScreenshotsRequestFields]):
     """
+    Empty: every picture of the organization is listed.
+
     ```proto
     message pidgr.v1.ListScreenshotsRequest
     ```
@@ -352,12 +421,16 @@ _ListScreenshotsResponseFields: TypeAlias = Literal["screenshots"]
 
 class ListScreenshotsResponse(Message[_ListScreenshotsResponseFields]):
     """
+    The pictures.
+
     ```proto
     message pidgr.v1.ListScreenshotsResponse
     ```
 
     Attributes:
         screenshots:
+            One per screen and app version.
+
             ```proto
             repeated pidgr.v1.ScreenScreenshot screenshots = 1;
             ```
@@ -380,20 +453,28 @@ _UploadScreenshotRequestFields: TypeAlias = Literal["screen_name", "app_version"
 
 class UploadScreenshotRequest(Message[_UploadScreenshotRequestFields]):
     """
+    The picture to store.
+
     ```proto
     message pidgr.v1.UploadScreenshotRequest
     ```
 
     Attributes:
         screen_name:
+            Screen it shows, such as "MessageDetail::" and a campaign id. Required, at most 200 characters.
+
             ```proto
             string screen_name = 1;
             ```
         app_version:
+            Version of the app it was taken in.
+
             ```proto
             string app_version = 2;
             ```
         image_data:
+            PNG, at most 512 KiB. Required.
+
             ```proto
             bytes image_data = 3;
             ```
@@ -420,12 +501,16 @@ _UploadScreenshotResponseFields: TypeAlias = Literal["url"]
 
 class UploadScreenshotResponse(Message[_UploadScreenshotResponseFields]):
     """
+    Where the picture went.
+
     ```proto
     message pidgr.v1.UploadScreenshotResponse
     ```
 
     Attributes:
         url:
+            Where to fetch it.
+
             ```proto
             string url = 1;
             ```
@@ -446,20 +531,29 @@ class UploadScreenshotResponse(Message[_UploadScreenshotResponseFields]):
 
 class HeatmapMode(Enum):
     """
+    How the touches in a cell become one number. The retired mode 3 answers INVALID_ARGUMENT.
+
     ```proto
     enum pidgr.v1.HeatmapMode
     ```
 
     Attributes:
         UNSPECIFIED:
+            Taken as TOTAL.
+
             ```proto
             HEATMAP_MODE_UNSPECIFIED = 0
             ```
         TOTAL:
+            Sum over all cohort buckets.
+
             ```proto
             HEATMAP_MODE_TOTAL = 1
             ```
         MEDIAN:
+            Median over the cohort buckets that touched the screen in the time asked for, zeros included.
+            No data points when cohort_enabled is false.
+
             ```proto
             HEATMAP_MODE_MEDIAN = 2
             ```
@@ -471,28 +565,40 @@ class HeatmapMode(Enum):
 
 class TouchEventType(Enum):
     """
+    What the finger did.
+
     ```proto
     enum pidgr.v1.TouchEventType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not valid in an event: the event is dropped.
+
             ```proto
             TOUCH_EVENT_TYPE_UNSPECIFIED = 0
             ```
         TAP:
+            A short touch.
+
             ```proto
             TOUCH_EVENT_TYPE_TAP = 1
             ```
         LONG_PRESS:
+            A touch of at least 500 milliseconds.
+
             ```proto
             TOUCH_EVENT_TYPE_LONG_PRESS = 2
             ```
         SCROLL:
+            A scroll position, sampled every 2 seconds.
+
             ```proto
             TOUCH_EVENT_TYPE_SCROLL = 3
             ```
         ACTION_CLICK:
+            A press of a message's button.
+
             ```proto
             TOUCH_EVENT_TYPE_ACTION_CLICK = 4
             ```

@@ -31,10 +31,25 @@ if TYPE_CHECKING:
 
 
 class ReplayService(Protocol):
+    """
+    Passes recordings on from the provider that the installation is set up with. No user id, name or
+    address appears in them. Without a provider the list is empty.
+    """
     async def list_session_recordings(self, request: ListSessionRecordingsRequest, ctx: RequestContext[ListSessionRecordingsRequest, ListSessionRecordingsResponse], /) -> ListSessionRecordingsResponse:
+        """
+        Lists recordings, newest first.
+
+        Caller: CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     async def get_session_snapshots(self, request: GetSessionSnapshotsRequest, ctx: RequestContext[GetSessionSnapshotsRequest, GetSessionSnapshotsResponse], /) -> GetSessionSnapshotsResponse:
+        """
+        Reads the events of one recording. The answer can be large: accept messages up to 64 MiB.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND for an unknown recording, so for every one without a provider.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -91,6 +106,10 @@ class ReplayServiceASGIApplication(ConnectASGIApplication[ReplayService]):
 
 
 class ReplayServiceClient(ConnectClient):
+    """
+    Passes recordings on from the provider that the installation is set up with. No user id, name or
+    address appears in them. Without a provider the list is empty.
+    """
     async def list_session_recordings(
         self,
         request: ListSessionRecordingsRequest,
@@ -99,6 +118,11 @@ class ReplayServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListSessionRecordingsResponse:
+        """
+        Lists recordings, newest first.
+
+        Caller: CAMPAIGNS_READ.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -121,6 +145,12 @@ class ReplayServiceClient(ConnectClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetSessionSnapshotsResponse:
+        """
+        Reads the events of one recording. The answer can be large: accept messages up to 64 MiB.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND for an unknown recording, so for every one without a provider.
+        """
         return await self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -137,10 +167,25 @@ class ReplayServiceClient(ConnectClient):
         )
 
 class ReplayServiceSync(Protocol):
+    """
+    Passes recordings on from the provider that the installation is set up with. No user id, name or
+    address appears in them. Without a provider the list is empty.
+    """
     def list_session_recordings(self, request: ListSessionRecordingsRequest, ctx: RequestContext[ListSessionRecordingsRequest, ListSessionRecordingsResponse], /) -> ListSessionRecordingsResponse:
+        """
+        Lists recordings, newest first.
+
+        Caller: CAMPAIGNS_READ.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     def get_session_snapshots(self, request: GetSessionSnapshotsRequest, ctx: RequestContext[GetSessionSnapshotsRequest, GetSessionSnapshotsResponse], /) -> GetSessionSnapshotsResponse:
+        """
+        Reads the events of one recording. The answer can be large: accept messages up to 64 MiB.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND for an unknown recording, so for every one without a provider.
+        """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
     @classmethod
@@ -195,6 +240,10 @@ class ReplayServiceWSGIApplication(ConnectWSGIApplication):
 
 
 class ReplayServiceClientSync(ConnectClientSync):
+    """
+    Passes recordings on from the provider that the installation is set up with. No user id, name or
+    address appears in them. Without a provider the list is empty.
+    """
     def list_session_recordings(
         self,
         request: ListSessionRecordingsRequest,
@@ -203,6 +252,11 @@ class ReplayServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> ListSessionRecordingsResponse:
+        """
+        Lists recordings, newest first.
+
+        Caller: CAMPAIGNS_READ.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(
@@ -225,6 +279,12 @@ class ReplayServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> GetSessionSnapshotsResponse:
+        """
+        Reads the events of one recording. The answer can be large: accept messages up to 64 MiB.
+
+        Caller: CAMPAIGNS_READ.
+        Errors: NOT_FOUND for an unknown recording, so for every one without a provider.
+        """
         return self.execute_unary(
             request=request,
             method=MethodInfo(

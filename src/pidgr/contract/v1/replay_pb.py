@@ -28,28 +28,40 @@ _SessionRecordingFields: TypeAlias = Literal["id", "start_time", "end_time", "du
 
 class SessionRecording(Message[_SessionRecordingFields]):
     """
+    One stretch of use of the app.
+
     ```proto
     message pidgr.v1.SessionRecording
     ```
 
     Attributes:
         id:
+            The provider's id, at most 200 characters; not a UUID.
+
             ```proto
             string id = 1;
             ```
         start_time:
+            When it starts.
+
             ```proto
             optional google.protobuf.Timestamp start_time = 2;
             ```
         end_time:
+            When it ends.
+
             ```proto
             optional google.protobuf.Timestamp end_time = 3;
             ```
         duration_seconds:
+            Length in whole seconds.
+
             ```proto
             int32 duration_seconds = 4;
             ```
         activity_score:
+            How much happened in it, by the provider's measure; higher is livelier.
+
             ```proto
             float activity_score = 5;
             ```
@@ -80,24 +92,34 @@ _ListSessionRecordingsRequestFields: TypeAlias = Literal["campaign_id", "date_fr
 
 class ListSessionRecordingsRequest(Message[_ListSessionRecordingsRequestFields]):
     """
+    Which recordings to list.
+
     ```proto
     message pidgr.v1.ListSessionRecordingsRequest
     ```
 
     Attributes:
         campaign_id:
+            Only recordings in which this campaign's message was open, UUID. Empty means all.
+
             ```proto
             string campaign_id = 1;
             ```
         date_from:
+            Earliest start, inclusive. Unset means from the beginning.
+
             ```proto
             optional google.protobuf.Timestamp date_from = 2;
             ```
         date_to:
+            Latest start, inclusive. Unset means until now.
+
             ```proto
             optional google.protobuf.Timestamp date_to = 3;
             ```
         pagination:
+            Unset means the first page of 20.
+
             ```proto
             optional pidgr.v1.Pagination pagination = 4;
             ```
@@ -126,16 +148,22 @@ _ListSessionRecordingsResponseFields: TypeAlias = Literal["recordings", "paginat
 
 class ListSessionRecordingsResponse(Message[_ListSessionRecordingsResponseFields]):
     """
+    One page of recordings.
+
     ```proto
     message pidgr.v1.ListSessionRecordingsResponse
     ```
 
     Attributes:
         recordings:
+            Newest first.
+
             ```proto
             repeated pidgr.v1.SessionRecording recordings = 1;
             ```
         pagination_meta:
+            Where the page stands.
+
             ```proto
             optional pidgr.v1.PaginationMeta pagination_meta = 2;
             ```
@@ -160,12 +188,16 @@ _GetSessionSnapshotsRequestFields: TypeAlias = Literal["recording_id"]
 
 class GetSessionSnapshotsRequest(Message[_GetSessionSnapshotsRequestFields]):
     """
+    Which recording to read.
+
     ```proto
     message pidgr.v1.GetSessionSnapshotsRequest
     ```
 
     Attributes:
         recording_id:
+            SessionRecording.id. Required, at most 200 characters.
+
             ```proto
             string recording_id = 1;
             ```
@@ -188,12 +220,16 @@ _GetSessionSnapshotsResponseFields: TypeAlias = Literal["snapshot_data"]
 
 class GetSessionSnapshotsResponse(Message[_GetSessionSnapshotsResponseFields]):
     """
+    The recording's events.
+
     ```proto
     message pidgr.v1.GetSessionSnapshotsResponse
     ```
 
     Attributes:
         snapshot_data:
+            JSON text: one array of rrweb events, ready for a player. Marked personal values are masked.
+
             ```proto
             string snapshot_data = 1;
             ```
