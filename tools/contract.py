@@ -1,6 +1,9 @@
-"""Generate the Python contract from ``proto/``, or check that the committed code is current.
+"""Generate the Python contract from ``proto/``, check it, or publish it as the new baseline.
 
-Usage: contract.py generate | check
+Usage: contract.py generate | check | publish
+
+``publish`` is for releases: it makes the present contract the one that ``check`` compares later
+changes with (docs/decisions/0001-contract-baseline.md).
 """
 
 import filecmp
@@ -15,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 CONTRACT = ROOT / "src" / "pidgr" / "contract"
+BASELINE = PROTO / "published.binpb"
 # google.rpc error details travel in every error; their protos ship in googleapis-common-protos.
 GOOGLE_RPC = "google/rpc/error_details.proto"
 # Where protoc puts a package, and where it lives in ours.
@@ -22,10 +26,12 @@ PLACES = {"pidgr/v1": "v1", "google/rpc": "rpc", "grpc/health/v1": "health"}
 
 
 def buf(*arguments: str) -> None:
-    """Run buf with the plugins of this environment on its PATH."""
+    """Run buf with the plugins of this environment on its PATH; its failure ends the process."""
     scripts = sysconfig.get_path("scripts")
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"}
-    subprocess.run([f"{scripts}/buf", *arguments], cwd=ROOT, env=environment, check=True)
+    run = subprocess.run([f"{scripts}/buf", *arguments], cwd=ROOT, env=environment, check=False)
+    if run.returncode:
+        sys.exit(f"buf {arguments[0]} failed, see above")
 
 
 def generate(target: Path) -> None:
@@ -41,8 +47,15 @@ def generate(target: Path) -> None:
         buf("generate", str(source), "--template", "buf.gen.yaml", "--output", str(out))
         target.mkdir(parents=True, exist_ok=True)
         for produced, place in PLACES.items():
-            shutil.rmtree(target / place, ignore_errors=True)
-            shutil.copytree(out / produced, target / place)
+            replace(target / place, out / produced)
+
+
+def replace(place: Path, produced: Path) -> None:
+    """Make ``place`` hold what ``produced`` holds, never leaving a module missing meanwhile."""
+    shutil.copytree(produced, place, dirs_exist_ok=True)
+    for stale in place.glob("*.py"):
+        if not (produced / stale.name).exists():
+            stale.unlink()
 
 
 def differences(have: Path, want: Path) -> list[str]:
@@ -58,15 +71,22 @@ def differences(have: Path, want: Path) -> list[str]:
 
 
 def check() -> None:
-    """Fail when the protos do not lint, are not formatted, or generate other code than ours."""
+    """Fail unless the protos lint, are formatted, keep the published contract and made our code."""
     buf("lint")
     buf("format", "--diff", "--exit-code")
+    buf("breaking", "--against", str(BASELINE))
     with tempfile.TemporaryDirectory() as scratch:
         generate(Path(scratch))
         shutil.copy(CONTRACT / "__init__.py", Path(scratch, "__init__.py"))
         stale = differences(CONTRACT, Path(scratch))
     if stale:
         sys.exit(f"generated code is stale, run 'make generate': {', '.join(stale)}")
+
+
+def publish() -> None:
+    """Make the present contract the baseline, unless it breaks the one before."""
+    buf("breaking", "--against", str(BASELINE))
+    buf("build", "--exclude-source-info", "--output", str(BASELINE))
 
 
 def main(arguments: list[str]) -> None:
@@ -76,6 +96,8 @@ def main(arguments: list[str]) -> None:
             generate(CONTRACT)
         case ["check"]:
             check()
+        case ["publish"]:
+            publish()
         case _:
             sys.exit(__doc__)
 
