@@ -58,7 +58,7 @@ def create_engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
         engine = sqlalchemy.create_engine(
             url, module=sqlite, poolclass=NullPool, connect_args={"check_same_thread": False}
         )
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
     return sqlalchemy.create_engine(
@@ -68,7 +68,8 @@ def create_engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
     )
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
+def prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
+    """Give a new connection this project's settings; for the pool's "connect" event."""
     connection.isolation_level = None
     # WAL and synchronous=FULL: a commit survives kill -9 and power loss (0.12 ms a commit here).
     for pragma in (
@@ -95,7 +96,8 @@ class Database:
             "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
         )
         self.gate: Final = WriteGate()
-        self._engine: Final = create_engine(self.url)
+        # The durable engine compiles its statements for this engine's dialect object.
+        self.engine: Final = create_engine(self.url)
         self._local = threading.local()
         self._connections: list[sqlalchemy.Connection] = []
         self._connections_lock = threading.Lock()
@@ -117,7 +119,7 @@ class Database:
             for connection in self._connections:
                 connection.close()
             self._connections.clear()
-        self._engine.dispose()
+        self.engine.dispose()
 
     async def read(self, work: Callable[[Reader], Result], *, heavy: bool = False) -> Result:
         """Run a read-only unit of work. ``heavy`` ones may return thousands of rows."""
@@ -162,9 +164,7 @@ class Database:
         finally:
             driver.execute("commit")
 
-    def write_now(
-        self, work: Callable[[Transaction], Result], *, urgent: bool = False
-    ) -> Result:
+    def write_now(self, work: Callable[[Transaction], Result], *, urgent: bool = False) -> Result:
         """Run a unit of work that writes in the calling thread, and commit it.
 
         Raises:
@@ -209,7 +209,7 @@ class Database:
 
     def _connect(self, role: str) -> sqlalchemy.Connection:
         try:
-            connection = self._engine.connect()
+            connection = self.engine.connect()
         except sqlalchemy.exc.OperationalError as error:
             raise _unavailable() from error
         if role == "writer":

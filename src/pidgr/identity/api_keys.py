@@ -1,0 +1,30 @@
+"""API keys: opaque secrets shown once, stored as SHA-256 (SEMANTICS 2.2)."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+API_KEY_PREFIX: Final = "pidgr_k_"
+_SECRET_BYTES: Final = 32
+_SHOWN_CHARACTERS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key at the only moment its secret is known."""
+
+    secret: str
+    digest: bytes
+    shown_prefix: str
+
+
+def new_key(prefix: str = API_KEY_PREFIX) -> NewKey:
+    """Return a key with 256 bits of secret, base64url, after its prefix."""
+    secret = prefix + secrets.token_urlsafe(_SECRET_BYTES)
+    return NewKey(secret, digest(secret), secret[: len(prefix) + _SHOWN_CHARACTERS])
+
+
+def digest(secret: str) -> bytes:
+    """Return what is stored of a key. A plain hash suffices: the secret cannot be guessed."""
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,93 @@
+"""From an ``Authorization`` header to a caller."""
+
+from typing import Final
+
+from pidgr.clock import Clock
+from pidgr.contract.v1.user_pb import UserStatus
+from pidgr.errors import PermissionDeniedError, UnauthenticatedError
+from pidgr.identity import api_keys, permissions, store
+from pidgr.identity.caller import Caller, Organization, Person
+from pidgr.identity.tokens import TokenSigner
+from pidgr.storage.database import Database
+from pidgr.storage.transaction import Reader
+
+_SCHEME: Final = "bearer"
+# Longer headers are refused before anything is hashed or parsed.
+_LONGEST_CREDENTIAL: Final = 8_192
+
+
+class Authenticator:
+    """Recognises API keys and access tokens.
+
+    Rights are read from the database on every call, so that a revoked key, a changed role or a
+    deactivated member counts from the next request on, in every process.
+    """
+
+    def __init__(self, database: Database, signer: TokenSigner, clock: Clock) -> None:
+        self._database = database
+        self._signer = signer
+        self._clock = clock
+
+    async def authenticate(self, authorization: str | None) -> Caller:
+        """Return the caller behind a header value.
+
+        Raises:
+            UnauthenticatedError: no credential, or one that is not valid now.
+            PermissionDeniedError: the organization is suspended.
+        """
+        credential = _bearer(authorization)
+        if credential.startswith(api_keys.API_KEY_PREFIX):
+            digest = api_keys.digest(credential)
+            return await self._database.read(lambda reader: self._by_api_key(reader, digest))
+        return await self._by_token(credential)
+
+    def _by_api_key(self, reader: Reader, digest: bytes) -> Caller:
+        grant = store.api_key_grant(reader, digest)
+        if grant is None or grant.revoked_at is not None:
+            raise UnauthenticatedError("the API key is unknown or revoked")
+        if grant.expires_at is not None and grant.expires_at <= self._clock.now():
+            raise UnauthenticatedError("the API key has expired")
+        return Caller(
+            organization=_organization(
+                grant.organization_key, grant.organization_id, suspended=bool(grant.suspended)
+            ),
+            permissions=permissions.from_names(grant.permissions),
+            api_key_id=grant.id,
+        )
+
+    async def _by_token(self, token: str) -> Caller:
+        claims = self._signer.verify(token)
+        if not claims.organization_id:
+            return Caller(subject=claims.subject, email=claims.email)
+        found = await self._database.read(
+            lambda reader: store.membership(reader, claims.subject, claims.organization_id)
+        )
+        if found is None or found.status == UserStatus.DEACTIVATED:
+            raise UnauthenticatedError("the access token's member is unknown or deactivated")
+        return Caller(
+            organization=_organization(
+                found.organization_key, found.organization_id, suspended=bool(found.suspended)
+            ),
+            person=Person(found.key, found.id, found.email, found.role_id),
+            permissions=permissions.from_names(found.permissions),
+            subject=claims.subject,
+            email=claims.email,
+        )
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, credential = (authorization or "").partition(" ")
+    credential = credential.strip()
+    if scheme.lower() != _SCHEME or not credential:
+        raise UnauthenticatedError(
+            "send an API key or an access token as 'Authorization: Bearer ...'"
+        )
+    if len(credential) > _LONGEST_CREDENTIAL:
+        raise UnauthenticatedError("the credential is too long")
+    return credential
+
+
+def _organization(key: int, organization_id: str, *, suspended: bool) -> Organization:
+    if suspended:
+        raise PermissionDeniedError("this organization is suspended; ask its administrator")
+    return Organization(key, organization_id, suspended)

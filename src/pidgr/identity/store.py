@@ -1,0 +1,178 @@
+"""SQL of identities, API keys and signing keys."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Reader, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyGrant:
+    """What an API key stands for."""
+
+    id: str
+    organization_key: int
+    organization_id: str
+    suspended: bool
+    permissions: str
+    expires_at: int | None
+    revoked_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What a person is in one organization."""
+
+    key: int
+    id: str
+    email: str
+    status: int
+    role_id: str
+    permissions: str
+    organization_key: int
+    organization_id: str
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSigningKey:
+    """A private key as it lies in the database."""
+
+    kid: str
+    sealed_private_key: bytes
+    created_at: int
+    retired_at: int | None
+
+
+_API_KEY: Final = Statement("""
+    select k.id, k.organization_key, o.id, o.suspended, k.permissions, k.expires_at, k.revoked_at
+    from api_key k join organization o on o.key = k.organization_key
+    where k.digest = :digest
+""")
+_INSERT_API_KEY: Final = Statement("""
+    insert into api_key
+      (id, organization_key, name, key_type, key_prefix, digest, permissions, created_at)
+    values (:id, :organization_key, :name, :key_type, :key_prefix, :digest, :permissions, :now)
+""")
+_MEMBERSHIP: Final = Statement("""
+    select m.key, m.id, m.email, m.status, r.id, r.permissions, o.key, o.id, o.suspended
+    from member m
+    join organization o on o.key = m.organization_key
+    join role r on r.key = m.role_key
+    where m.subject = :subject and o.id = :organization_id
+""")
+_IDENTITY_OF_EMAIL: Final = Statement(
+    "select subject from identity where email_folded = :email_folded"
+)
+_INSERT_IDENTITY: Final = Statement("""
+    insert into identity (subject, email_folded, created_at)
+    values (:subject, :email_folded, :now)
+    on conflict (email_folded) do nothing
+""")
+_LINK_MEMBER: Final = Statement("""
+    update member set subject = :subject, status = :active
+    where id = :member_id and status <> :deactivated
+""")
+_MEMBER_FOR_TOKEN: Final = Statement("""
+    select m.email, m.email_folded, o.id
+    from member m join organization o on o.key = m.organization_key
+    where m.id = :member_id
+""")
+_SIGNING_KEYS: Final = Statement("""
+    select kid, sealed_private_key, created_at, retired_at from signing_key order by created_at, kid
+""")
+_INSERT_SIGNING_KEY: Final = Statement("""
+    insert into signing_key (kid, sealed_private_key, created_at) values (:kid, :sealed, :now)
+""")
+_SYSTEM_VALUE: Final = Statement("select value from system_value where name = :name")
+_INSERT_SYSTEM_VALUE: Final = Statement("""
+    insert into system_value (name, value) values (:name, :value) on conflict (name) do nothing
+""")
+
+
+def api_key_grant(reader: Reader, digest: bytes) -> ApiKeyGrant | None:
+    """Find an API key by the SHA-256 of its secret."""
+    return reader.record(ApiKeyGrant, _API_KEY, {"digest": digest})
+
+
+def insert_api_key(
+    transaction: Transaction,
+    *,
+    key_id: str,
+    organization_key: int,
+    name: str,
+    key_type: int,
+    key_prefix: str,
+    digest: bytes,
+    permissions: str,
+    now: int,
+) -> None:
+    """Store a new key."""
+    transaction.execute(
+        _INSERT_API_KEY,
+        {
+            "id": key_id,
+            "organization_key": organization_key,
+            "name": name,
+            "key_type": key_type,
+            "key_prefix": key_prefix,
+            "digest": digest,
+            "permissions": permissions,
+            "now": now,
+        },
+    )
+
+
+def membership(reader: Reader, subject: str, organization_id: str) -> Membership | None:
+    """Find the member a token's subject is in the token's organization."""
+    parameters = {"subject": subject, "organization_id": organization_id}
+    return reader.record(Membership, _MEMBERSHIP, parameters)
+
+
+def ensure_identity(transaction: Transaction, email_folded: str, subject: str, now: int) -> str:
+    """Return the subject of an address, ``subject`` if it had none yet."""
+    transaction.execute(
+        _INSERT_IDENTITY, {"subject": subject, "email_folded": email_folded, "now": now}
+    )
+    found: str = transaction.value(_IDENTITY_OF_EMAIL, {"email_folded": email_folded})
+    return found
+
+
+def activate_member(
+    transaction: Transaction, member_id: str, subject: str, *, active: int, deactivated: int
+) -> bool:
+    """Tie a member to the person who signed in; False when the member is deactivated."""
+    parameters = {
+        "member_id": member_id,
+        "subject": subject,
+        "active": active,
+        "deactivated": deactivated,
+    }
+    return transaction.execute(_LINK_MEMBER, parameters) == 1
+
+
+def member_for_token(reader: Reader, member_id: str) -> tuple[str, str, str] | None:
+    """Return (email, folded email, organization id) of a member."""
+    return reader.row(_MEMBER_FOR_TOKEN, {"member_id": member_id})
+
+
+def signing_keys(reader: Reader) -> list[StoredSigningKey]:
+    """Return every signing key, oldest first."""
+    return reader.records(StoredSigningKey, _SIGNING_KEYS)
+
+
+def insert_signing_key(transaction: Transaction, kid: str, sealed: bytes, now: int) -> None:
+    """Store a new signing key."""
+    transaction.execute(_INSERT_SIGNING_KEY, {"kid": kid, "sealed": sealed, "now": now})
+
+
+def system_value(reader: Reader, name: str) -> bytes | None:
+    """Return one installation-wide value."""
+    value: bytes | None = reader.value(_SYSTEM_VALUE, {"name": name})
+    return value
+
+
+def insert_system_value(transaction: Transaction, name: str, value: bytes) -> None:
+    """Store an installation-wide value unless it is there."""
+    transaction.execute(_INSERT_SYSTEM_VALUE, {"name": name, "value": value})

@@ -1,0 +1,1 @@
+"""The front door: transport, interceptors and the binding of RPCs to domain services."""

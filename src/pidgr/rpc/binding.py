@@ -1,0 +1,109 @@
+"""Binds domain services to the contract's RPCs.
+
+A domain service is a plain class whose methods carry the RPCs' names in snake case and take
+``(request, caller, unit)``: a Reader or a Transaction by the policy's unit of work. The front door
+opens the unit, commits it, and answers UNIMPLEMENTED for an RPC no service offers.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, Final
+
+from connectrpc.request import RequestContext
+from protobuf import DescService, Message
+
+from pidgr.errors import UnimplementedError
+from pidgr.identity.caller import Caller
+from pidgr.rpc.interceptors import current_call
+from pidgr.rpc.policy import POLICY, Unit
+from pidgr.storage.database import Database
+
+Endpoint = Callable[[Any, RequestContext[Any, Any]], Any]
+
+_WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def snake_case(name: str) -> str:
+    """Return an RPC's Python name: ``CheckSSOByDomain`` is ``check_sso_by_domain``."""
+    return _WORD_START.sub("_", name).lower()
+
+
+def bind(description: DescService, service: object | None, database: Database) -> SimpleNamespace:
+    """Return the object the generated application wants: one coroutine function per RPC."""
+    short = description.type_name.rpartition(".")[2]
+    endpoints: dict[str, Endpoint] = {}
+    for method in description.methods:
+        name = snake_case(method.name)
+        handler = getattr(service, name, None)
+        rpc = f"{short}/{method.name}"
+        if method.method_kind == "server_streaming":
+            endpoints[name] = _streaming(rpc, handler)
+        else:
+            endpoints[name] = _unary(rpc, handler, database)
+    return SimpleNamespace(**endpoints)
+
+
+def _unimplemented(rpc: str) -> UnimplementedError:
+    return UnimplementedError(f"{rpc} is not available in this version of the server")
+
+
+def _unary(rpc: str, handler: Any, database: Database) -> Endpoint:  # noqa: ANN401
+    if handler is None:
+        return _refusing(rpc)
+    match POLICY[rpc].unit:
+        case Unit.OWN:
+            return _own(handler)
+        case Unit.WRITE:
+            return _writing(handler, database)
+        case Unit.READ:
+            return _reading(handler, database, heavy=False)
+        case Unit.HEAVY_READ:
+            return _reading(handler, database, heavy=True)
+
+
+def _refusing(rpc: str) -> Endpoint:
+    async def refuse(request: Message, context: RequestContext[Any, Any]) -> Message:
+        del request, context
+        raise _unimplemented(rpc)
+
+    return refuse
+
+
+def _own(handler: Callable[[Any, Caller], Awaitable[Message]]) -> Endpoint:
+    async def call(request: Message, context: RequestContext[Any, Any]) -> Message:
+        del context
+        return await handler(request, current_call.get().caller)
+
+    return call
+
+
+def _writing(handler: Callable[..., Message], database: Database) -> Endpoint:
+    async def call(request: Message, context: RequestContext[Any, Any]) -> Message:
+        del context
+        caller = current_call.get().caller
+        return await database.write(lambda transaction: handler(request, caller, transaction))
+
+    return call
+
+
+def _reading(handler: Callable[..., Message], database: Database, *, heavy: bool) -> Endpoint:
+    async def call(request: Message, context: RequestContext[Any, Any]) -> Message:
+        del context
+        caller = current_call.get().caller
+        return await database.read(lambda reader: handler(request, caller, reader), heavy=heavy)
+
+    return call
+
+
+def _streaming(
+    rpc: str, handler: Callable[[Any, Caller], AsyncIterator[Message]] | None
+) -> Endpoint:
+    async def call(request: Message, context: RequestContext[Any, Any]) -> AsyncIterator[Message]:
+        del context
+        if handler is None:
+            raise _unimplemented(rpc)
+        async for message in handler(request, current_call.get().caller):
+            yield message
+
+    return call

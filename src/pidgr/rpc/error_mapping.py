@@ -1,0 +1,72 @@
+"""The one place where errors become wire codes and google.rpc details."""
+
+import math
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+from connectrpc.request import Headers
+from protobuf import Message
+from protobuf.wkt import Duration
+
+from pidgr import errors
+from pidgr.contract.rpc.error_details_pb import BadRequest, ErrorInfo, RetryInfo
+
+DOMAIN: Final = "pidgr.v1"
+_CODES: Final[dict[type[errors.PidgrError], Code]] = {
+    errors.InvalidArgumentError: Code.INVALID_ARGUMENT,
+    errors.UnauthenticatedError: Code.UNAUTHENTICATED,
+    errors.PermissionDeniedError: Code.PERMISSION_DENIED,
+    errors.NotFoundError: Code.NOT_FOUND,
+    errors.AlreadyExistsError: Code.ALREADY_EXISTS,
+    errors.FailedPreconditionError: Code.FAILED_PRECONDITION,
+    errors.ResourceExhaustedError: Code.RESOURCE_EXHAUSTED,
+    errors.UnavailableError: Code.UNAVAILABLE,
+    errors.UnimplementedError: Code.UNIMPLEMENTED,
+}
+
+log = structlog.get_logger(__name__)
+
+
+def to_connect_error(error: Exception, response_headers: Headers) -> ConnectError:
+    """Return what the client sees of an error.
+
+    Errors of ours keep their sentence. Anything else is a defect: it is logged whole under an
+    opaque id, and the client gets the id.
+    """
+    if isinstance(error, ConnectError):
+        return error
+    if isinstance(error, errors.PidgrError):
+        if isinstance(error, errors.ResourceExhaustedError) and error.retry_after_seconds:
+            # A header only: set in the trailers too, gRPC-Web clients would read "7, 7".
+            response_headers["retry-after"] = str(math.ceil(error.retry_after_seconds))
+        return ConnectError(_CODES[type(error)], error.message, list(_details(error)))
+    return _internal(error)
+
+
+def _details(error: errors.PidgrError) -> Iterator[Message]:
+    yield ErrorInfo(reason=error.reason, domain=DOMAIN)
+    if isinstance(error, errors.InvalidArgumentError) and error.violations:
+        yield BadRequest(
+            field_violations=[
+                BadRequest.FieldViolation(field=v.field, description=v.description)
+                for v in error.violations
+            ]
+        )
+    if isinstance(error, errors.ResourceExhaustedError) and error.retry_after_seconds:
+        delay = timedelta(seconds=error.retry_after_seconds)
+        yield RetryInfo(retry_delay=Duration.from_timedelta(delay))
+
+
+def _internal(error: Exception) -> ConnectError:
+    error_id = uuid.uuid4().hex
+    log.error("unexpected error", error_id=error_id, exc_info=error)
+    return ConnectError(
+        Code.INTERNAL,
+        f"something went wrong on our side; quote error {error_id} to your administrator",
+        [ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"error_id": error_id})],
+    )

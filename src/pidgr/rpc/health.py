@@ -1,0 +1,79 @@
+"""``grpc.health.v1`` for load balancers that speak gRPC; ``/readyz`` asks the same state."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+from connectrpc.request import RequestContext
+
+from pidgr.contract.health.health_connect import Health
+from pidgr.contract.health.health_pb import (
+    HealthCheckRequest,
+    HealthCheckResponse,
+    HealthListRequest,
+    HealthListResponse,
+)
+
+Status = HealthCheckResponse.ServingStatus
+
+
+class HealthService(Health):
+    """Every service of the process has one state: serving, or not yet or no longer."""
+
+    def __init__(self, services: Iterable[str]) -> None:
+        self._services = frozenset(services) | {""}
+        self._serving = False
+        self._changed = asyncio.Event()
+
+    def set_serving(self, *, serving: bool) -> None:
+        """Change the state and wake every watcher."""
+        self._serving = serving
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    @property
+    def serving(self) -> bool:
+        """Whether calls are welcome."""
+        return self._serving
+
+    def _status(self, service: str) -> Status:
+        if service not in self._services:
+            return Status.SERVICE_UNKNOWN
+        return Status.SERVING if self._serving else Status.NOT_SERVING
+
+    async def check(
+        self, request: HealthCheckRequest, ctx: RequestContext[Any, Any], /
+    ) -> HealthCheckResponse:
+        """Answer one look.
+
+        Raises:
+            ConnectError: NOT_FOUND for a service this server does not have.
+        """
+        del ctx
+        status = self._status(request.service)
+        if status == Status.SERVICE_UNKNOWN:
+            raise ConnectError(Code.NOT_FOUND, "unknown service")
+        return HealthCheckResponse(status=status)
+
+    async def list(
+        self, request: HealthListRequest, ctx: RequestContext[Any, Any], /
+    ) -> HealthListResponse:
+        """Answer every service's status."""
+        del request, ctx
+        return HealthListResponse(
+            statuses={
+                name: HealthCheckResponse(status=self._status(name)) for name in self._services
+            }
+        )
+
+    async def watch(
+        self, request: HealthCheckRequest, ctx: RequestContext[Any, Any], /
+    ) -> AsyncIterator[HealthCheckResponse]:
+        """Answer the status now and at each change."""
+        del ctx
+        while True:
+            changed = self._changed
+            yield HealthCheckResponse(status=self._status(request.service))
+            await changed.wait()

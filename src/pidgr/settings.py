@@ -1,0 +1,105 @@
+"""Settings from the environment: ``PIDGR_NAME``, or ``PIDGR_NAME_FILE`` to read a secret's file."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "PIDGR_"
+
+
+class SecretFileSource(PydanticBaseSettingsSource):
+    """Reads ``PIDGR_X`` from the file that ``PIDGR_X_FILE`` names, as container secrets do."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the stripped content of the named file, or nothing."""
+        del field
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        value = Path(path).read_text(encoding="utf-8").strip() if path else None
+        return value, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return every setting that is given through a file."""
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set; every value has a working default."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    data_dir: Path = Field(
+        Path("pidgr-data"), description="Where the embedded database and the master key live."
+    )
+    database_url: str = Field(
+        "", description="sqlite:///FILE or postgresql://...; empty means SQLite in data_dir."
+    )
+    master_key: SecretStr | None = Field(
+        None,
+        description="At least 32 random characters; seals private keys, page tokens and delivery "
+        "ids. Without it data_dir/master.key is made and used. Processes that share a database "
+        "must share it.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    tls_cert: Path | None = Field(None, description="PEM certificate chain; switches TLS on.")
+    tls_key: Path | None = Field(None, description="PEM private key of tls_cert.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes (PostgreSQL only above 1).")
+    drain_seconds: int = Field(30, ge=0, description="How long open calls may finish at stop.")
+    issuer: str = Field(
+        "", description="`iss` of our tokens; empty means the URL the server is reached at."
+    )
+    audience: str = Field("pidgr", description="`aud` of our tokens.")
+    rate_limit_per_second: float = Field(
+        100.0, gt=0, description="Sustained requests per second of one organization."
+    )
+    rate_limit_burst: int = Field(
+        200, ge=1, description="Requests an organization may make at once after a pause."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("*",), description="Comma-separated origins whose pages may call the API."
+    )
+    reflection: bool = Field(default=True, description="Answer gRPC server reflection.")
+    push_url: str = Field(
+        "", description="POST each batch of pushes to this URL; empty writes them to the log."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def split_origins(cls, value: object) -> object:
+        """Accept the comma-separated form of the environment."""
+        if isinstance(value, str):
+            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Look at arguments, then the environment, then ``_FILE`` variables."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, SecretFileSource(settings_cls)
+
+    def resolved_database_url(self) -> str:
+        """Return the database URL, the embedded default included."""
+        if self.database_url:
+            return self.database_url
+        return f"sqlite:///{self.data_dir.resolve() / 'pidgr.sqlite3'}"

@@ -1,0 +1,82 @@
+"""Schema migrations: forward only, applied by ``pidgr migrate`` and by the embedded default."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import alembic.command
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from pidgr.storage.database import Database, create_engine
+from pidgr.storage.schema import metadata
+
+# Two migrators at once would both try to create the same tables.
+_ADVISORY_LOCK: Final = 0x70696467
+_VERSION_TABLE: Final = "schema_version"
+
+
+def _config(connection: sqlalchemy.Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    # Not an ini option, so that a '%' in a path is just a character.
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _connect(database: Database) -> Iterator[sqlalchemy.Connection]:
+    engine = create_engine(database.url)
+    try:
+        with database.gate.turn(), engine.begin() as connection:
+            if database.dialect == "postgresql":
+                connection.execute(
+                    sqlalchemy.text("select pg_advisory_xact_lock(:lock)"),
+                    {"lock": _ADVISORY_LOCK},
+                )
+                connection.execute(sqlalchemy.text("set local lock_timeout = '5s'"))
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def migrate(database: Database) -> None:
+    """Bring the schema to this version's, in one transaction."""
+    with _connect(database) as connection:
+        alembic.command.upgrade(_config(connection), "head")
+
+
+def pending(database: Database) -> bool:
+    """Tell whether ``pidgr migrate`` has something to do."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    with _connect(database) as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE})
+        return context.get_current_revision() != head
+
+
+def drift(database: Database) -> list[Any]:
+    """Return what the migrated schema lacks against the declared one; a test wants it empty."""
+
+    def ours(_object: object, name: str | None, kind: str, *_rest: object) -> bool:
+        return kind != "table" or name in metadata.tables
+
+    with _connect(database) as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "version_table": _VERSION_TABLE,
+                "target_metadata": metadata,
+                "include_object": ours,
+            },
+        )
+        return list(compare_metadata(context, metadata))
+
+
+def write_revision(database: Database, message: str) -> None:
+    """Generate the next migration from the difference; a developer's tool, reviewed by hand."""
+    with _connect(database) as connection:
+        alembic.command.revision(_config(connection), message, autogenerate=True)

@@ -1,0 +1,1 @@
+"""The schema over time: forward only, one file a step."""

@@ -1,0 +1,77 @@
+"""Checks of request fields that every domain shares. Limits count characters."""
+
+import re
+from typing import Final, TypeVar
+
+from protobuf import Enum
+
+from pidgr.errors import Violations, invalid_field
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# One "@", no white space, a dot in the domain; the mail server is the judge of the rest.
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+
+NAME_LENGTH: Final = 200
+EMAIL_LENGTH: Final = 254
+LOCALES: Final = ("en", "es", "pt-BR", "zh", "ja")
+REGIONS: Final = ("EU", "LATAM", "BR", "APAC", "US")
+
+AnyEnum = TypeVar("AnyEnum", bound=Enum)
+
+
+def is_uuid(value: str) -> bool:
+    """Tell whether a value is a UUID in the contract's form: 36 lowercase characters."""
+    return _UUID.fullmatch(value) is not None
+
+
+def require_uuid(path: str, value: str) -> str:
+    """Return a UUID field's value in lower case.
+
+    Raises:
+        InvalidArgumentError: it is not a UUID.
+    """
+    lowered = value.lower()
+    if not is_uuid(lowered):
+        raise invalid_field(path, "must be a UUID")
+    return lowered
+
+
+def check_text(
+    violations: Violations, path: str, value: str, longest: int, *, required: bool = False
+) -> None:
+    """Note a text that is too long, missing, or holds NUL (which PostgreSQL cannot store)."""
+    if required and not value.strip():
+        violations.add(path, "must not be empty")
+    elif len(value) > longest:
+        violations.add(path, f"must be at most {longest:,} characters, has {len(value):,}")
+    elif "\0" in value:
+        violations.add(path, "must not contain the NUL character")
+
+
+def check_email(violations: Violations, path: str, value: str) -> None:
+    """Note a value that cannot be an e-mail address."""
+    if len(value) > EMAIL_LENGTH:
+        violations.add(path, f"must be at most {EMAIL_LENGTH} characters, has {len(value):,}")
+    elif "\0" in value or _EMAIL.fullmatch(value) is None:
+        violations.add(path, "must be an e-mail address")
+
+
+def check_enum(
+    violations: Violations, path: str, value: AnyEnum, *, required: bool = False
+) -> None:
+    """Note a number that the contract does not name, or UNSPECIFIED where a choice is needed."""
+    if value not in type(value).__members__.values():
+        violations.add(path, f"unknown value {int(value)}")
+    elif required and int(value) == 0:
+        violations.add(path, "must be specified")
+
+
+def check_choice(violations: Violations, path: str, value: str, choices: tuple[str, ...]) -> None:
+    """Note a value outside a fixed list; empty means "not given"."""
+    if value and value not in choices:
+        violations.add(path, f"must be one of {', '.join(choices)}")
+
+
+def fold(value: str) -> str:
+    """Return the form in which names and addresses are compared."""
+    return value.strip().casefold()
