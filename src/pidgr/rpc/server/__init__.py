@@ -1,0 +1,10 @@
+"""The HTTP server: one port for HTTP/1.1, HTTP/2 with prior knowledge, and both over TLS.
+
+It serves any ASGI app and is the only package that knows which server software does the work.
+"""
+
+from pidgr.rpc.server.background import BackgroundServer
+from pidgr.rpc.server.options import AppFactory, ServerOptions
+from pidgr.rpc.server.serving import serve
+
+__all__ = ["AppFactory", "BackgroundServer", "ServerOptions", "serve"]

@@ -1,0 +1,86 @@
+"""One request on an HTTP/2 stream."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import zttp
+from starlette.types import Scope
+from uvicorn.protocols.http.zttp_h2_impl import FORBIDDEN_HEADERS
+
+from pidgr.rpc.server.exchange import Exchange, Headers
+
+if TYPE_CHECKING:
+    from pidgr.rpc.server.http2 import Http2Protocol
+
+PARKED_BYTES = 256 * 1024
+"""How much of a response may wait for the client's flow-control window before the app waits. The
+parser copies all parked bytes at each window update, so a large response would cost the square of
+its size."""
+
+_STRIPPED = FORBIDDEN_HEADERS | {b"te"}
+
+
+class Http2Exchange(Exchange):
+    """A request on one stream."""
+
+    def __init__(self, protocol: "Http2Protocol", scope: Scope, stream: zttp.Stream) -> None:
+        super().__init__(scope, protocol.flow)
+        self.protocol = protocol
+        self.stream = stream
+        self.credit: asyncio.Event | None = None
+
+    def before_receive(self) -> None:
+        """Read on if this request's unread body was what stopped the connection."""
+        if self.flow.read_paused:
+            self.protocol.resume_reading_if_idle()
+
+    def disconnect(self) -> None:
+        """Tell the app, also if it waits for the client to take more."""
+        super().disconnect()
+        if self.credit is not None:
+            self.credit.set()
+
+    def send_head(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Put the head on the wire without the fields HTTP/2 forbids (RFC 9113, 8.2.2)."""
+        fields = [(name.lower(), value) for name, value in headers]
+        self.stream.send_response(status, [h for h in fields if h[0] not in _STRIPPED])
+        self.protocol.flush_soon()
+
+    async def send_body(self, data: bytes, *, more_body: bool) -> None:  # noqa: ARG002
+        """Put a part of the body on the wire, as fast as the client's window opens."""
+        if self.bodyless or not data:
+            return
+        if len(data) <= PARKED_BYTES:
+            self.stream.send_data(data)
+        else:
+            view = memoryview(data)
+            for start in range(0, len(data), PARKED_BYTES):
+                self.stream.send_data(view[start : start + PARKED_BYTES])
+                await self._wait_for_credit()
+                if self.disconnected:
+                    return
+        self.protocol.flush_soon()
+        await self._wait_for_credit()
+
+    def send_end(self, trailers: Headers) -> None:
+        """End the stream."""
+        fields = [(name.lower(), value) for name, value in trailers]
+        self.stream.end_message([h for h in fields if h[0] not in _STRIPPED] or None)
+        self.protocol.flush_soon()
+        self.protocol.response_complete(self)
+
+    def abort(self) -> None:
+        """Reset the stream; the others of the connection go on."""
+        if not self.protocol.transport.is_closing():
+            self.stream.reset(zttp.H2ErrorCode.INTERNAL_ERROR)
+            self.protocol.flush_soon()
+        self.protocol.response_complete(self)
+
+    async def _wait_for_credit(self) -> None:
+        while not self.disconnected and (self.stream.pending_bytes or 0) > PARKED_BYTES // 2:
+            if self.credit is None:
+                self.credit = asyncio.Event()
+            self.credit.clear()
+            self.protocol.wait_for_credit(self)
+            await self.credit.wait()

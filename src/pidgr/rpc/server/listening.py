@@ -1,0 +1,54 @@
+"""The sockets a server listens on and the URL it is reached by."""
+
+import contextlib
+import errno
+import socket
+
+from pidgr.rpc.server.options import ServerOptions
+
+_NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+def bind(options: ServerOptions) -> list[socket.socket]:
+    """Bind one socket for each address of ``options.host``, all on the same port.
+
+    Addresses this machine does not have (IPv6 of "localhost" in many containers) are left out
+    while there are others. Raises OSError if the port is taken or the host unknown.
+    """
+    infos = socket.getaddrinfo(
+        options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    with contextlib.ExitStack() as on_failure:
+        bound: list[socket.socket] = []
+        skipped: OSError | None = None
+        for family, _, _, _, address in infos:
+            port = bound[0].getsockname()[1] if bound else options.port
+            try:
+                listening = on_failure.enter_context(socket.socket(family))
+                _bind_one(listening, (address[0], port, *address[2:]))
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                skipped = error
+                continue
+            bound.append(listening)
+        if not bound:
+            raise skipped or OSError(f"host {options.host!r} has no address to listen on")
+        on_failure.pop_all()
+    return bound
+
+
+def url_of(sockets: list[socket.socket], *, tls: bool) -> str:
+    """Return the base URL by which a client on this machine reaches the server."""
+    host, port = sockets[0].getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{'https' if tls else 'http'}://{host}:{port}"
+
+
+def _bind_one(listening: socket.socket, address: tuple[object, ...]) -> None:
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listening.family == socket.AF_INET6:
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listening.bind(address)

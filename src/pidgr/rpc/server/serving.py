@@ -1,0 +1,40 @@
+"""Serve in this process or in several, until told to stop."""
+
+import logging
+from collections.abc import Callable
+
+from pidgr.rpc.server.config import ServerConfig
+from pidgr.rpc.server.lifecycle import run_process
+from pidgr.rpc.server.listening import bind, url_of
+from pidgr.rpc.server.options import AppFactory, ServerOptions
+from pidgr.rpc.server.workers import Supervisor
+
+logger = logging.getLogger("pidgr.rpc.server")
+
+
+def serve(
+    app_factory: AppFactory,
+    options: ServerOptions,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return; must run in the main thread.
+
+    ``on_ready`` gets the base URL once connections are accepted (by every worker). At the first
+    signal the port is closed at once, clients are told to go elsewhere, and open calls have
+    ``options.drain_seconds``; a second signal does not wait for them.
+
+    Raises OSError if the port cannot be had, and SystemExit with status 3 if the app does not
+    start.
+    """
+    sockets = bind(options)
+    url = url_of(sockets, tls=options.tls_cert is not None)
+
+    def ready() -> None:
+        logger.info("serving on %s", url)
+        if on_ready is not None:
+            on_ready(url)
+
+    if options.workers == 1:
+        run_process(ServerConfig(app_factory, options), sockets, ready)
+    else:
+        Supervisor(app_factory, options, sockets, ready).run()
