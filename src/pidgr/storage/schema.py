@@ -320,8 +320,15 @@ step_run = Table(
     Column("step_type", SmallInteger, nullable=False),
     Column("lane_size", Integer, nullable=False, server_default=_ZERO),
     Column("lanes_left", Integer, nullable=False, server_default=_ZERO),
+    # What a send delivers: one shared content, or a template rendered per recipient.
+    Column("template_key", _BIG, nullable=True),
+    Column("template_version", Integer, nullable=False, server_default=_ZERO),
+    Column("content_key", _BIG, nullable=True),
+    Column("locale", SmallInteger, nullable=False, server_default=_ZERO),
     Column("action_type", SmallInteger, nullable=False, server_default=_ZERO),
     _text("action_label"),
+    # A deadline's due time.
+    _time("due_at", optional=True),
     _time("started_at"),
     _time("finished_at", optional=True),
     UniqueConstraint("campaign_key", "step_id", "iteration"),
@@ -399,13 +406,14 @@ delivery_body = Table(
     sqlite_with_rowid=False,
 )
 
-push_failure = Table(
-    "push_failure",
+# Why a delivery failed, or which device could not be reached (device_id empty: rendering).
+delivery_error = Table(
+    "delivery_error",
     metadata,
     Column("step_run_key", _BIG, primary_key=True, autoincrement=False),
     Column("ordinal", Integer, primary_key=True, autoincrement=False),
     Column("device_id", Text, primary_key=True),
     _text("error"),
-    _time("failed_at"),
+    _time("occurred_at"),
     sqlite_with_rowid=False,
 )

@@ -66,6 +66,23 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "delivery_error",
+        sa.Column(
+            "step_run_key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("ordinal", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("occurred_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "step_run_key", "ordinal", "device_id", name=op.f("pk_delivery_error")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "identity",
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("email_folded", sa.Text(), nullable=False),
@@ -98,23 +115,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_organization")),
         sa.UniqueConstraint("id", name=op.f("uq_organization_id")),
         sa.UniqueConstraint("name_folded", name=op.f("uq_organization_name_folded")),
-    )
-    op.create_table(
-        "push_failure",
-        sa.Column(
-            "step_run_key",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
-        sa.Column("ordinal", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("device_id", sa.Text(), nullable=False),
-        sa.Column("error", sa.Text(), server_default=sa.text("('')"), nullable=False),
-        sa.Column("failed_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint(
-            "step_run_key", "ordinal", "device_id", name=op.f("pk_push_failure")
-        ),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "signing_key",
@@ -527,8 +527,17 @@ def upgrade() -> None:
         sa.Column("step_type", sa.SmallInteger(), nullable=False),
         sa.Column("lane_size", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("lanes_left", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "template_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column("template_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "content_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column("locale", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("action_type", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("action_label", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
