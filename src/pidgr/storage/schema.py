@@ -56,6 +56,12 @@ def _text(name: str) -> Column[str]:
     return Column(name, Text, nullable=False, server_default=_EMPTY)
 
 
+def _sorted_text(name: str) -> Column[str]:
+    """A text that lists are ordered by: by code point, whatever the database's locale."""
+    by_code_point = Text().with_variant(Text(collation="C"), "postgresql")
+    return Column(name, by_code_point, nullable=False, server_default=_EMPTY)
+
+
 def _flag(name: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False, server_default=_FALSE)
 
@@ -133,6 +139,8 @@ member = Table(
     _text("email"),
     _text("email_folded"),
     _text("name"),
+    # The folded name, or the folded address of a member without one: the order of ListUsers.
+    _sorted_text("sort_name"),
     Column("status", SmallInteger, nullable=False),
     Column("role_key", _BIG, ForeignKey("role.key"), nullable=False),
     _text("first_name"),
@@ -154,7 +162,7 @@ member = Table(
     UniqueConstraint("organization_key", "email_folded"),
     UniqueConstraint("subject", "organization_key"),
     # Keyset of ListUsers.
-    Index("ix_member_organization_key_key", "organization_key", "key"),
+    Index("ix_member_organization_key_sort_name_key", "organization_key", "sort_name", "key"),
 )
 
 api_key = Table(
@@ -184,7 +192,7 @@ def _collective(name: str) -> Table:
         _id(),
         _organization(),
         _text("name"),
-        _text("name_folded"),
+        _sorted_text("name_folded"),
         _text("description"),
         _flag("is_default"),
         _text("created_by"),

@@ -196,7 +196,12 @@ def upgrade() -> None:
             "organization_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
         sa.Column("name", sa.Text(), server_default=sa.text("('')"), nullable=False),
-        sa.Column("name_folded", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column(
+            "name_folded",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default=sa.text("('')"),
+            nullable=False,
+        ),
         sa.Column("description", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column("is_default", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("created_by", sa.Text(), server_default=sa.text("('')"), nullable=False),
@@ -254,7 +259,12 @@ def upgrade() -> None:
             "organization_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
         sa.Column("name", sa.Text(), server_default=sa.text("('')"), nullable=False),
-        sa.Column("name_folded", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column(
+            "name_folded",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default=sa.text("('')"),
+            nullable=False,
+        ),
         sa.Column("description", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column("is_default", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("created_by", sa.Text(), server_default=sa.text("('')"), nullable=False),
@@ -367,6 +377,12 @@ def upgrade() -> None:
         sa.Column("email", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column("email_folded", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column("name", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column(
+            "sort_name",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default=sa.text("('')"),
+            nullable=False,
+        ),
         sa.Column("status", sa.SmallInteger(), nullable=False),
         sa.Column("role_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("first_name", sa.Text(), server_default=sa.text("('')"), nullable=False),
@@ -407,7 +423,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("member", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_member_organization_key_key", ["organization_key", "key"], unique=False
+            "ix_member_organization_key_sort_name_key",
+            ["organization_key", "sort_name", "key"],
+            unique=False,
         )
 
     op.create_table(
