@@ -3,6 +3,8 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+from protobuf.wkt import Timestamp
+
 MICROSECOND = 1
 MILLISECOND = 1_000
 SECOND = 1_000_000
@@ -44,3 +46,8 @@ def to_datetime(microseconds: int) -> datetime:
 def from_datetime(moment: datetime) -> int:
     """Return the stored form of an aware datetime, in microseconds."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def to_timestamp(microseconds: int) -> Timestamp:
+    """Return the wire form of a stored time."""
+    return Timestamp.from_nanos(microseconds * 1_000)
