@@ -40,10 +40,10 @@ class CampaignService(Protocol):
 
         Caller: CAMPAIGNS_WRITE.
         Errors: INVALID_ARGUMENT when the workflow is missing or invalid (the organization's default is
-        never used by itself), when sender_name is not exactly the name of a team unless the
-        organization relaxed that, when an audience id is not a member (the message names up to 10), or
-        above 100,000 recipients; NOT_FOUND for the template, its version, an objective or an archetype
-        label; PERMISSION_DENIED when the archetype's group belongs to another organization.
+        never used by itself), when sender_name is not exactly the name of a team, when an audience id
+        is not a member (the message names up to 10), or above 100,000 recipients; NOT_FOUND for the
+        template, its version, an objective or an archetype label; PERMISSION_DENIED when the
+        archetype's group belongs to another organization.
         Repeating: not idempotent; every call makes another campaign. Names need not be unique.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -92,8 +92,8 @@ class CampaignService(Protocol):
 
     async def get_campaign_audience(self, request: GetCampaignAudienceRequest, ctx: RequestContext[GetCampaignAudienceRequest, GetCampaignAudienceResponse], /) -> GetCampaignAudienceResponse:
         """
-        Returns the whole frozen audience, in the order it was given. Not paginated: up to 100,000
-        entries, so a client must accept messages up to 64 MiB.
+        Returns the whole frozen audience, in the same order on every call. Not paginated: up to
+        100,000 entries, so a client must accept messages up to 64 MiB.
 
         Caller: CAMPAIGNS_READ.
         Errors: NOT_FOUND.
@@ -319,10 +319,10 @@ class CampaignServiceClient(ConnectClient):
 
         Caller: CAMPAIGNS_WRITE.
         Errors: INVALID_ARGUMENT when the workflow is missing or invalid (the organization's default is
-        never used by itself), when sender_name is not exactly the name of a team unless the
-        organization relaxed that, when an audience id is not a member (the message names up to 10), or
-        above 100,000 recipients; NOT_FOUND for the template, its version, an objective or an archetype
-        label; PERMISSION_DENIED when the archetype's group belongs to another organization.
+        never used by itself), when sender_name is not exactly the name of a team, when an audience id
+        is not a member (the message names up to 10), or above 100,000 recipients; NOT_FOUND for the
+        template, its version, an objective or an archetype label; PERMISSION_DENIED when the
+        archetype's group belongs to another organization.
         Repeating: not idempotent; every call makes another campaign. Names need not be unique.
         """
         return await self.execute_unary(
@@ -461,8 +461,8 @@ class CampaignServiceClient(ConnectClient):
         use_get: bool = False,
     ) -> GetCampaignAudienceResponse:
         """
-        Returns the whole frozen audience, in the order it was given. Not paginated: up to 100,000
-        entries, so a client must accept messages up to 64 MiB.
+        Returns the whole frozen audience, in the same order on every call. Not paginated: up to
+        100,000 entries, so a client must accept messages up to 64 MiB.
 
         Caller: CAMPAIGNS_READ.
         Errors: NOT_FOUND.
@@ -634,10 +634,10 @@ class CampaignServiceSync(Protocol):
 
         Caller: CAMPAIGNS_WRITE.
         Errors: INVALID_ARGUMENT when the workflow is missing or invalid (the organization's default is
-        never used by itself), when sender_name is not exactly the name of a team unless the
-        organization relaxed that, when an audience id is not a member (the message names up to 10), or
-        above 100,000 recipients; NOT_FOUND for the template, its version, an objective or an archetype
-        label; PERMISSION_DENIED when the archetype's group belongs to another organization.
+        never used by itself), when sender_name is not exactly the name of a team, when an audience id
+        is not a member (the message names up to 10), or above 100,000 recipients; NOT_FOUND for the
+        template, its version, an objective or an archetype label; PERMISSION_DENIED when the
+        archetype's group belongs to another organization.
         Repeating: not idempotent; every call makes another campaign. Names need not be unique.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -686,8 +686,8 @@ class CampaignServiceSync(Protocol):
 
     def get_campaign_audience(self, request: GetCampaignAudienceRequest, ctx: RequestContext[GetCampaignAudienceRequest, GetCampaignAudienceResponse], /) -> GetCampaignAudienceResponse:
         """
-        Returns the whole frozen audience, in the order it was given. Not paginated: up to 100,000
-        entries, so a client must accept messages up to 64 MiB.
+        Returns the whole frozen audience, in the same order on every call. Not paginated: up to
+        100,000 entries, so a client must accept messages up to 64 MiB.
 
         Caller: CAMPAIGNS_READ.
         Errors: NOT_FOUND.
@@ -911,10 +911,10 @@ class CampaignServiceClientSync(ConnectClientSync):
 
         Caller: CAMPAIGNS_WRITE.
         Errors: INVALID_ARGUMENT when the workflow is missing or invalid (the organization's default is
-        never used by itself), when sender_name is not exactly the name of a team unless the
-        organization relaxed that, when an audience id is not a member (the message names up to 10), or
-        above 100,000 recipients; NOT_FOUND for the template, its version, an objective or an archetype
-        label; PERMISSION_DENIED when the archetype's group belongs to another organization.
+        never used by itself), when sender_name is not exactly the name of a team, when an audience id
+        is not a member (the message names up to 10), or above 100,000 recipients; NOT_FOUND for the
+        template, its version, an objective or an archetype label; PERMISSION_DENIED when the
+        archetype's group belongs to another organization.
         Repeating: not idempotent; every call makes another campaign. Names need not be unique.
         """
         return self.execute_unary(
@@ -1053,8 +1053,8 @@ class CampaignServiceClientSync(ConnectClientSync):
         use_get: bool = False,
     ) -> GetCampaignAudienceResponse:
         """
-        Returns the whole frozen audience, in the order it was given. Not paginated: up to 100,000
-        entries, so a client must accept messages up to 64 MiB.
+        Returns the whole frozen audience, in the same order on every call. Not paginated: up to
+        100,000 entries, so a client must accept messages up to 64 MiB.
 
         Caller: CAMPAIGNS_READ.
         Errors: NOT_FOUND.

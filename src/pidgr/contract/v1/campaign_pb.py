@@ -1310,7 +1310,7 @@ class GetCampaignAudienceResponse(Message[_GetCampaignAudienceResponseFields]):
 
     Attributes:
         entries:
-            In the order the audience was given; empty when it has nobody.
+            The same order on every call; empty when the audience has nobody.
 
             ```proto
             repeated pidgr.v1.CampaignAudienceEntry entries = 1;

@@ -1169,7 +1169,7 @@ class DeleteSandboxOrganizationRequest(Message[_DeleteSandboxOrganizationRequest
 
     Attributes:
         org_id:
-            Required, UUID. One of the few requests that names an organization.
+            Required, UUID. The only request that names an organization.
 
             ```proto
             string org_id = 1;
