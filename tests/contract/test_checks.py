@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 
-def run_check(root: Path) -> subprocess.CompletedProcess[str]:
+def run(root: Path, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(root / "tools" / "contract.py"), "check"],
+        [sys.executable, str(root / "tools" / "contract.py"), command],
         cwd=root,
         check=False,
         capture_output=True,
@@ -36,7 +36,7 @@ def spoil(file: Path, old: str, new: str) -> None:
 
 
 def test_the_committed_contract_passes_and_its_code_is_current(root: Path) -> None:
-    done = run_check(root)
+    done = run(root, "check")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -57,7 +57,7 @@ def test_a_change_that_breaks_clients_fails(checkout: Path, old: str, new: str) 
     buf = shutil.which("buf", path=str(Path(sys.executable).parent))
     assert buf
     subprocess.run([buf, "format", "--write"], cwd=checkout, check=True)
-    done = run_check(checkout)
+    done = run(checkout, "check")
     assert done.returncode == 1
     assert "buf breaking failed" in done.stderr
 
@@ -69,7 +69,7 @@ def test_an_addition_breaks_nobody_but_makes_the_generated_code_stale(checkout: 
         "string push_token = 3;\n  // Version of the app, at most 50 characters.\n"
         "  string app_version = 4;",
     )
-    done = run_check(checkout)
+    done = run(checkout, "check")
     assert done.returncode == 1
     assert "generated code is stale" in done.stderr
     assert "v1/device_pb.py" in done.stderr
@@ -77,7 +77,7 @@ def test_an_addition_breaks_nobody_but_makes_the_generated_code_stale(checkout: 
 
 def test_a_generated_module_without_a_proto_is_stale(checkout: Path) -> None:
     (checkout / "src/pidgr/contract/v1/forgotten_pb.py").write_text("")
-    done = run_check(checkout)
+    done = run(checkout, "check")
     assert done.returncode == 1
     assert "v1/forgotten_pb.py" in done.stderr
 
@@ -85,6 +85,22 @@ def test_a_generated_module_without_a_proto_is_stale(checkout: Path) -> None:
 def test_a_field_without_a_comment_fails(checkout: Path) -> None:
     device = checkout / "proto/pidgr/v1/device.proto"
     spoil(device, "  // Last Register call.\n", "")
-    done = run_check(checkout)
+    done = run(checkout, "check")
     assert done.returncode == 1
     assert "buf lint failed" in done.stderr
+
+
+def test_publishing_holds_what_was_added_and_refuses_a_break(checkout: Path) -> None:
+    device = checkout / "proto/pidgr/v1/device.proto"
+    image = checkout / "proto/published.binpb"
+    field = "\n  // Version of the app, at most 50 characters.\n  string app_version = 4;"
+    spoil(device, "string push_token = 3;", "string push_token = 3;" + field)
+    assert run(checkout, "publish").returncode == 0
+    published = image.read_bytes()
+    assert b"app_version" in published
+
+    spoil(device, field, "")
+    done = run(checkout, "publish")
+    assert done.returncode == 1
+    assert "app_version" in done.stdout
+    assert image.read_bytes() == published
