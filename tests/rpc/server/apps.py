@@ -98,6 +98,23 @@ async def big(_receive: Receive, send: Send) -> None:
     await answer(send, bytes(BIG))
 
 
+endless_bytes = 0
+endless_ended = False
+
+
+async def endless(receive: Receive, send: Send) -> None:
+    global endless_bytes, endless_ended  # noqa: PLW0603 - the test in the same process looks at it
+    part = bytes(10_000)
+    await read_all(receive)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    gone = asyncio.ensure_future(receive())
+    while not gone.done():
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+        endless_bytes += len(part)
+        await asyncio.sleep(0)
+    endless_ended = True
+
+
 async def broken(_receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"some", "more_body": True})
@@ -115,6 +132,7 @@ PLAIN = {
     "/stream": stream,
     "/trailers": trailers,
     "/big": big,
+    "/endless": endless,
     "/broken": broken,
     "/fails": fails,
 }
