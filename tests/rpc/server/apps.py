@@ -1,6 +1,7 @@
 """Apps behind the server under test; a subprocess imports them by name."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 
 from connectrpc.code import Code
@@ -80,6 +81,10 @@ async def header_only(_receive: Receive, send: Send) -> None:
     await answer(send, b"", headers=[(b"grpc-status", b"5")])
 
 
+async def pid(_receive: Receive, send: Send) -> None:
+    await answer(send, str(os.getpid()).encode())
+
+
 async def stream(_receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     for part in (b"one ", b"two ", b"three"):
@@ -133,6 +138,7 @@ PLAIN = {
     "/trailers": trailers,
     "/big": big,
     "/endless": endless,
+    "/pid": pid,
     "/broken": broken,
     "/fails": fails,
 }
@@ -168,6 +174,10 @@ def build() -> ASGIApp:
         peers.add(scope["client"])
         if scope["path"] == "/peers":
             await answer(send, str(len(peers)).encode())
+        elif scope["path"] == "/open":
+            await read_all(receive)
+            gate.set()
+            await answer(send, b"")
         else:
             await routes.get(scope["path"], plain)(scope, receive, send)
 

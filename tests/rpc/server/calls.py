@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 UNTIL_OPEN = RenderBatchRequest(version=0)
 OPEN = SubmitActionRequest(action_id="open")
 QUICK = SubmitActionRequest(delivery_id="d", action_id="quick")
+SLOW = SubmitActionRequest(action_id="slow")
 WAIT = SubmitActionRequest(action_id="wait")
 
 

@@ -43,7 +43,7 @@ class FrameClient:
         self.socket.sendall(data)
 
     def request(self, stream: int, path: str, body: bytes | None = None, **extra: str) -> None:
-        """Open a stream; without a body it stays open until ``end``."""
+        """Open a stream; without a body it stays open until ``end``. ``extra`` are headers."""
         pseudo = {":method": "POST", ":scheme": "http", ":authority": "a", ":path": path}
         fields = [*pseudo.items(), *((k.replace("_", "-"), v) for k, v in extra.items())]
         self.send(frame(HEADERS, stream, self._encoder.encode(fields), END_HEADERS))
@@ -74,6 +74,12 @@ class FrameClient:
             if found.kind == kind:
                 return found
         raise AssertionError("the connection ended before that frame")
+
+    def body(self) -> bytes:
+        """Read until a part of a response body."""
+        while not (found := self.until(DATA)).payload:
+            pass
+        return found.payload
 
     def to_end(self) -> list[Frame]:
         """Read until the server closes."""

@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 import uvicorn
@@ -24,14 +24,21 @@ _UNWIND_SECONDS = 2.0
 class ServerProcess(uvicorn.Server):
     """Uvicorn's server with our way out: farewell first, bounded drain, then the app's shutdown.
 
-    ``on_started`` is called in the event loop once connections are accepted.
+    ``on_started`` is called in the event loop once connections are accepted. ``stop_signals`` are
+    handled when it runs in the main thread.
     """
 
     config: ServerConfig
 
-    def __init__(self, config: ServerConfig, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        on_started: Callable[[], None],
+        stop_signals: Sequence[signal.Signals] = STOP_SIGNALS,
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._stop_signals = stop_signals
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the app, accept connections, tell that we are ready."""
@@ -63,7 +70,7 @@ class ServerProcess(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle SIGTERM and SIGINT while serving; afterwards the process goes on as before.
+        """Handle the stop signals while serving; afterwards the process goes on as before.
 
         Uvicorn raises the signals again at the end, which would kill the process before the code
         behind ``serve`` has closed what it opened.
@@ -71,7 +78,7 @@ class ServerProcess(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {sig: signal.signal(sig, self.handle_exit) for sig in STOP_SIGNALS}
+        before = {sig: signal.signal(sig, self.handle_exit) for sig in self._stop_signals}
         try:
             yield
         finally:
@@ -109,7 +116,10 @@ def tune_garbage_collector() -> None:
 
 
 def run_process(
-    config: ServerConfig, sockets: list[socket.socket], on_started: Callable[[], None]
+    config: ServerConfig,
+    sockets: list[socket.socket],
+    on_started: Callable[[], None],
+    stop_signals: Sequence[signal.Signals] = STOP_SIGNALS,
 ) -> None:
     """Serve on the bound sockets until a signal comes; blocks.
 
@@ -120,4 +130,4 @@ def run_process(
         tune_garbage_collector()
         on_started()
 
-    ServerProcess(config, started).run(sockets)
+    ServerProcess(config, started, stop_signals).run(sockets)

@@ -29,8 +29,8 @@ _KILL_MARGIN_SECONDS = 10.0
 class Supervisor:
     """Keeps ``options.workers`` processes serving on the same bound sockets.
 
-    A worker that dies is replaced. One that dies before it ever served ends the whole server: the
-    next one would fail the same way.
+    A worker that dies is replaced. One that does not even start ends the whole server, unless all
+    have been serving before: then what it needs may come back.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Supervisor:
                 if pipe is not None and pipe.poll() and self._has_started(worker, pipe):
                     self._workers[worker] = None
                 if not worker.is_alive():
-                    if self._workers.pop(worker) is not None:
+                    if self._workers.pop(worker) is not None and not told:
                         logger.error("a worker did not start; stopping")
                         return True
                     logger.error(
@@ -105,6 +105,7 @@ class Supervisor:
         except EOFError:
             worker.join(_LOOK_SECONDS)
             return False
+        logger.info("worker %s is serving", worker.pid)
         return True
 
     def _stop_workers(self) -> None:
@@ -114,7 +115,8 @@ class Supervisor:
         forwarded = 0
         deadline = time.monotonic() + self._options.drain_seconds + _KILL_MARGIN_SECONDS
         while alive := [worker for worker in self._workers if worker.is_alive()]:
-            if forwarded <= min(self._signals, 1):
+            # The first signal drains the workers, a second one makes them leave.
+            if forwarded < min(max(self._signals, 1), 2):
                 forwarded += 1
                 for worker in alive:
                     worker.terminate()
@@ -141,7 +143,7 @@ def _work(
             loop = asyncio.get_running_loop()
             loop.add_reader(parent.sentinel, _leave_with_parent, loop, parent.sentinel)
 
-    run_process(ServerConfig(app_factory, options), sockets, started)
+    run_process(ServerConfig(app_factory, options), sockets, started, (signal.SIGTERM,))
 
 
 def _leave_with_parent(loop: asyncio.AbstractEventLoop, sentinel: int) -> None:
