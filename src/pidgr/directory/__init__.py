@@ -1,0 +1,1 @@
+"""Who is who: organizations, their members, roles and teams."""

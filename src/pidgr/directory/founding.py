@@ -1,0 +1,157 @@
+"""Founding an organization, for the RPC and for the operator's command line."""
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from pidgr.contract.v1.organization_pb import CompanySize, Industry, OrgType
+from pidgr.contract.v1.user_pb import UserStatus
+from pidgr.directory import member_store, organization_store, role_store, team_store
+from pidgr.directory.default_workflow import DEFAULT_WORKFLOW
+from pidgr.directory.member_store import NewMember
+from pidgr.errors import AlreadyExistsError, Violations
+from pidgr.identity import permissions
+from pidgr.identity import store as identity_store
+from pidgr.storage.transaction import Transaction, UniqueViolationError
+from pidgr.validation import (
+    NAME_LENGTH,
+    REGIONS,
+    check_choice,
+    check_email,
+    check_enum,
+    check_text,
+    fold,
+)
+
+DEFAULT_REGION: Final = "US"
+_DEFAULT_GROUP: Final = "Everyone"
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganization:
+    """What the founder says of an organization."""
+
+    name: str
+    industry: Industry = Industry.UNSPECIFIED
+    company_size: CompanySize = CompanySize.UNSPECIFIED
+    data_governance_region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """The ids of a new organization and its first member."""
+
+    organization_key: int
+    organization_id: str
+    admin_id: str
+
+
+def create_organization(
+    transaction: Transaction,
+    new: NewOrganization,
+    *,
+    admin_email: str,
+    now: int,
+    subject: str = "",
+) -> Founding:
+    """Store an organization with its roles, default group, default team and default workflow.
+
+    The first member is ACTIVE with the role super_admin: either they signed in to call this, or the
+    operator vouches for them. The default team has the organization's name, because campaigns are
+    sent under a team's.
+
+    Args:
+        transaction: the unit of work.
+        new: the organization.
+        admin_email: the first member's address.
+        now: time of founding, in microseconds.
+        subject: the first member's identity, if they have signed in; it is used unless the address
+            has one already.
+
+    Raises:
+        InvalidArgumentError: a malformed field.
+        AlreadyExistsError: the name is taken, letter case aside.
+    """
+    _check(new, admin_email)
+    organization_id = str(uuid.uuid4())
+    try:
+        organization_key = organization_store.insert_organization(
+            transaction,
+            organization_id=organization_id,
+            name=new.name,
+            name_folded=fold(new.name),
+            org_type=OrgType.STANDARD,
+            industry=new.industry,
+            company_size=new.company_size,
+            default_workflow=DEFAULT_WORKFLOW.to_json(),
+            data_governance_region=new.data_governance_region or DEFAULT_REGION,
+            now=now,
+        )
+    except UniqueViolationError as error:
+        message = f"an organization named {new.name!r} exists already; choose another name"
+        raise AlreadyExistsError(message) from error
+    _seed_roles(transaction, organization_key, now)
+    _seed_collectives(transaction, organization_key, new.name, now)
+    admin = NewMember(
+        email=admin_email,
+        name="",
+        status=UserStatus.ACTIVE,
+        role_key=role_store.roles_by_slug(transaction, organization_key)[
+            permissions.SUPER_ADMIN
+        ].key,
+        subject=identity_store.ensure_identity(
+            transaction, fold(admin_email), subject or secrets.token_hex(16), now
+        ),
+    )
+    member_store.insert_members(transaction, organization_key, [admin], now)
+    return Founding(organization_key, organization_id, admin.id)
+
+
+def _check(new: NewOrganization, admin_email: str) -> None:
+    violations = Violations()
+    check_text(violations, "name", new.name, NAME_LENGTH, required=True)
+    check_enum(violations, "industry", new.industry)
+    check_enum(violations, "company_size", new.company_size)
+    check_choice(violations, "data_governance_region", new.data_governance_region, REGIONS)
+    check_email(violations, "admin_email", admin_email)
+    violations.raise_if_any()
+
+
+def _seed_roles(transaction: Transaction, organization_key: int, now: int) -> None:
+    for role in permissions.DEFAULT_ROLES:
+        role_store.insert_role(
+            transaction,
+            organization_key,
+            role_id=str(uuid.uuid4()),
+            slug=role.slug,
+            name=role.name,
+            is_default=True,
+            is_system=role.is_system,
+            permissions=permissions.to_names(role.permissions),
+            now=now,
+        )
+
+
+def _seed_collectives(
+    transaction: Transaction, organization_key: int, organization_name: str, now: int
+) -> None:
+    team_store.insert_default_group(
+        transaction,
+        organization_key,
+        group_id=str(uuid.uuid4()),
+        name=_DEFAULT_GROUP,
+        name_folded=fold(_DEFAULT_GROUP),
+        now=now,
+    )
+    team_store.insert_team(
+        transaction,
+        organization_key,
+        team_id=str(uuid.uuid4()),
+        name=organization_name,
+        name_folded=fold(organization_name),
+        description="",
+        created_by="",
+        is_default=True,
+        now=now,
+    )

@@ -1,0 +1,150 @@
+"""MemberService: who belongs to the organization (SEMANTICS 2.8)."""
+
+from pidgr.clock import Clock
+from pidgr.contract.v1.common_pb import Permission
+from pidgr.contract.v1.member_pb import (
+    GetUserRequest,
+    GetUserResponse,
+    InviteUserRequest,
+    InviteUserResponse,
+    ListUsersRequest,
+    ListUsersResponse,
+)
+from pidgr.contract.v1.user_pb import UserProfile, UserStatus
+from pidgr.directory import member_store, role_store
+from pidgr.directory.member_store import NewMember, StoredMember
+from pidgr.directory.messages import user_message
+from pidgr.directory.name_order import from_position, to_position
+from pidgr.directory.profile import check_profile
+from pidgr.directory.role_store import StoredRole
+from pidgr.errors import (
+    AlreadyExistsError,
+    NotFoundError,
+    PermissionDeniedError,
+    Violations,
+    invalid_field,
+)
+from pidgr.identity import permissions
+from pidgr.identity.caller import Caller
+from pidgr.pagination import Page, PageTokens
+from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
+from pidgr.validation import (
+    NAME_LENGTH,
+    REGIONS,
+    check_choice,
+    check_email,
+    check_text,
+    require_uuid,
+)
+
+
+class MemberService:
+    """Invites and shows members."""
+
+    def __init__(self, clock: Clock, page_tokens: PageTokens) -> None:
+        self._clock = clock
+        self._page_tokens = page_tokens
+
+    def invite_user(
+        self, request: InviteUserRequest, caller: Caller, unit: Transaction
+    ) -> InviteUserResponse:
+        """Store a member as INVITED, in the default group and the default team.
+
+        This server sends no mail yet: whoever invites tells the person where to sign in.
+
+        Raises:
+            InvalidArgumentError: a malformed field, or a manager_id that is not a member.
+            NotFoundError: no such role.
+            PermissionDeniedError: the role allows something that the caller may not do.
+            AlreadyExistsError: the address is a member, in whatever status.
+        """
+        profile = request.profile or UserProfile()
+        violations = Violations()
+        check_email(violations, "email", request.email)
+        check_text(violations, "name", request.name, NAME_LENGTH)
+        check_choice(violations, "data_governance_region", request.data_governance_region, REGIONS)
+        check_profile(violations, "profile", profile)
+        violations.raise_if_any()
+        organization_key = caller.organization_key
+        role = _role_to_grant(unit, caller, request.role_id)
+        if profile.manager_id and not member_store.member_key(
+            unit, organization_key, profile.manager_id.lower()
+        ):
+            raise invalid_field("profile.manager_id", "is not a member of this organization")
+        new = NewMember(
+            email=request.email,
+            name=request.name,
+            status=UserStatus.INVITED,
+            role_key=role.key,
+            profile=profile,
+            data_governance_region=request.data_governance_region,
+        )
+        try:
+            member_store.insert_members(unit, organization_key, [new], self._clock.now())
+        except UniqueViolationError as error:
+            message = f"{request.email} is a member of this organization already"
+            raise AlreadyExistsError(message) from error
+        return InviteUserResponse(user=user_message(_member(unit, organization_key, new.id)))
+
+    def get_user(self, request: GetUserRequest, caller: Caller, unit: Reader) -> GetUserResponse:
+        """Return one member: oneself freely, others with MEMBERS_READ.
+
+        Raises:
+            InvalidArgumentError: the id is not a UUID.
+            PermissionDeniedError: somebody else without MEMBERS_READ, or nobody from an API key.
+            NotFoundError: no such member.
+        """
+        user_id = require_uuid("user_id", request.user_id or caller.member().id)
+        if caller.person is None or user_id != caller.person.id:
+            caller.require(Permission.MEMBERS_READ)
+        return GetUserResponse(user=user_message(_member(unit, caller.organization_key, user_id)))
+
+    def list_users(
+        self, request: ListUsersRequest, caller: Caller, unit: Reader
+    ) -> ListUsersResponse:
+        """Return a page of members by name; those without one stand at their address.
+
+        Raises:
+            InvalidArgumentError: a bad page size or token.
+        """
+        organization_key = caller.organization_key
+        scope = f"users/{organization_key}"
+        page = self._page_tokens.read(request.pagination, scope)
+        found = member_store.members_page(unit, organization_key, _after(page), page.size + 1)
+        total = member_store.count_members(unit, organization_key)
+        positions = [_position(stored) for stored in found]
+        return ListUsersResponse(
+            users=[user_message(stored) for stored in found[: page.size]],
+            pagination_meta=self._page_tokens.meta(scope, page, positions, total),
+        )
+
+
+def _position(stored: StoredMember) -> tuple[int, ...]:
+    return (stored.key, *to_position(stored.sort_name))
+
+
+def _after(page: Page) -> tuple[str, int]:
+    key, *name = page.position or (0,)
+    return from_position(tuple(name)), key
+
+
+def _member(reader: Reader, organization_key: int, member_id: str) -> StoredMember:
+    found = member_store.member(reader, organization_key, member_id)
+    if found is None:
+        raise NotFoundError(f"no user has the id {member_id}")
+    return found
+
+
+def _role_to_grant(reader: Reader, caller: Caller, role_id: str) -> StoredRole:
+    """Return the named role, the employee role if none is named."""
+    organization_key = caller.organization_key
+    if not role_id:
+        return role_store.roles_by_slug(reader, organization_key)[permissions.EMPLOYEE]
+    role_id = require_uuid("role_id", role_id)
+    role = role_store.role(reader, organization_key, role_id)
+    if role is None:
+        raise NotFoundError(f"no role has the id {role_id}")
+    if not permissions.from_names(role.permissions) <= caller.permissions:
+        message = f"the role {role.name} allows more than you may do yourself; choose another role"
+        raise PermissionDeniedError(message)
+    return role

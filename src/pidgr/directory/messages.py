@@ -1,0 +1,81 @@
+"""From stored records to the contract's messages."""
+
+from pidgr.clock import to_timestamp
+from pidgr.contract.v1.common_pb import Role, WorkflowDefinition
+from pidgr.contract.v1.organization_pb import CompanySize, Industry, Organization, OrgType
+from pidgr.contract.v1.team_pb import Team
+from pidgr.contract.v1.user_pb import User, UserProfile, UserStatus
+from pidgr.directory.member_store import StoredMember
+from pidgr.directory.organization_store import StoredOrganization
+from pidgr.directory.profile import attributes_from_json
+from pidgr.directory.team_store import StoredTeam
+from pidgr.identity import permissions
+
+
+def organization_message(stored: StoredOrganization) -> Organization:
+    """Return an organization with its default workflow."""
+    return Organization(
+        id=stored.id,
+        name=stored.name,
+        default_workflow=WorkflowDefinition.from_json(stored.default_workflow),
+        created_at=to_timestamp(stored.created_at),
+        industry=Industry(stored.industry),
+        company_size=CompanySize(stored.company_size),
+        default_locale=stored.default_locale,
+        org_type=OrgType(stored.org_type),
+        expires_at=None if stored.expires_at is None else to_timestamp(stored.expires_at),
+        data_governance_region=stored.data_governance_region,
+        # An installation keeps content where it keeps everything else.
+        data_content_region=stored.data_governance_region,
+    )
+
+
+def user_message(stored: StoredMember) -> User:
+    """Return a member with role and profile."""
+    role = Role(
+        id=stored.role_id,
+        slug=stored.role_slug,
+        name=stored.role_name,
+        is_default=bool(stored.role_is_default),
+        permissions=sorted(permissions.from_names(stored.role_permissions)),
+        is_system=bool(stored.role_is_system),
+    )
+    profile = UserProfile(
+        first_name=stored.first_name,
+        last_name=stored.last_name,
+        department=stored.department,
+        title=stored.title,
+        phone=stored.phone,
+        location=stored.location,
+        employee_id=stored.employee_id,
+        manager_name=stored.manager_name,
+        start_date=stored.start_date,
+        custom_attributes=attributes_from_json(stored.custom_attributes),
+        manager_id=stored.manager_id,
+    )
+    return User(
+        id=stored.id,
+        email=stored.email,
+        name=stored.name,
+        status=UserStatus(stored.status),
+        created_at=to_timestamp(stored.created_at),
+        role=role,
+        role_id=stored.role_id,
+        profile=profile,
+        processing_restricted=bool(stored.processing_restricted),
+        data_governance_region=stored.data_governance_region,
+    )
+
+
+def team_message(stored: StoredTeam) -> Team:
+    """Return a team."""
+    return Team(
+        id=stored.id,
+        name=stored.name,
+        description=stored.description,
+        member_count=stored.member_count,
+        created_at=to_timestamp(stored.created_at),
+        updated_at=to_timestamp(stored.updated_at),
+        is_default=bool(stored.is_default),
+        created_by=stored.created_by,
+    )
