@@ -138,7 +138,7 @@ class AdvisoryLocks(Liveness):
 
     def _drop(self) -> None:
         if self._connection is not None:
-            self._connection.invalidate()
+            # Detached, so this ends the session. Invalidating would only forget it.
             self._connection.close()
             self._connection = None
 

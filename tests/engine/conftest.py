@@ -1,0 +1,34 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from engine.marks import CREATE_MARKS
+from pidgr.engine import schema
+from pidgr.engine.dbos_engine import DbosEngine
+from pidgr.storage.database import Database
+
+MakeEngine = Callable[..., DbosEngine]
+
+
+@pytest.fixture
+def prepared(database: Database) -> Database:
+    schema.migrate(database)
+    database.write_now(lambda transaction: transaction.execute(CREATE_MARKS))
+    return database
+
+
+@pytest.fixture
+def make_engine(prepared: Database) -> Iterator[MakeEngine]:
+    """Makes engines, and stops them in the end. Retries come quickly."""
+    made: list[DbosEngine] = []
+
+    def make(database: Database = prepared, **settings: Any) -> DbosEngine:  # noqa: ANN401
+        settings = {"run_handlers": True, "retry_delays": (1_000, 1_000), **settings}
+        engine = DbosEngine(database, **settings)
+        made.append(engine)
+        return engine
+
+    yield make
+    for engine in reversed(made):
+        engine.stop()
