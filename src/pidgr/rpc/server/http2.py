@@ -141,15 +141,20 @@ class Http2Protocol(ZttpH2Protocol):
 
     def flush(self) -> None:
         """Hand the serialized frames to the transport."""
-        self._flush_scheduled = False
         if self.phase is not Phase.LINGERING and (data := self.conn.data_to_send()):
             self.transport.write(data)
 
     def flush_soon(self) -> None:
-        """Flush at the end of this turn of the loop: one write for all streams that were busy."""
-        if not self._flush_scheduled:
+        """Flush; with several requests open, once for all at the end of this turn of the loop."""
+        if len(self.exchanges) <= 1:
+            self.flush()
+        elif not self._flush_scheduled:
             self._flush_scheduled = True
-            self.loop.call_soon(self.flush)
+            self.loop.call_soon(self._flush_scheduled_now)
+
+    def _flush_scheduled_now(self) -> None:
+        self._flush_scheduled = False
+        self.flush()
 
     def resume_writing(self) -> None:
         """Go on once the client has taken what was waiting for it."""

@@ -44,13 +44,31 @@ class Http2Exchange(Exchange):
     def send_head(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Put the head on the wire without the fields HTTP/2 forbids (RFC 9113, 8.2.2)."""
         fields = [(name.lower(), value) for name, value in headers]
+        # It leaves with the first part of the body, like in HTTP/1.
         self.stream.send_response(status, [h for h in fields if h[0] not in _STRIPPED])
+
+    async def send_body(self, data: bytes, *, more_body: bool) -> None:
+        """Put a part of the body on the wire, as fast as the client's window opens."""
+        if data and not self.bodyless:
+            await self._send_data(data)
+        if more_body:
+            self.protocol.flush_soon()
+
+    def send_end(self, trailers: Headers) -> None:
+        """End the stream."""
+        fields = [(name.lower(), value) for name, value in trailers]
+        self.stream.end_message([h for h in fields if h[0] not in _STRIPPED] or None)
+        self.protocol.response_complete(self)
         self.protocol.flush_soon()
 
-    async def send_body(self, data: bytes, *, more_body: bool) -> None:  # noqa: ARG002
-        """Put a part of the body on the wire, as fast as the client's window opens."""
-        if self.bodyless or not data:
-            return
+    def abort(self) -> None:
+        """Reset the stream; the others of the connection go on."""
+        if not self.protocol.transport.is_closing():
+            self.stream.reset(zttp.H2ErrorCode.INTERNAL_ERROR)
+            self.protocol.flush_soon()
+        self.protocol.response_complete(self)
+
+    async def _send_data(self, data: bytes) -> None:
         if len(data) <= PARKED_BYTES:
             self.stream.send_data(data)
         else:
@@ -60,22 +78,7 @@ class Http2Exchange(Exchange):
                 await self._wait_for_credit()
                 if self.disconnected:
                     return
-        self.protocol.flush_soon()
         await self._wait_for_credit()
-
-    def send_end(self, trailers: Headers) -> None:
-        """End the stream."""
-        fields = [(name.lower(), value) for name, value in trailers]
-        self.stream.end_message([h for h in fields if h[0] not in _STRIPPED] or None)
-        self.protocol.flush_soon()
-        self.protocol.response_complete(self)
-
-    def abort(self) -> None:
-        """Reset the stream; the others of the connection go on."""
-        if not self.protocol.transport.is_closing():
-            self.stream.reset(zttp.H2ErrorCode.INTERNAL_ERROR)
-            self.protocol.flush_soon()
-        self.protocol.response_complete(self)
 
     async def _wait_for_credit(self) -> None:
         while not self.disconnected and (self.stream.pending_bytes or 0) > PARKED_BYTES // 2:
