@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="Server processes (PostgreSQL only above 1).")
     drain_seconds: int = Field(30, ge=0, description="How long open calls may finish at stop.")
     issuer: str = Field(
-        "", description="`iss` of our tokens; empty means the URL the server is reached at."
+        "http://localhost:8080",
+        description="`iss` of our tokens: the public base URL, where /.well-known/jwks.json is.",
     )
     audience: str = Field("pidgr", description="`aud` of our tokens.")
     rate_limit_per_second: float = Field(
@@ -72,6 +73,11 @@ class Settings(BaseSettings):
         ("*",), description="Comma-separated origins whose pages may call the API."
     )
     reflection: bool = Field(default=True, description="Answer gRPC server reflection.")
+    embedded_engine: bool = Field(
+        default=True,
+        description="Whether `pidgr serve` also runs campaigns. Switch it off only where at least "
+        "one `pidgr worker` runs beside it, on PostgreSQL.",
+    )
     push_url: str = Field(
         "", description="POST each batch of pushes to this URL; empty writes them to the log."
     )

@@ -4,12 +4,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from pidgr import secrets
+from pidgr.campaigns.delivery_id import DeliveryIds
+from pidgr.campaigns.lanes import LaneRunner
+from pidgr.campaigns.pushing import Pushing
+from pidgr.campaigns.sending import Sender
+from pidgr.campaigns.steps import StepRunner
 from pidgr.clock import Clock
+from pidgr.engine.dbos_engine import DbosEngine
+from pidgr.engine.port import Engine
+from pidgr.engine.schema import migrate as migrate_engine
 from pidgr.identity import store as identity_store
 from pidgr.identity.tokens import TokenSigner
+from pidgr.outreach.http_push import HttpPusher
+from pidgr.outreach.push import LogPusher, Pusher
 from pidgr.pagination import PageTokens
 from pidgr.secrets import MasterKey, MasterKeyError
 from pidgr.settings import Settings
+from pidgr.storage import migration
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 
@@ -18,39 +29,65 @@ _KEY_CHECK: Final = "master-key-check"
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The long-lived parts of a process, without a server or a running engine."""
+    """The long-lived parts of a process. The engine is built and not started."""
 
     settings: Settings
     clock: Clock
     database: Database
-    master_key: MasterKey
     signer: TokenSigner
     page_tokens: PageTokens
+    delivery_ids: DeliveryIds
+    engine: Engine
+    pusher: Pusher
 
     def close(self) -> None:
-        """Close the database."""
+        """Stop the engine and release every connection."""
+        self.engine.stop()
+        self.pusher.close()
         self.database.close()
 
 
-def issuer_of(settings: Settings) -> str:
-    """Return the `iss` of our tokens: as configured, else the address the server listens on."""
-    scheme = "https" if settings.tls_cert else "http"
-    return settings.issuer or f"{scheme}://{settings.host}:{settings.port}"
+def migrate(database: Database) -> None:
+    """Bring our tables and the engine's to this version's."""
+    migration.migrate(database)
+    migrate_engine(database)
 
 
-def build_system(settings: Settings, clock: Clock | None = None) -> System:
-    """Connect the parts. The schema must be migrated.
+def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None = None) -> System:
+    """Connect the parts. The embedded database is migrated on the way, others must be.
 
     Raises:
         MasterKeyError: the master key is not the one this database was set up with.
     """
     clock = clock or Clock()
-    database = Database(settings.resolved_database_url())
     master_key = secrets.load_master_key(settings)
+    database = Database(settings.resolved_database_url())
+    if database.dialect == "sqlite":
+        migrate(database)
     database.write_now(lambda transaction: _check_master_key(transaction, master_key))
-    signer = TokenSigner(database, master_key, clock, issuer_of(settings), settings.audience)
+    signer = TokenSigner(database, master_key, clock, settings.issuer, settings.audience)
     signer.ensure_key()
-    return System(settings, clock, database, master_key, signer, PageTokens(master_key))
+    system = System(
+        settings=settings,
+        clock=clock,
+        database=database,
+        signer=signer,
+        page_tokens=PageTokens(master_key),
+        delivery_ids=DeliveryIds(master_key),
+        engine=DbosEngine(database, run_handlers=run_handlers),
+        pusher=HttpPusher(settings.push_url) if settings.push_url else LogPusher(),
+    )
+    _register_handlers(system)
+    return system
+
+
+def _register_handlers(system: System) -> None:
+    steps = StepRunner(system.database, system.engine, system.clock)
+    steps.register()
+    pushing = Pushing(system.database, system.pusher, system.clock, system.delivery_ids)
+    sender = Sender(system.database, system.clock)
+    lanes = LaneRunner(system.database, system.engine, system.clock, sender, pushing)
+    lanes.register(steps.fail)
 
 
 def _check_master_key(transaction: Transaction, master_key: MasterKey) -> None:

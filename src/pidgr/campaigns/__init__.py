@@ -1,0 +1,1 @@
+"""Campaigns: lifecycle, frozen audience, workflow and deliveries."""

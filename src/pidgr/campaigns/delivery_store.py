@@ -1,0 +1,81 @@
+"""SQL that lists deliveries. Bulk writing is in ``run_store``, a person's inbox in ``inbox``."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, LANE_OF_DELIVERY
+from pidgr.contract.v1.common_pb import DeliveryStatus, StepType
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One delivery of a campaign."""
+
+    step_run_key: int
+    ordinal: int
+    member_id: str | None
+    email: str | None
+    status: int
+    kind: int
+    locale: int
+    delivered_at: int | None
+    read_at: int | None
+    acted_at: int | None
+
+
+_PENDING: Final = int(DeliveryStatus.PENDING)
+_PAGE: Final = f"""
+    select d.step_run_key, d.ordinal, m.id, m.email, {EFFECTIVE_STATUS}, d.kind, d.locale,
+           d.delivered_at, d.read_at, d.acted_at
+    from delivery d
+    {LANE_OF_DELIVERY}
+    left join member m on m.key = d.member_key
+    where d.organization_key = :organization_key and d.step_run_key in
+            (select key from step_run where campaign_key = :campaign_key)
+      and (d.step_run_key, d.ordinal) > (:after_run, :after_ordinal)
+"""
+_ORDER: Final = "order by d.step_run_key, d.ordinal limit :limit"
+_ALL: Final = Statement(f"{_PAGE} {_ORDER}")
+_WITH_STATUS: Final = Statement(f"{_PAGE} and d.status = :status {_ORDER}")
+# Pending and sent are one stored status, told apart by the lane's push cursor.
+_NOT_PUSHED: Final = Statement(
+    f"{_PAGE} and d.status = {_PENDING} and d.ordinal >= l.pushed_upto {_ORDER}"
+)
+_PUSHED: Final = Statement(
+    f"{_PAGE} and d.status = {_PENDING} and d.ordinal < l.pushed_upto {_ORDER}"
+)
+_COUNT_NOT_PUSHED: Final = Statement(f"""
+    select count(*)
+    from step_run r
+    join lane l on l.step_run_key = r.key and l.pushed_upto < l.written_upto
+    join delivery d on d.step_run_key = r.key and d.ordinal >= l.pushed_upto
+     and d.ordinal < l.written_upto and d.status = {_PENDING}
+    where r.campaign_key = :campaign_key and r.step_type = {int(StepType.SEND_NOTIFICATION)}
+""")
+
+
+def deliveries_page(
+    reader: Reader, status: DeliveryStatus, parameters: dict[str, object]
+) -> list[DeliveryRow]:
+    """Return deliveries after a position, in one status or (UNSPECIFIED) in any.
+
+    Parameters: organization_key, campaign_key, after_run, after_ordinal, limit.
+    """
+    match status:
+        case DeliveryStatus.UNSPECIFIED:
+            statement = _ALL
+        case DeliveryStatus.PENDING:
+            statement = _NOT_PUSHED
+        case DeliveryStatus.SENT:
+            statement = _PUSHED
+        case _:
+            statement = _WITH_STATUS
+    return reader.records(DeliveryRow, statement, {**parameters, "status": int(status)})
+
+
+def count_not_pushed(reader: Reader, campaign_key: int) -> int:
+    """Return how many deliveries are written and not yet answered for by a push provider."""
+    count: int = reader.value(_COUNT_NOT_PUSHED, {"campaign_key": campaign_key})
+    return count

@@ -1,0 +1,160 @@
+"""Lanes: the parts a fan-out is divided into, and the loops that work through them.
+
+A lane has two cursors. Moving one is a compare-and-set in the transaction that does the work, so
+rows are written exactly once whoever runs the lane, and after a crash at most one push batch per
+lane is sent again.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from pidgr.campaigns import run_store, store, workflow
+from pidgr.campaigns.advance import LANE, Advance
+from pidgr.campaigns.pushing import PushBatch, Pushing
+from pidgr.campaigns.run_store import Lane, StepRun
+from pidgr.campaigns.sending import Sender
+from pidgr.campaigns.store import CampaignRow, Counters
+from pidgr.clock import Clock
+from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, StepType
+from pidgr.engine.port import Engine, Task
+from pidgr.storage.database import Database
+from pidgr.storage.transaction import Transaction
+
+_MOST_LANES: Final = 8
+# Rows of one transaction: long enough to amortise the commit, short enough that an API write
+# behind it on SQLite waits some tens of milliseconds.
+ROWS_PER_BATCH: Final = 5_000
+PUSHES_PER_BATCH: Final = 1_000
+
+log = structlog.get_logger("pidgr.campaigns")
+
+
+def divide(
+    step_run_key: int, base_run_keys: Sequence[int], recipients: int
+) -> tuple[int, list[Lane]]:
+    """Cut the recipients into contiguous lanes, the same cut for every base run.
+
+    Returns:
+        How many ordinals a lane spans, and the lanes.
+    """
+    if recipients == 0:
+        return 0, []
+    count = min(_MOST_LANES, -(-recipients // ROWS_PER_BATCH))
+    size = -(-recipients // count)
+    cuts = [(low, min(low + size, recipients)) for low in range(0, recipients, size)]
+    spans = [(base, low, high) for base in base_run_keys for low, high in cuts]
+    return size, [
+        Lane(step_run_key, number, base, low, high, low, low, stopped=False, finished=False)
+        for number, (base, low, high) in enumerate(spans)
+    ]
+
+
+class LaneRunner:
+    """Handles the engine's lane tasks."""
+
+    def __init__(
+        self, database: Database, engine: Engine, clock: Clock, sender: Sender, pushing: Pushing
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._clock = clock
+        self._sender = sender
+        self._pushing = pushing
+        self._advance = Advance(engine, clock)
+
+    def register(self, fail: Callable[[Task, Exception], None]) -> None:
+        """Give the engine its handler; ``fail`` ends the campaign of a step task."""
+        self._engine.register(LANE, self.run, lambda task, error: self._fail(task, error, fail))
+
+    def run(self, step_run_key: int, number: int) -> None:
+        """Work through a lane from where its cursors stand."""
+        run = self._database.read_now(lambda reader: run_store.step_run(reader, step_run_key))
+        lane = self._database.read_now(lambda reader: run_store.lane(reader, step_run_key, number))
+        if run is None or lane is None or lane.finished or lane.stopped:
+            return
+        campaign = self._database.read_now(
+            lambda reader: store.campaign_by_key(reader, run.campaign_key)
+        )
+        if campaign is None or campaign.status != CampaignStatus.RUNNING:
+            return
+        if self._work(campaign, run, lane):
+            self._database.write_now(lambda transaction: self._finish(transaction, run, lane))
+
+    def _work(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> bool:
+        """Do the lane's work; False when it was stopped or taken over on the way."""
+        match run.step_type:
+            case StepType.SEND_NOTIFICATION:
+                write = self._sender.writer(campaign, run, lane)
+                # All rows first: the inbox is the truth and must not wait for a slow provider.
+                return self._write(lane, write) and self._push(campaign, run, lane)
+            case StepType.SEND_REMINDER:
+                return self._push(campaign, run, lane)
+            case StepType.MARK_MISSED:
+                return self._write(lane, lambda *batch: self._mark_missed(campaign, lane, *batch))
+            case _:
+                message = f"step type {run.step_type} has no lanes"
+                raise NotImplementedError(message)
+
+    def _write(self, lane: Lane, write: Callable[[Transaction, int, int], None]) -> bool:
+        for since in range(lane.written_upto, lane.high, ROWS_PER_BATCH):
+            self._engine.checkpoint()
+            upto = min(since + ROWS_PER_BATCH, lane.high)
+
+            def batch(transaction: Transaction, since: int = since, upto: int = upto) -> bool:
+                now = self._clock.now()
+                if not run_store.move_written(transaction, lane, since, upto, now):
+                    return False
+                write(transaction, since, upto)
+                return True
+
+            if not self._database.write_now(batch):
+                return False
+        return True
+
+    def _push(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> bool:
+        for since in range(lane.pushed_upto, lane.high, PUSHES_PER_BATCH):
+            self._engine.checkpoint()
+            upto = min(since + PUSHES_PER_BATCH, lane.high)
+            if not self._pushing.send(PushBatch(campaign, run, lane, since, upto)):
+                return False
+        return True
+
+    def _mark_missed(
+        self,
+        campaign: CampaignRow,
+        lane: Lane,
+        transaction: Transaction,
+        since: int,
+        upto: int,
+    ) -> None:
+        """Settle as missed whoever was reached and has not acknowledged (SEMANTICS 3.2)."""
+        waiting, delivered = (
+            run_store.mark_missed(
+                transaction,
+                lane.base_run_key,
+                since,
+                upto,
+                status=status,
+                missed=DeliveryStatus.MISSED,
+            )
+            for status in (DeliveryStatus.PENDING, DeliveryStatus.DELIVERED)
+        )
+        changes = Counters(waiting=-waiting, delivered=-delivered, missed=waiting + delivered)
+        store.count_deliveries(transaction, campaign.key, lane.number, changes)
+
+    def _finish(self, transaction: Transaction, run: StepRun, lane: Lane) -> None:
+        """End the lane, and with the last one the step.
+
+        The campaign's lock comes first, as everywhere, so that a cancel cannot deadlock with it.
+        """
+        campaign = store.lock_campaign_by_key(transaction, run.campaign_key)
+        if campaign is not None and run_store.finish_lane(transaction, lane) == 0:
+            self._advance.finish(transaction, campaign, run, workflow.COMPLETED)
+
+    def _fail(self, task: Task, error: Exception, fail: Callable[[Task, Exception], None]) -> None:
+        step_run_key = int(task.arguments[0])
+        run = self._database.read_now(lambda reader: run_store.step_run(reader, step_run_key))
+        if run is not None:
+            fail(Task(task.handler, task.key, (run.campaign_key,)), error)

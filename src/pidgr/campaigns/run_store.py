@@ -1,0 +1,394 @@
+"""SQL of step runs, lanes and the deliveries they write in bulk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Reader, Row, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class StepRun:
+    """One execution of a workflow step."""
+
+    key: int
+    campaign_key: int
+    organization_key: int
+    step_id: str
+    step_type: int
+    template_key: int | None
+    template_version: int
+    content_key: int | None
+    locale: int
+    due_at: int | None
+    finished_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewStepRun:
+    """What is stored when a step begins."""
+
+    campaign_key: int
+    organization_key: int
+    step_id: str
+    step_type: int
+    started_at: int
+    iteration: int = 0
+    template_key: int | None = None
+    template_version: int = 0
+    content_key: int | None = None
+    locale: int = 0
+    action_type: int = 0
+    action_label: str = ""
+    due_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A contiguous part of a step run's work, with its two cursors."""
+
+    step_run_key: int
+    number: int
+    base_run_key: int
+    low: int
+    high: int
+    written_upto: int
+    pushed_upto: int
+    stopped: bool
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateText:
+    """A template version as it is rendered; ``variables`` is a JSON array."""
+
+    type: int
+    source_locale: str
+    title: str
+    body: str
+    variables: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """Deliveries of a batch by the state they begin in."""
+
+    waiting: int
+    no_device: int
+
+
+_RUN: Final = """
+    select key, campaign_key, organization_key, step_id, step_type, template_key,
+           template_version, content_key, locale, due_at, finished_at
+    from step_run
+"""
+_RUN_BY_KEY: Final = Statement(f"{_RUN} where key = :key")
+_RUN_BY_STEP: Final = Statement(
+    f"{_RUN} where campaign_key = :campaign_key and step_id = :step_id and iteration = 0"
+)
+_INSERT_RUN: Final = Statement("""
+    insert into step_run
+      (campaign_key, organization_key, step_id, iteration, step_type, template_key,
+       template_version, content_key, locale, action_type, action_label, due_at, started_at)
+    values
+      (:campaign_key, :organization_key, :step_id, :iteration, :step_type, :template_key,
+       :template_version, :content_key, :locale, :action_type, :action_label, :due_at, :started_at)
+    on conflict (campaign_key, step_id, iteration) do nothing
+    returning key
+""")
+_SET_LANES: Final = Statement("""
+    update step_run set lanes_left = :lanes, lane_size = :lane_size where key = :key
+""")
+_FINISH_RUN: Final = Statement("""
+    update step_run set finished_at = :now where key = :key and finished_at is null
+""")
+_PRIMARY_RUNS: Final = Statement("""
+    select key from step_run
+    where campaign_key = :campaign_key and step_type = :send_notification
+    order by key
+""")
+_INSERT_LANE: Final = Statement("""
+    insert into lane
+      (step_run_key, number, base_run_key, low, high, written_upto, pushed_upto, moved_at)
+    values (:step_run_key, :number, :base_run_key, :low, :high, :low, :low, :now)
+""")
+_LANE: Final = Statement("""
+    select step_run_key, number, base_run_key, low, high, written_upto, pushed_upto, stopped,
+           finished
+    from lane where step_run_key = :step_run_key and number = :number
+""")
+_MOVE_WRITTEN: Final = Statement("""
+    update lane set written_upto = :upto, moved_at = :now
+    where step_run_key = :step_run_key and number = :number and written_upto = :since
+      and not stopped
+""")
+_MOVE_PUSHED: Final = Statement("""
+    update lane set pushed_upto = :upto, moved_at = :now
+    where step_run_key = :step_run_key and number = :number and pushed_upto = :since
+""")
+_FINISH_LANE: Final = Statement("""
+    update lane set finished = true
+    where step_run_key = :step_run_key and number = :number and not finished and not stopped
+""")
+_COUNT_DOWN: Final = Statement("""
+    update step_run set lanes_left = lanes_left - 1 where key = :step_run_key returning lanes_left
+""")
+_STOP_LANES: Final = Statement("""
+    update lane set stopped = true
+    where not finished and step_run_key in
+      (select key from step_run where campaign_key = :campaign_key and finished_at is null)
+""")
+_INSERT_SHARED: Final = Statement("""
+    insert into delivery
+      (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
+       created_at, changed_at)
+    select :step_run_key, a.ordinal, :organization_key, a.member_key, :kind,
+           case when exists (select 1 from device d where d.member_key = a.member_key and d.active)
+                then :pending else :no_device end,
+           :content_key, :locale, :now, :changed_at
+    from audience a
+    where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
+    order by a.ordinal
+""")
+_COUNT_STATUS: Final = Statement("""
+    select count(*) from delivery
+    where step_run_key = :step_run_key and ordinal >= :since and ordinal < :upto
+      and status = :status
+""")
+_RECIPIENTS: Final = Statement("""
+    select a.ordinal, a.member_key, a.variables,
+           exists (select 1 from device d where d.member_key = a.member_key and d.active),
+           m.email, m.name, m.first_name, m.last_name, m.department, m.title, m.phone, m.location,
+           m.employee_id, m.manager_name, m.start_date, m.custom_attributes
+    from audience a join member m on m.key = a.member_key
+    where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
+    order by a.ordinal
+""")
+_PUSH_TARGETS: Final = Statement("""
+    select d.ordinal, d.member_key, d.status, v.id, v.platform, v.push_token, c.title, b.title,
+           c.summary, b.summary
+    from delivery d
+    join device v on v.member_key = d.member_key and v.active
+    left join content c on c.key = d.content_key
+    left join delivery_body b on b.step_run_key = d.step_run_key and b.ordinal = d.ordinal
+    where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
+      and d.status in (:pending, :delivered, :no_device)
+    order by d.ordinal
+""")
+_SET_STATUS: Final = Statement(
+    """
+    update delivery set status = :status, changed_at = :changed_at
+    where step_run_key = :run_key and status = :since_status
+      and ordinal in (select value from json_each(:ordinals))
+    """,
+    postgresql="""
+    update delivery set status = :status, changed_at = :changed_at
+    where step_run_key = :run_key and status = :since_status and ordinal = any(:ordinals)
+    """,
+)
+_MARK_MISSED: Final = Statement("""
+    update delivery set status = :missed, changed_at = :changed_at
+    where step_run_key = :run_key and ordinal >= :since and ordinal < :upto and status = :status
+""")
+_UPSERT_ERROR: Final = Statement("""
+    insert into delivery_error (step_run_key, ordinal, device_id, error, occurred_at)
+    values (:run_key, :ordinal, :device_id, :error, :now)
+    on conflict (step_run_key, ordinal, device_id)
+    do update set error = excluded.error, occurred_at = excluded.occurred_at
+""")
+_DEACTIVATE_DEVICE: Final = Statement("""
+    update device set active = false where id = :device_id and push_token = :push_token
+""")
+_TEMPLATE_TEXT: Final = Statement("""
+    select t.type, t.source_locale, v.title, v.body, v.variables
+    from template t join template_version v on v.template_key = t.key
+    where t.key = :template_key and v.version = :version
+""")
+_CONTENT: Final = Statement("""
+    insert into content (organization_key, content_id, title, summary, preview, body, created_at)
+    values (:organization_key, :content_id, :title, :summary, :preview, :body, :now)
+    on conflict (organization_key, content_id) do nothing
+""")
+_CONTENT_KEY: Final = Statement("""
+    select key from content
+    where organization_key = :organization_key and content_id = :content_id
+""")
+
+
+def step_run(reader: Reader, key: int) -> StepRun | None:
+    """Return a step run."""
+    return reader.record(StepRun, _RUN_BY_KEY, {"key": key})
+
+
+def run_of_step(reader: Reader, campaign_key: int, step_id: str) -> StepRun | None:
+    """Return the run of a campaign's step, if it has begun."""
+    return reader.record(StepRun, _RUN_BY_STEP, {"campaign_key": campaign_key, "step_id": step_id})
+
+
+def insert_step_run(transaction: Transaction, run: NewStepRun) -> int | None:
+    """Begin a step and return the run's key, or None when it has begun before."""
+    parameters = {name: getattr(run, name) for name in NewStepRun.__slots__}
+    key: int | None = transaction.value(_INSERT_RUN, parameters)
+    return key
+
+
+def finish_step_run(transaction: Transaction, key: int, now: int) -> bool:
+    """End a step; False when it has ended before."""
+    return transaction.execute(_FINISH_RUN, {"key": key, "now": now}) == 1
+
+
+def primary_runs(reader: Reader, campaign_key: int, send_notification: int) -> list[int]:
+    """Return the keys of the runs that made the campaign's primary deliveries, in order."""
+    parameters = {"campaign_key": campaign_key, "send_notification": send_notification}
+    return [row[0] for row in reader.rows(_PRIMARY_RUNS, parameters)]
+
+
+def insert_lanes(
+    transaction: Transaction, step_run_key: int, lane_size: int, lanes: Sequence[Lane], now: int
+) -> None:
+    """Divide a step run's work."""
+    for lane in lanes:
+        transaction.execute(
+            _INSERT_LANE,
+            {
+                "step_run_key": step_run_key,
+                "number": lane.number,
+                "base_run_key": lane.base_run_key,
+                "low": lane.low,
+                "high": lane.high,
+                "now": now,
+            },
+        )
+    transaction.execute(
+        _SET_LANES, {"key": step_run_key, "lanes": len(lanes), "lane_size": lane_size}
+    )
+
+
+def lane(reader: Reader, step_run_key: int, number: int) -> Lane | None:
+    """Return a lane."""
+    return reader.record(Lane, _LANE, {"step_run_key": step_run_key, "number": number})
+
+
+def move_written(transaction: Transaction, lane: Lane, since: int, upto: int, now: int) -> bool:
+    """Move the row cursor; False when somebody else did or the lane is stopped."""
+    parameters = _cursor(lane, since, upto, now)
+    return transaction.execute(_MOVE_WRITTEN, parameters) == 1
+
+
+def move_pushed(transaction: Transaction, lane: Lane, since: int, upto: int, now: int) -> bool:
+    """Move the push cursor. A stopped lane still records the batch it has sent."""
+    return transaction.execute(_MOVE_PUSHED, _cursor(lane, since, upto, now)) == 1
+
+
+def _cursor(lane: Lane, since: int, upto: int, now: int) -> dict[str, object]:
+    return {
+        "step_run_key": lane.step_run_key,
+        "number": lane.number,
+        "since": since,
+        "upto": upto,
+        "now": now,
+    }
+
+
+def finish_lane(transaction: Transaction, lane: Lane) -> int | None:
+    """End a lane and return how many are left, or None when it ended before or is stopped."""
+    parameters = {"step_run_key": lane.step_run_key, "number": lane.number}
+    if transaction.execute(_FINISH_LANE, parameters) == 0:
+        return None
+    left: int = transaction.value(_COUNT_DOWN, {"step_run_key": lane.step_run_key})
+    return left
+
+
+def stop_lanes(transaction: Transaction, campaign_key: int) -> None:
+    """Make every open lane of a campaign stop at its next batch."""
+    transaction.execute(_STOP_LANES, {"campaign_key": campaign_key})
+
+
+def insert_shared(transaction: Transaction, parameters: dict[str, object]) -> BatchCounts:
+    """Write a batch of deliveries that share one content. Parameters as named in the statement."""
+    written = transaction.execute(_INSERT_SHARED, parameters)
+    without_device: int = transaction.value(
+        _COUNT_STATUS, {**parameters, "status": parameters["no_device"]}
+    )
+    return BatchCounts(waiting=written - without_device, no_device=without_device)
+
+
+def recipients(reader: Reader, campaign_key: int, since: int, upto: int) -> list[Row]:
+    """Return what rendering needs of a batch of recipients, in the statement's column order."""
+    parameters = {"campaign_key": campaign_key, "since": since, "upto": upto}
+    return reader.rows(_RECIPIENTS, parameters)
+
+
+def push_targets(reader: Reader, parameters: dict[str, object]) -> list[Row]:
+    """Return one row per active device of the batch's recipients who have not settled yet."""
+    return reader.rows(_PUSH_TARGETS, parameters)
+
+
+def set_status(
+    transaction: Transaction, run_key: int, ordinals: Sequence[int], since_status: int, status: int
+) -> int:
+    """Move single deliveries from one status to another; returns how many were still in it."""
+    return transaction.execute(
+        _SET_STATUS,
+        {
+            "run_key": run_key,
+            "ordinals": transaction.array(ordinals),
+            "since_status": since_status,
+            "status": status,
+            "changed_at": transaction.change_time(),
+        },
+    )
+
+
+def mark_missed(
+    transaction: Transaction, run_key: int, since: int, upto: int, *, status: int, missed: int
+) -> int:
+    """Mark a batch's deliveries in one status as missed and return how many there were."""
+    return transaction.execute(
+        _MARK_MISSED,
+        {
+            "run_key": run_key,
+            "since": since,
+            "upto": upto,
+            "status": status,
+            "missed": missed,
+            "changed_at": transaction.change_time(),
+        },
+    )
+
+
+def record_error(
+    transaction: Transaction, run_key: int, ordinal: int, device_id: str, *, error: str, now: int
+) -> None:
+    """Keep why a delivery failed, or why one of its devices was not reached."""
+    transaction.execute(
+        _UPSERT_ERROR,
+        {
+            "run_key": run_key,
+            "ordinal": ordinal,
+            "device_id": device_id,
+            "error": error,
+            "now": now,
+        },
+    )
+
+
+def deactivate_device(transaction: Transaction, device_id: str, push_token: str) -> None:
+    """Retire a device whose token the provider calls dead, unless it has registered a new one."""
+    transaction.execute(_DEACTIVATE_DEVICE, {"device_id": device_id, "push_token": push_token})
+
+
+def template_text(reader: Reader, template_key: int, version: int) -> TemplateText:
+    """Return a template version. Versions are append-only, so one that was pinned is there."""
+    parameters = {"template_key": template_key, "version": version}
+    text = reader.record(TemplateText, _TEMPLATE_TEXT, parameters)
+    assert text is not None  # noqa: S101 - see above
+    return text
+
+
+def store_content(transaction: Transaction, parameters: dict[str, object]) -> int:
+    """Store a shared content once and return its key."""
+    transaction.execute(_CONTENT, parameters)
+    key: int = transaction.value(_CONTENT_KEY, parameters)
+    return key

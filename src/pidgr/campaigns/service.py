@@ -1,0 +1,254 @@
+"""CampaignService: create, start, watch and cancel campaigns."""
+
+import uuid
+from typing import Final
+
+from pidgr.campaigns import creation, delivery_store, run_store, store
+from pidgr.campaigns.advance import definition_of, step_task
+from pidgr.campaigns.delivery_id import DeliveryIds
+from pidgr.campaigns.delivery_store import DeliveryRow
+from pidgr.campaigns.messages import campaign_message, delivery_message
+from pidgr.campaigns.store import CampaignRow, Counters
+from pidgr.clock import Clock
+from pidgr.contract.v1.campaign_pb import (
+    Campaign,
+    CancelCampaignRequest,
+    CancelCampaignResponse,
+    CreateCampaignRequest,
+    CreateCampaignResponse,
+    Delivery,
+    GetCampaignRequest,
+    GetCampaignResponse,
+    ListCampaignsRequest,
+    ListCampaignsResponse,
+    ListDeliveriesRequest,
+    ListDeliveriesResponse,
+    StartCampaignRequest,
+    StartCampaignResponse,
+)
+from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus
+from pidgr.contract.v1.user_pb import UserStatus
+from pidgr.engine.port import Engine
+from pidgr.errors import FailedPreconditionError, NotFoundError, Violations
+from pidgr.identity.caller import Caller
+from pidgr.pagination import PageTokens
+from pidgr.storage.transaction import Reader, Transaction
+from pidgr.validation import check_enum, require_uuid
+
+_NEWEST: Final = 2**62
+
+
+class CampaignService:
+    """The administrator's side of campaigns."""
+
+    def __init__(
+        self, engine: Engine, clock: Clock, page_tokens: PageTokens, delivery_ids: DeliveryIds
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._page_tokens = page_tokens
+        self._delivery_ids = delivery_ids
+
+    def create_campaign(
+        self, request: CreateCampaignRequest, caller: Caller, transaction: Transaction
+    ) -> CreateCampaignResponse:
+        """Create a campaign with its audience frozen now.
+
+        Raises:
+            InvalidArgumentError: a bad field, an unknown sender or recipient.
+            NotFoundError: an unknown template or version.
+            UnimplementedError: a workflow step that this version cannot run.
+        """
+        creation.validate(request)
+        definition = request.workflow
+        assert definition is not None  # noqa: S101 - validated
+        organization_key = caller.organization_key
+        template = creation.pin_template(
+            transaction, organization_key, request.template_id, request.template_version
+        )
+        creation.check_references(transaction, organization_key, request, definition)
+        members = creation.members_of(request)
+        creation.check_members(transaction, organization_key, members)
+        campaign_id = str(uuid.uuid4())
+        key = store.insert_campaign(
+            transaction,
+            {
+                "id": campaign_id,
+                "organization_key": organization_key,
+                "name": request.name,
+                "title": request.title,
+                "sender_name": request.sender_name,
+                "template_key": template.key,
+                "template_version": template.version,
+                "workflow": definition.to_json(),
+                "status": CampaignStatus.CREATED,
+                "audience_snapshot_ref": str(uuid.uuid4()),
+                "critical": request.critical,
+                "default_locale": request.default_locale,
+                "wait_for_enrollment": request.wait_for_enrollment,
+                "now": self._clock.now(),
+            },
+        )
+        store.freeze_audience(
+            transaction,
+            key,
+            organization_key,
+            members,
+            include_restricted=request.include_restricted,
+            deactivated=UserStatus.DEACTIVATED,
+        )
+        return CreateCampaignResponse(campaign=self._read(transaction, caller, campaign_id))
+
+    def start_campaign(
+        self, request: StartCampaignRequest, caller: Caller, transaction: Transaction
+    ) -> StartCampaignResponse:
+        """Start a campaign; the first step begins when this transaction commits.
+
+        Raises:
+            NotFoundError: no such campaign.
+            FailedPreconditionError: it has been started or cancelled before.
+        """
+        row = self._lock(transaction, caller, request.campaign_id)
+        _require_status(row, "started", CampaignStatus.CREATED)
+        store.start_campaign(
+            transaction, row.key, running=CampaignStatus.RUNNING, now=self._clock.now()
+        )
+        first = definition_of(row).steps[0]
+        store.set_progress(transaction, row.key, first.id, now=self._clock.now(), next_wake_at=None)
+        self._engine.enqueue(transaction, step_task(row.key, first.id))
+        return StartCampaignResponse(campaign=self._read(transaction, caller, row.id))
+
+    def cancel_campaign(
+        self, request: CancelCampaignRequest, caller: Caller, transaction: Transaction
+    ) -> CancelCampaignResponse:
+        """Cancel a campaign: no step begins and no batch is written after this commits.
+
+        Raises:
+            NotFoundError: no such campaign.
+            FailedPreconditionError: it is over already.
+        """
+        row = self._lock(transaction, caller, request.campaign_id)
+        _require_status(row, "cancelled", CampaignStatus.CREATED, CampaignStatus.RUNNING)
+        run_store.stop_lanes(transaction, row.key)
+        store.finish_campaign(
+            transaction, row.key, status=CampaignStatus.CANCELLED, now=self._clock.now()
+        )
+        return CancelCampaignResponse(campaign=self._read(transaction, caller, row.id))
+
+    def get_campaign(
+        self, request: GetCampaignRequest, caller: Caller, reader: Reader
+    ) -> GetCampaignResponse:
+        """Return a campaign with current counters.
+
+        Raises:
+            NotFoundError: no such campaign.
+        """
+        campaign_id = require_uuid("campaign_id", request.campaign_id)
+        return GetCampaignResponse(campaign=self._read(reader, caller, campaign_id))
+
+    def list_campaigns(
+        self, request: ListCampaignsRequest, caller: Caller, reader: Reader
+    ) -> ListCampaignsResponse:
+        """Return the organization's campaigns, newest first."""
+        organization_key = caller.organization_key
+        scope = f"campaigns:{organization_key}"
+        page = self._page_tokens.read(request.pagination, scope)
+        before = page.position[0] if page.position else _NEWEST
+        rows = store.campaigns_page(reader, organization_key, before, page.size + 1)
+        total = store.count_campaigns(reader, organization_key)
+        shown = rows[: page.size]
+        counters = store.counters(reader, [row.key for row in shown])
+        eligible = _eligible(reader, shown)
+        return ListCampaignsResponse(
+            campaigns=[
+                campaign_message(row, counters.get(row.key, Counters()), eligible) for row in shown
+            ],
+            pagination_meta=self._page_tokens.meta(
+                scope, page, [(row.key,) for row in rows], total
+            ),
+        )
+
+    def list_deliveries(
+        self, request: ListDeliveriesRequest, caller: Caller, reader: Reader
+    ) -> ListDeliveriesResponse:
+        """Return a campaign's deliveries in the order they were made, all kinds.
+
+        Raises:
+            NotFoundError: no such campaign.
+        """
+        campaign_id = require_uuid("campaign_id", request.campaign_id)
+        violations = Violations()
+        check_enum(violations, "status_filter", request.status_filter)
+        violations.raise_if_any()
+        organization_key = caller.organization_key
+        row = _found(store.campaign_by_id(reader, organization_key, campaign_id))
+        scope = f"deliveries:{organization_key}:{row.key}:{int(request.status_filter)}"
+        page = self._page_tokens.read(request.pagination, scope)
+        after_run, after_ordinal = page.position or (0, -1)
+        parameters: dict[str, object] = {
+            "organization_key": organization_key,
+            "campaign_key": row.key,
+            "after_run": after_run,
+            "after_ordinal": after_ordinal,
+            "limit": page.size + 1,
+        }
+        rows = delivery_store.deliveries_page(reader, request.status_filter, parameters)
+        return ListDeliveriesResponse(
+            deliveries=[self._delivery(row, found) for found in rows[: page.size]],
+            pagination_meta=self._page_tokens.meta(
+                scope,
+                page,
+                [(found.step_run_key, found.ordinal) for found in rows],
+                _count(reader, row, request.status_filter),
+            ),
+        )
+
+    def _delivery(self, campaign: CampaignRow, row: DeliveryRow) -> Delivery:
+        return delivery_message(campaign, row, self._delivery_ids)
+
+    def _lock(self, transaction: Transaction, caller: Caller, campaign_id: str) -> CampaignRow:
+        campaign_id = require_uuid("campaign_id", campaign_id)
+        return _found(store.lock_campaign(transaction, caller.organization_key, campaign_id))
+
+    @staticmethod
+    def _read(reader: Reader, caller: Caller, campaign_id: str) -> Campaign:
+        row = _found(store.campaign_by_id(reader, caller.organization_key, campaign_id))
+        counters = store.counters(reader, [row.key]).get(row.key, Counters())
+        return campaign_message(row, counters, _eligible(reader, [row]))
+
+
+def _found(row: CampaignRow | None) -> CampaignRow:
+    if row is None:
+        raise NotFoundError("there is no such campaign")
+    return row
+
+
+def _eligible(reader: Reader, rows: list[CampaignRow]) -> int:
+    """Return today's eligible members, if any of the campaigns went to everyone."""
+    for row in rows:
+        if row.audience_is_everyone:
+            return store.count_eligible_members(
+                reader, row.organization_key, UserStatus.DEACTIVATED
+            )
+    return 0
+
+
+def _require_status(row: CampaignRow, action: str, *allowed: CampaignStatus) -> None:
+    if row.status not in allowed:
+        status = CampaignStatus(row.status).name.lower()
+        names = " or ".join(wanted.name.lower() for wanted in allowed)
+        raise FailedPreconditionError(
+            f"the campaign is {status}; only a {names} one can be {action}"
+        )
+
+
+def _count(reader: Reader, row: CampaignRow, status: DeliveryStatus) -> int:
+    """Return how many deliveries are in a status, from the counters."""
+    counters = store.counters(reader, [row.key]).get(row.key, Counters())
+    if status == DeliveryStatus.UNSPECIFIED:
+        return counters.total
+    if status in {DeliveryStatus.PENDING, DeliveryStatus.SENT}:
+        pending = delivery_store.count_not_pushed(reader, row.key)
+        return pending if status == DeliveryStatus.PENDING else counters.waiting - pending
+    counted: int = getattr(counters, status.name.lower())
+    return counted

@@ -1,0 +1,159 @@
+"""Begins workflow steps, one short transaction each."""
+
+from dataclasses import replace
+
+import structlog
+
+from pidgr.campaigns import run_store, store, workflow
+from pidgr.campaigns.advance import (
+    STEP,
+    WAKE,
+    Advance,
+    definition_of,
+    lane_task,
+    wake_task,
+)
+from pidgr.campaigns.lanes import divide
+from pidgr.campaigns.run_store import NewStepRun, StepRun
+from pidgr.campaigns.sending import plan_send
+from pidgr.campaigns.store import CampaignRow
+from pidgr.clock import Clock
+from pidgr.contract.v1.common_pb import CampaignStatus, StepType, WorkflowStep
+from pidgr.engine.port import Engine, Task
+from pidgr.storage.database import Database
+from pidgr.storage.transaction import Transaction
+
+log = structlog.get_logger("pidgr.campaigns")
+
+
+class StepRunner:
+    """Handles the engine's step and timer tasks.
+
+    A step is begun in the same transaction that plans its lanes or its timer, and at most once:
+    step_run is unique by campaign and step. Nothing stays in memory while a campaign waits.
+    """
+
+    def __init__(self, database: Database, engine: Engine, clock: Clock) -> None:
+        self._database = database
+        self._engine = engine
+        self._clock = clock
+        self._advance = Advance(engine, clock)
+
+    def register(self) -> None:
+        """Give the engine its handlers."""
+        self._engine.register(STEP, self.begin, self.fail)
+        self._engine.register(WAKE, self.wake, self.fail)
+
+    def begin(self, campaign_key: int, step_id: str) -> None:
+        """Begin a step, unless it has begun or the campaign no longer runs."""
+        self._database.write_now(
+            lambda transaction: self._begin(transaction, campaign_key, step_id)
+        )
+
+    def _begin(self, transaction: Transaction, campaign_key: int, step_id: str) -> None:
+        campaign = store.lock_campaign_by_key(transaction, campaign_key)
+        if campaign is None or campaign.status != CampaignStatus.RUNNING:
+            return
+        step = workflow.find_step(definition_of(campaign), step_id)
+        match step.type:
+            case StepType.SEND_NOTIFICATION:
+                self._begin_send(transaction, campaign, step)
+            case StepType.DEADLINE_CHECK:
+                self._begin_deadline(transaction, campaign, step)
+            case StepType.SEND_REMINDER | StepType.MARK_MISSED:
+                self._begin_sweep(transaction, campaign, step)
+            case _:
+                message = f"no code runs a {step.type.name} step"
+                raise NotImplementedError(message)
+
+    def _insert_run(
+        self, transaction: Transaction, campaign: CampaignRow, run: NewStepRun
+    ) -> StepRun | None:
+        """Store a run and show it as the campaign's progress; None when the step has begun."""
+        key = run_store.insert_step_run(transaction, run)
+        if key is None:
+            return None
+        store.set_progress(
+            transaction, campaign.key, run.step_id, now=run.started_at, next_wake_at=run.due_at
+        )
+        return run_store.step_run(transaction, key)
+
+    def _new_run(self, campaign: CampaignRow, step: WorkflowStep) -> NewStepRun:
+        return NewStepRun(
+            campaign_key=campaign.key,
+            organization_key=campaign.organization_key,
+            step_id=step.id,
+            step_type=step.type,
+            started_at=self._clock.now(),
+        )
+
+    def _begin_send(
+        self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep
+    ) -> None:
+        planned = plan_send(transaction, campaign, step, self._new_run(campaign, step))
+        run = self._insert_run(transaction, campaign, planned)
+        if run is not None:
+            self._plan_lanes(transaction, campaign, run, [run.key])
+
+    def _begin_sweep(
+        self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep
+    ) -> None:
+        run = self._insert_run(transaction, campaign, self._new_run(campaign, step))
+        if run is not None:
+            bases = run_store.primary_runs(transaction, campaign.key, StepType.SEND_NOTIFICATION)
+            self._plan_lanes(transaction, campaign, run, bases)
+
+    def _plan_lanes(
+        self, transaction: Transaction, campaign: CampaignRow, run: StepRun, bases: list[int]
+    ) -> None:
+        """Divide a run over its recipients and enqueue its lanes; an empty one is over at once."""
+        lane_size, lanes = divide(run.key, bases, campaign.audience_size)
+        if not lanes:
+            self._advance.finish(transaction, campaign, run, workflow.COMPLETED)
+            return
+        run_store.insert_lanes(transaction, run.key, lane_size, lanes, self._clock.now())
+        for lane in lanes:
+            self._engine.enqueue(transaction, lane_task(run.key, lane.number))
+
+    def _begin_deadline(
+        self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep
+    ) -> None:
+        delay = workflow.deadline_delay(step)
+        planned = replace(self._new_run(campaign, step), due_at=self._clock.now() + delay)
+        run = self._insert_run(transaction, campaign, planned)
+        if run is None:
+            return
+        if self._unresolved(transaction, campaign) == 0:
+            self._advance.finish(transaction, campaign, run, workflow.COMPLETED)
+        else:
+            self._engine.enqueue(transaction, wake_task(campaign.key, step.id, delay))
+
+    def wake(self, campaign_key: int, step_id: str) -> None:
+        """End a deadline that is due, or whose recipients have all settled."""
+        self._database.write_now(lambda transaction: self._wake(transaction, campaign_key, step_id))
+
+    def _wake(self, transaction: Transaction, campaign_key: int, step_id: str) -> None:
+        campaign = store.lock_campaign_by_key(transaction, campaign_key)
+        run = run_store.run_of_step(transaction, campaign_key, step_id)
+        if campaign is None or run is None:
+            return
+        self._advance.finish(transaction, campaign, run, workflow.COMPLETED)
+
+    def fail(self, task: Task, error: Exception) -> None:
+        """Fail the campaign of a step that cannot be run, after the engine's last attempt."""
+        campaign_key = int(task.arguments[0])
+        log.error("campaign failed", campaign_key=campaign_key, task=task.key, error=repr(error))
+        self._database.write_now(lambda transaction: self._fail(transaction, campaign_key))
+
+    def _fail(self, transaction: Transaction, campaign_key: int) -> None:
+        campaign = store.lock_campaign_by_key(transaction, campaign_key)
+        if campaign is not None and campaign.status == CampaignStatus.RUNNING:
+            run_store.stop_lanes(transaction, campaign_key)
+            store.finish_campaign(
+                transaction, campaign_key, status=CampaignStatus.FAILED, now=self._clock.now()
+            )
+
+    @staticmethod
+    def _unresolved(transaction: Transaction, campaign: CampaignRow) -> int:
+        counters = store.counters(transaction, [campaign.key])[campaign.key]
+        return counters.unresolved(wait_for_enrollment=bool(campaign.wait_for_enrollment))

@@ -1,0 +1,289 @@
+"""Workflow definitions: what is a valid one, and which step follows which (SEMANTICS 4.1, 4.2)."""
+
+import re
+from graphlib import CycleError, TopologicalSorter
+from typing import Final
+
+from pidgr.clock import HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND
+from pidgr.contract.v1.common_pb import (
+    ActionType,
+    CallWebhookConfig,
+    DeadlineCheckConfig,
+    EscalateConfig,
+    EscalationTarget,
+    EscalationTargetType,
+    SendNotificationConfig,
+    SendReminderConfig,
+    StepType,
+    WorkflowDefinition,
+    WorkflowStep,
+)
+from pidgr.errors import UnimplementedError, Violations
+from pidgr.validation import check_enum, check_text, is_uuid
+
+END: Final = "end"
+COMPLETED: Final = "completed"
+# Labels that older definitions use for the same outcome.
+_ALIASES: Final = {COMPLETED: ("done",)}
+
+_STEPS: Final = 100
+_TRANSITIONS: Final = 10
+_NAME: Final = 200
+_TYPE: Final = 50
+_LABEL: Final = 50
+_VARIABLES: Final = 100
+_VARIABLE_NAME: Final = 100
+_VARIABLE_VALUE: Final = 10_000
+_URL: Final = 2_048
+_HEADERS: Final = 20
+_HEADER_NAME: Final = 200
+_HEADER_VALUE: Final = 2_000
+_NOTIFY_TARGETS: Final = 5
+_REPEATS: Final = 5
+
+SHORTEST_DELAY: Final = MINUTE
+LONGEST_DELAY: Final = 8_760 * HOUR
+
+_DURATION: Final = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h)")
+_UNITS: Final = {
+    "ns": 0.001,
+    "us": MICROSECOND,
+    "µs": MICROSECOND,
+    "μs": MICROSECOND,
+    "ms": MILLISECOND,
+    "s": SECOND,
+    "m": MINUTE,
+    "h": HOUR,
+}
+
+_CONFIG_OF: Final = {
+    StepType.SEND_NOTIFICATION: "send_notification",
+    StepType.DEADLINE_CHECK: "deadline_check",
+    StepType.SEND_REMINDER: "send_reminder",
+    StepType.CALL_WEBHOOK: "call_webhook",
+    StepType.ESCALATE: "escalate_config",
+}
+# pidgr-mcp 0.4 cannot send a config at all; these two steps mean something without one.
+_CONFIG_OPTIONAL: Final = frozenset({StepType.SEND_NOTIFICATION, StepType.SEND_REMINDER})
+
+
+def parse_duration(text: str) -> int | None:
+    """Return a Go-style duration such as ``120h`` or ``1h30m`` in microseconds, or None."""
+    parts = _DURATION.findall(text)
+    if not parts or "".join(parts) != text:
+        return None
+    total = 0.0
+    for part in parts:
+        unit = part.lstrip("0123456789.")
+        total += float(part[: -len(unit)]) * _UNITS[unit]
+    return round(total)
+
+
+def validate(definition: WorkflowDefinition | None, path: str, violations: Violations) -> None:
+    """Note everything that is wrong with a definition."""
+    if definition is None or not definition.steps:
+        violations.add(path, "must have at least one step; there is no default")
+        return
+    if len(definition.steps) > _STEPS:
+        violations.add(f"{path}.steps", f"must be at most {_STEPS}")
+        return
+    ids = {step.id for step in definition.steps}
+    seen: set[str] = set()
+    for index, step in enumerate(definition.steps):
+        here = f"{path}.steps[{index}]"
+        check_text(violations, f"{here}.id", step.id, _NAME, required=True)
+        if step.id == END:
+            violations.add(f"{here}.id", f"'{END}' is the reserved name of the end")
+        if step.id in seen:
+            violations.add(f"{here}.id", f"'{step.id}' is used by an earlier step")
+        seen.add(step.id)
+        _check_transitions(step, ids, f"{here}.transitions", violations)
+        _check_config(step, here, violations)
+    if not violations.found:
+        _check_acyclic(definition, path, violations)
+
+
+def _check_transitions(
+    step: WorkflowStep, ids: set[str], path: str, violations: Violations
+) -> None:
+    if len(step.transitions) > _TRANSITIONS:
+        violations.add(path, f"must be at most {_TRANSITIONS}")
+    for label, target in step.transitions.items():
+        check_text(violations, path, label, _NAME, required=True)
+        if target != END and target not in ids:
+            violations.add(f"{path}[{label}]", f"leads to '{target}', which is no step")
+
+
+def _check_acyclic(definition: WorkflowDefinition, path: str, violations: Violations) -> None:
+    graph = {step.id: set(step.transitions.values()) - {END} for step in definition.steps}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        violations.add(f"{path}.steps", f"must not lead back to an earlier step: {circle}")
+
+
+def _check_config(step: WorkflowStep, path: str, violations: Violations) -> None:
+    check_enum(violations, f"{path}.type", step.type, required=True)
+    wanted = _CONFIG_OF.get(step.type)
+    given = step.config.field if step.config is not None else None
+    if given is not None and given != wanted:
+        violations.add(f"{path}.{given}", f"does not belong to a {step.type.name} step")
+        return
+    if given is None:
+        if wanted is not None and step.type not in _CONFIG_OPTIONAL:
+            violations.add(f"{path}.{wanted}", "must be given")
+        return
+    assert step.config is not None  # noqa: S101 - given is its field
+    here = f"{path}.{given}"
+    match step.config.value:
+        case SendNotificationConfig() as config:
+            _check_notification(config, here, violations)
+        case DeadlineCheckConfig() as config:
+            _check_deadline(config, here, violations)
+        case SendReminderConfig() as config:
+            _check_reminder(config, here, violations)
+        case CallWebhookConfig() as config:
+            _check_webhook(config, here, violations)
+        case EscalateConfig() as config:
+            _check_escalation(config, here, violations)
+
+
+def _check_notification(config: SendNotificationConfig, path: str, violations: Violations) -> None:
+    _check_push_type(config.type, path, violations)
+    check_text(violations, f"{path}.action_label", config.action_label, _LABEL)
+    check_enum(violations, f"{path}.action_type", config.action_type)
+    if config.template_id and not is_uuid(config.template_id):
+        violations.add(f"{path}.template_id", "must be a UUID")
+    if config.template_version < 0:
+        violations.add(f"{path}.template_version", "must not be negative")
+    check_variables(config.custom_variables, f"{path}.custom_variables", violations)
+
+
+def check_variables(variables: dict[str, str], path: str, violations: Violations) -> None:
+    """Note what is wrong with a map of template variables."""
+    if len(variables) > _VARIABLES:
+        violations.add(path, f"must be at most {_VARIABLES}")
+    for name, value in variables.items():
+        check_text(violations, path, name, _VARIABLE_NAME, required=True)
+        check_text(violations, f"{path}[{name}]", value, _VARIABLE_VALUE)
+
+
+def _check_push_type(value: str, path: str, violations: Violations) -> None:
+    check_text(violations, f"{path}.type", value, _TYPE)
+    if value not in {"", "push"}:
+        violations.add(f"{path}.type", "must be 'push' or empty")
+
+
+def _check_deadline(config: DeadlineCheckConfig, path: str, violations: Violations) -> None:
+    delay = parse_duration(config.delay)
+    if delay is None:
+        violations.add(f"{path}.delay", "must be a duration such as '72h' or '5m'")
+    elif not SHORTEST_DELAY <= delay <= LONGEST_DELAY:
+        violations.add(f"{path}.delay", "must be between 1m and 8760h")
+
+
+def _check_reminder(config: SendReminderConfig, path: str, violations: Violations) -> None:
+    _check_push_type(config.type, path, violations)
+    for channel in config.third_party_channels:
+        check_enum(violations, f"{path}.third_party_channels", channel, required=True)
+    if len(config.notify_targets) > _NOTIFY_TARGETS:
+        violations.add(f"{path}.notify_targets", f"must be at most {_NOTIFY_TARGETS}")
+    _check_targets(config.notify_targets, f"{path}.notify_targets", violations)
+
+
+def _check_targets(targets: list[EscalationTarget], path: str, violations: Violations) -> None:
+    for index, target in enumerate(targets):
+        here = f"{path}[{index}]"
+        check_enum(violations, f"{here}.type", target.type, required=True)
+        if target.type == EscalationTargetType.MANAGER:
+            if target.target_id:
+                violations.add(f"{here}.target_id", "must be empty for a manager")
+        elif not is_uuid(target.target_id):
+            violations.add(f"{here}.target_id", "must be a UUID")
+
+
+def _check_webhook(config: CallWebhookConfig, path: str, violations: Violations) -> None:
+    check_text(violations, f"{path}.name", config.name, _NAME)
+    check_text(violations, f"{path}.url", config.url, _URL, required=True)
+    if len(config.headers) > _HEADERS:
+        violations.add(f"{path}.headers", f"must be at most {_HEADERS}")
+    for name, value in config.headers.items():
+        check_text(violations, f"{path}.headers", name, _HEADER_NAME, required=True)
+        check_text(violations, f"{path}.headers[{name}]", value, _HEADER_VALUE)
+
+
+def _check_escalation(config: EscalateConfig, path: str, violations: Violations) -> None:
+    check_enum(violations, f"{path}.condition", config.condition, required=True)
+    check_enum(violations, f"{path}.mode", config.mode)
+    if not config.targets:
+        violations.add(f"{path}.targets", "must name at least one target")
+    _check_targets(config.targets, f"{path}.targets", violations)
+    if not 0 <= config.repeat_count <= _REPEATS:
+        violations.add(f"{path}.repeat_count", f"must be between 0 and {_REPEATS}")
+    if config.repeat_count > 1 and config.repeat_interval_minutes < 1:
+        violations.add(f"{path}.repeat_interval_minutes", "must be at least 1 when repeating")
+    for channel in config.third_party_channels:
+        check_enum(violations, f"{path}.third_party_channels", channel, required=True)
+
+
+def require_runnable(definition: WorkflowDefinition) -> None:
+    """Refuse steps that are valid and that this version cannot run, rather than skip them later.
+
+    Raises:
+        UnimplementedError: naming the step.
+    """
+    for step in definition.steps:
+        if step.type in {StepType.CALL_WEBHOOK, StepType.ESCALATE}:
+            message = f"step '{step.id}': {step.type.name} is not available in this version"
+            raise UnimplementedError(message)
+        config = step.config.value if step.config is not None else None
+        if isinstance(config, SendReminderConfig) and (
+            config.notify_targets or config.third_party_channels
+        ):
+            message = (
+                f"step '{step.id}': notify_targets and third_party_channels are not available in "
+                "this version"
+            )
+            raise UnimplementedError(message)
+
+
+def find_step(definition: WorkflowDefinition, step_id: str) -> WorkflowStep:
+    """Return a step of a valid definition."""
+    return next(step for step in definition.steps if step.id == step_id)
+
+
+def next_step(step: WorkflowStep, outcome: str) -> str | None:
+    """Return the id of the step that follows an outcome, or None at the end.
+
+    Resolution: the exact label, its alias, the only transition there is, else the end.
+    """
+    transitions = step.transitions
+    for label in (outcome, *_ALIASES.get(outcome, ())):
+        if label in transitions:
+            return _unless_end(transitions[label])
+    if len(transitions) == 1:
+        return _unless_end(next(iter(transitions.values())))
+    return None
+
+
+def _unless_end(step_id: str) -> str | None:
+    return None if step_id == END else step_id
+
+
+def deadline_delay(step: WorkflowStep) -> int:
+    """Return the microseconds a DEADLINE_CHECK waits."""
+    assert step.config is not None  # noqa: S101 - validated
+    config = step.config.value
+    assert isinstance(config, DeadlineCheckConfig)  # noqa: S101
+    delay = parse_duration(config.delay)
+    assert delay is not None  # noqa: S101
+    return delay
+
+
+def notification_config(step: WorkflowStep) -> SendNotificationConfig:
+    """Return a SEND_NOTIFICATION's config; one that was left out asks for an acknowledgement."""
+    config = step.config.value if step.config is not None else None
+    if isinstance(config, SendNotificationConfig):
+        return config
+    return SendNotificationConfig(action_type=ActionType.ACK)

@@ -1,0 +1,1 @@
+"""What a recipient sees and does: inbox, acknowledgement, devices."""

@@ -1,0 +1,69 @@
+"""Pushes as an HTTP POST of JSON, for gateways of one's own and for tests.
+
+Request body::
+
+    {"pushes": [{"delivery_id": "...", "campaign_id": "...", "device_id": "...", "platform": "IOS",
+                 "push_token": "...", "title": "...", "summary": "...", "critical": false}]}
+
+A 2xx answer accepts the batch; its body may name exceptions::
+
+    {"results": [{"device_id": "...", "status": "dead_token" | "refused", "reason": "..."}]}
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+
+from pidgr.errors import UnavailableError
+from pidgr.outreach.push import Answer, Outcome, Push
+
+_TIMEOUT_SECONDS: Final = 10.0
+_OUTCOMES: Final = {"dead_token": Outcome.DEAD_TOKEN, "refused": Outcome.REFUSED}
+
+
+class HttpPusher:
+    """Posts batches to one URL. Safe to use from several threads."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = httpx.Client(timeout=_TIMEOUT_SECONDS)
+
+    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
+        """Post a batch.
+
+        Raises:
+            UnavailableError: no answer, 429 or a server error.
+        """
+        body = {"pushes": [asdict(push) for push in pushes]}
+        try:
+            response = self._client.post(
+                self._url, json=body, headers={"idempotency-key": idempotency_key}
+            )
+        except httpx.TransportError as error:
+            raise UnavailableError("the push gateway cannot be reached") from error
+        if response.is_server_error or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            raise UnavailableError(f"the push gateway answered {response.status_code}")
+        if not response.is_success:
+            answer = Answer(Outcome.REFUSED, f"the push gateway answered {response.status_code}")
+            return [answer] * len(pushes)
+        exceptions = _exceptions(response)
+        accepted = Answer(Outcome.ACCEPTED)
+        return [exceptions.get(push.device_id, accepted) for push in pushes]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _exceptions(response: httpx.Response) -> dict[str, Answer]:
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        return {}
+    results: list[dict[str, Any]] = response.json().get("results", [])
+    return {
+        str(result["device_id"]): Answer(_OUTCOMES[result["status"]], str(result.get("reason", "")))
+        for result in results
+        if result.get("status") in _OUTCOMES
+    }

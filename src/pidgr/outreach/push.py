@@ -1,0 +1,70 @@
+"""Push notifications: the interface, and the adapter that only writes to the log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+import structlog
+
+log = structlog.get_logger("pidgr.push")
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One notification for one device. The inbox is the truth; a push is only a hint."""
+
+    delivery_id: str
+    campaign_id: str
+    device_id: str
+    platform: str
+    push_token: str
+    title: str
+    summary: str
+    critical: bool
+
+
+class Outcome(Enum):
+    """What the provider answered for one device."""
+
+    ACCEPTED = auto()
+    DEAD_TOKEN = auto()
+    """The token will never work again; the device is deactivated."""
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The provider's answer for one push, in its own words when it refused."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+class Pusher(Protocol):
+    """Hands pushes to a provider."""
+
+    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
+        """Send a batch and return one answer per push, in order.
+
+        A batch may be sent again under the same key after a crash.
+
+        Raises:
+            UnavailableError: the provider cannot be reached or asks to wait; nothing is lost, the
+                same batch is sent again later.
+        """
+
+    def close(self) -> None:
+        """Release connections."""
+
+
+class LogPusher:
+    """Accepts every push and notes that it would have been sent; titles stay out of the log."""
+
+    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
+        """Log a batch."""
+        log.info("push batch", pushes=len(pushes), key=idempotency_key)
+        return [Answer(Outcome.ACCEPTED)] * len(pushes)
+
+    def close(self) -> None:
+        """Nothing to release."""

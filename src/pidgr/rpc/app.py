@@ -1,0 +1,187 @@
+"""Assembles the ASGI application: fifteen services, health, reflection and a few plain pages."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from connectrpc.compression.gzip import GzipCompression
+from connectrpc.interceptor import Interceptor
+from connectrpc_grpcreflect import (
+    ServerReflectionAlphaASGIApplication,
+    ServerReflectionAlphaService,
+    ServerReflectionASGIApplication,
+    ServerReflectionService,
+)
+from protobuf import DescService
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pidgr.campaigns.service import CampaignService
+from pidgr.content.template_service import TemplateService
+from pidgr.contract.health import health_connect
+from pidgr.contract.v1 import (
+    action_connect,
+    api_key_connect,
+    campaign_connect,
+    device_connect,
+    group_connect,
+    heatmap_connect,
+    inbox_connect,
+    member_connect,
+    organization_connect,
+    render_connect,
+    replay_connect,
+    role_connect,
+    sso_connect,
+    team_connect,
+    template_connect,
+)
+from pidgr.directory.member_service import MemberService
+from pidgr.directory.organization_service import OrganizationService
+from pidgr.directory.team_service import TeamService
+from pidgr.identity.authenticator import Authenticator
+from pidgr.inbox.action_service import ActionService
+from pidgr.inbox.device_service import DeviceService
+from pidgr.inbox.service import InboxService
+from pidgr.rpc.binding import bind
+from pidgr.rpc.compression import ThriftyGzip
+from pidgr.rpc.health import HealthService
+from pidgr.rpc.interceptors import Authenticate, Authorize, LimitRate, Observe
+from pidgr.rpc.limits import RateLimiter
+from pidgr.rpc.pages import pages
+from pidgr.settings import Settings
+from pidgr.system import System, build_system
+
+# The audience of CreateCampaign and the answers of GetCampaignAudience hold 100,000 members.
+MAXIMUM_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+
+CONTRACT: Final[tuple[tuple[type[Any], type[Any]], ...]] = (
+    (action_connect.ActionService, action_connect.ActionServiceASGIApplication),
+    (api_key_connect.ApiKeyService, api_key_connect.ApiKeyServiceASGIApplication),
+    (campaign_connect.CampaignService, campaign_connect.CampaignServiceASGIApplication),
+    (device_connect.DeviceService, device_connect.DeviceServiceASGIApplication),
+    (group_connect.GroupService, group_connect.GroupServiceASGIApplication),
+    (heatmap_connect.HeatmapService, heatmap_connect.HeatmapServiceASGIApplication),
+    (inbox_connect.InboxService, inbox_connect.InboxServiceASGIApplication),
+    (member_connect.MemberService, member_connect.MemberServiceASGIApplication),
+    (
+        organization_connect.OrganizationService,
+        organization_connect.OrganizationServiceASGIApplication,
+    ),
+    (render_connect.RenderService, render_connect.RenderServiceASGIApplication),
+    (replay_connect.ReplayService, replay_connect.ReplayServiceASGIApplication),
+    (role_connect.RoleService, role_connect.RoleServiceASGIApplication),
+    (sso_connect.SSOService, sso_connect.SSOServiceASGIApplication),
+    (team_connect.TeamService, team_connect.TeamServiceASGIApplication),
+    (template_connect.TemplateService, template_connect.TemplateServiceASGIApplication),
+)
+
+_EXPOSED_HEADERS: Final = (
+    "retry-after",
+    "grpc-status",
+    "grpc-message",
+    "grpc-status-details-bin",
+    "x-request-id",
+)
+_ONE_DAY_SECONDS: Final = 86_400
+
+
+def implementations(system: System) -> dict[str, object]:
+    """Return our services by contract name; what is missing answers UNIMPLEMENTED."""
+    clock, database, engine = system.clock, system.database, system.engine
+    tokens, ids = system.page_tokens, system.delivery_ids
+    return {
+        "ActionService": ActionService(database, engine, clock, ids),
+        "CampaignService": CampaignService(engine, clock, tokens, ids),
+        "DeviceService": DeviceService(clock),
+        "InboxService": InboxService(database, clock, ids),
+        "MemberService": MemberService(clock, tokens),
+        "OrganizationService": OrganizationService(clock),
+        "TeamService": TeamService(clock, tokens),
+        "TemplateService": TemplateService(clock, tokens),
+    }
+
+
+class Dispatcher:
+    """Sends ``/package.Service/Method`` straight to its service, everything else to the pages.
+
+    One look-up: a web framework's router in front of the services costs more than their protocol.
+    """
+
+    def __init__(self, services: dict[str, ASGIApp], fallback: ASGIApp) -> None:
+        self._services = services
+        self._fallback = fallback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the server's lifespan."""
+        app = self._fallback
+        if scope["type"] == "http":
+            app = self._services.get(scope["path"].rpartition("/")[0], self._fallback)
+        await app(scope, receive, send)
+
+
+def build_app(system: System) -> ASGIApp:
+    """Return the application of one process; its lifespan starts and stops the engine."""
+    descriptions = [contract.desc() for contract, _ in CONTRACT]
+    health = HealthService(description.type_name for description in descriptions)
+    services = _contract_services(system)
+    services[f"/{health_connect.Health.desc().type_name}"] = health_connect.HealthASGIApplication(
+        health
+    )
+    if system.settings.reflection:
+        services.update(_reflection([*descriptions, health_connect.Health.desc()]))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        system.engine.start()
+        health.set_serving(serving=True)
+        yield
+        health.set_serving(serving=False)
+        system.close()
+
+    dispatcher = Dispatcher(services, Starlette(routes=pages(system, health), lifespan=lifespan))
+    return CORSMiddleware(
+        dispatcher,
+        allow_origins=system.settings.cors_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("*",),
+        expose_headers=_EXPOSED_HEADERS,
+        max_age=_ONE_DAY_SECONDS,
+    )
+
+
+def _contract_services(system: System) -> dict[str, ASGIApp]:
+    settings = system.settings
+    limiter = RateLimiter(settings.rate_limit_per_second, settings.rate_limit_burst)
+    interceptors: tuple[Interceptor, ...] = (
+        Observe(),
+        Authenticate(Authenticator(system.database, system.signer, system.clock)),
+        LimitRate(limiter),
+        Authorize(),
+    )
+    compressions: Iterable[GzipCompression] = (ThriftyGzip(),)
+    ours = implementations(system)
+    services: dict[str, ASGIApp] = {}
+    for contract, application in CONTRACT:
+        description: DescService = contract.desc()
+        service = ours.get(description.type_name.rpartition(".")[2])
+        services[f"/{description.type_name}"] = application(
+            bind(description, service, system.database),
+            interceptors=interceptors,
+            read_max_bytes=MAXIMUM_MESSAGE_BYTES,
+            compressions=compressions,
+        )
+    return services
+
+
+def _reflection(descriptions: list[DescService]) -> dict[str, ASGIApp]:
+    current = ServerReflectionASGIApplication(ServerReflectionService(*descriptions))
+    alpha = ServerReflectionAlphaASGIApplication(ServerReflectionAlphaService(*descriptions))
+    return {current.path: current, alpha.path: alpha}
+
+
+def create_app() -> ASGIApp:
+    """Build the application from the environment; what each server process calls."""
+    settings = Settings()
+    return build_app(build_system(settings, run_handlers=settings.embedded_engine))
