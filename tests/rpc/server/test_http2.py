@@ -16,6 +16,7 @@ from rpc.server.apps import BIG, SUBMIT, build
 from rpc.server.calls import (
     OPEN,
     QUICK,
+    SLOW,
     UNTIL_OPEN,
     WAIT,
     OpenStream,
@@ -113,6 +114,15 @@ def test_calls_that_run_out_of_time_harm_no_other_call(server: BackgroundServer)
                     await submit(QUICK, timeout=10)
 
             await asyncio.gather(*(hasty() for _ in range(20)), *(patient() for _ in range(5)))
+
+    asyncio.run(calls())
+
+
+def test_a_burst_of_calls_on_a_new_channel_waits_for_its_turn(server: BackgroundServer) -> None:
+    async def calls() -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            submit = async_submitter(channel)
+            await asyncio.gather(*(submit(SLOW, timeout=20) for _ in range(500)))
 
     asyncio.run(calls())
 

@@ -141,6 +141,15 @@ def test_a_grpc_message_that_ends_too_early_is_an_error_of_that_call(port: int) 
         assert client.body() == b"fine"
 
 
+def test_a_bad_second_head_with_a_body_is_answered_after_the_first(port: int) -> None:
+    with RawClient(port) as client:
+        client.send(REQUEST)
+        assert client.response()[2] == b"hi"
+        client.send(REQUEST.replace(b"/echo", b"/\xe4") + REQUEST)
+        assert client.response()[0] == 400
+        assert client.read_to_end() == b""
+
+
 def test_garbage_in_the_middle_of_a_response_only_ends_that_connection(port: int) -> None:
     with RawClient(port) as client:
         client.send(REQUEST + b"\x00\x01\x02 nonsense\r\n\r\n")

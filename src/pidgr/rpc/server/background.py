@@ -35,7 +35,7 @@ class BackgroundServer:
         self._thread.start()
         self._settled.wait()
         if self._failure is not None:
-            raise RuntimeError("the server did not start; its log says why") from self._failure
+            raise RuntimeError(f"the server did not start: {self._failure!r}") from self._failure
 
     def stop(self) -> None:
         """Drain, stop the app and wait for the end of the thread."""

@@ -95,7 +95,7 @@ class Http1Protocol(ZttpProtocol):
         self._next_request()
 
     def _handle(self, event: zttp.Event) -> None:
-        while event is not zttp.NEED_DATA:
+        while event is not zttp.NEED_DATA and not self._lingering:
             if isinstance(event, zttp.Request):
                 self._begin(event)
             elif isinstance(event, zttp.Data):
@@ -103,7 +103,7 @@ class Http1Protocol(ZttpProtocol):
             elif isinstance(event, zttp.EndOfMessage):
                 self._feed_end()
             event = self.conn.next_event()
-        if self._between_requests():
+        if self._between_requests() and not self._lingering:
             # Bytes came, yet no whole head: from here on the client has to hurry.
             self._head_begun = True
             self._deadline.set_no_later(FIRST_REQUEST_SECONDS)

@@ -19,12 +19,13 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return; must run in the main thread.
 
-    ``on_ready`` gets the base URL once connections are accepted (by every worker). At the first
+    ``on_ready`` gets the base URL once connections are accepted (by every worker); it must not
+    block. Workers are fresh interpreters: the app factory also has to set up logging. At the first
     signal the port is closed at once, clients are told to go elsewhere, and open calls have
     ``options.drain_seconds``; a second signal does not wait for them.
 
-    Raises OSError if the port cannot be had, and SystemExit with status 3 if the app does not
-    start.
+    Raises OSError if the port cannot be had or a TLS file cannot be read, and SystemExit with
+    status 3 if the app does not start.
     """
     sockets = bind(options)
     url = url_of(sockets, tls=options.tls_cert is not None)
