@@ -87,7 +87,7 @@ class DbosEngine:
             application_name=_APPLICATION,
             lazy=True,
         )
-        self._pumps = Pumps(_CONCURRENCY)
+        self._pumps = Pumps(database, _CONCURRENCY)
         self._slots = Slots(self._pumps.wake)
         self._started = False
         self._pool: sqlalchemy.Engine | None = None

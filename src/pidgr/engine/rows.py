@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.engine.port import TaskStatus
+from pidgr.engine.port import Queue, TaskStatus
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -54,6 +54,15 @@ _POSTPONE: Final = _statement(
     " owner_xid = null, started_at_epoch_ms = null, updated_at = :now, attributes = {json}"
     " where workflow_uuid = :key and owner_xid = :owner and status = 'PENDING'"
 )
+# The last condition repeats that of a partial index, or SQLite would not use it.
+_QUEUED: Final = _statement(
+    "select "
+    + ", ".join(
+        f"exists (select 1 from {{schema}}workflow_status where queue_name = '{queue.value}'"
+        " and status = 'ENQUEUED' and status in ('ENQUEUED', 'PENDING'))"
+        for queue in Queue
+    )
+)
 _EXECUTORS: Final = _statement(
     "select distinct executor_id from {schema}workflow_status where status = 'PENDING'"
 )
@@ -67,9 +76,10 @@ _REQUEUE: Final = _statement(
     " started_at_epoch_ms = null, updated_at = :now"
     " where workflow_uuid = :key and owner_xid = :owner and status = 'PENDING'"
 )
+# Without a condition on the start: SQLite would scan a week of finished tasks in its index.
 _CLAIMED: Final = _statement(
-    "select workflow_uuid, owner_xid from {schema}workflow_status"
-    " where status = 'PENDING' and executor_id = :executor and started_at_epoch_ms < :before"
+    "select workflow_uuid, owner_xid, started_at_epoch_ms from {schema}workflow_status"
+    " where status = 'PENDING' and executor_id = :executor"
 )
 _FINISHED: Final = _statement(
     "select workflow_uuid from {schema}workflow_status where completed_at < :before"
@@ -141,6 +151,13 @@ def postpone(
     )
 
 
+def queued(reader: Reader) -> list[Queue]:
+    """Return the queues with tasks that could run now."""
+    row = reader.row(_QUEUED)
+    assert row is not None  # noqa: S101 - a select without a table
+    return [queue for queue, found in zip(Queue, row, strict=True) if found]
+
+
 def executors(reader: Reader) -> list[str]:
     """Return the processes, living and dead, that tasks are recorded as running in."""
     return [executor for (executor,) in reader.rows(_EXECUTORS)]
@@ -161,7 +178,8 @@ def claimed(reader: Reader, executor: str, older_than: int) -> list[tuple[str, s
     before = _milliseconds() - older_than // 1_000
     return [
         (key, owner)
-        for key, owner in reader.rows(_CLAIMED, {"executor": executor, "before": before})
+        for key, owner, started in reader.rows(_CLAIMED, {"executor": executor})
+        if started < before
     ]
 
 
