@@ -41,6 +41,7 @@ class Supervisor:
         )
         self._suspects: set[tuple[str, str]] = set()
         self._next_sweep = 0.0
+        self._reachable = True
 
     def start(self) -> None:
         """Begin to look."""
@@ -56,11 +57,19 @@ class Supervisor:
         while not self._stop.wait(_TICK_SECONDS):
             try:
                 self._tick()
+                self._note(reachable=True)
             except (UnavailableError, sqlalchemy.exc.DBAPIError) as error:
-                _log.warning("engine supervisor cannot reach the database", error=repr(error))
+                self._note(reachable=False, error=repr(error))
             except Exception:  # noqa: BLE001
                 # Without this thread nobody takes over from the dead.
                 _log.exception("engine supervisor failed")
+
+    def _note(self, *, reachable: bool, error: str | None = None) -> None:
+        if reachable and not self._reachable:
+            _log.info("engine reaches the database again")
+        elif self._reachable and not reachable:
+            _log.warning("engine cannot reach the database", error=error)
+        self._reachable = reachable
 
     def _tick(self) -> None:
         taken_over = self.liveness.check()
@@ -87,8 +96,8 @@ class Supervisor:
         idle = {(key, owner) for key, owner in claimed if key not in active}
         stranded, self._suspects = idle & self._suspects, idle
         for key, owner in stranded:
-            _log.warning("task had no execution, queued again", key=key)
             self._database.write_now(partial(rows.requeue, key=key, owner=owner))
+            _log.warning("task had no execution, queued again", key=key)
         return len(stranded)
 
     def _sweep(self) -> None:
