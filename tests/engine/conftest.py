@@ -1,9 +1,10 @@
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from engine.marks import CREATE_MARKS
+from engine.marks import CREATE_MARKS, mark
 from pidgr.engine import schema
 from pidgr.engine.dbos_engine import DbosEngine
 from pidgr.storage.database import Database
@@ -32,3 +33,20 @@ def make_engine(prepared: Database) -> Iterator[MakeEngine]:
     yield make
     for engine in reversed(made):
         engine.stop()
+
+
+@pytest.fixture
+def engine(prepared: Database, make_engine: MakeEngine) -> DbosEngine:
+    """An engine whose handler "mark" counts its calls."""
+    engine = make_engine()
+    engine.register("mark", lambda name: mark(prepared, name))
+    return engine
+
+
+@pytest.fixture(autouse=True)
+def no_threads_left_behind() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    # Database threads end with the database, after this.
+    left = {thread for thread in threading.enumerate() if "pidgr-engine" in thread.name} - before
+    assert not left

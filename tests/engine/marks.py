@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from pidgr.engine.port import Engine, Task
+from pidgr.engine.port import Engine, Task, TaskStatus
 from pidgr.storage.database import Database
 from pidgr.storage.sql import Statement
 
@@ -45,3 +45,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> float:
         assert time.monotonic() - start < seconds, "waited too long"
         time.sleep(0.005)
     return time.monotonic() - start
+
+
+def has(engine: Engine, key: str, status: TaskStatus | None) -> bool:
+    return engine.status(key) is status

@@ -133,7 +133,9 @@ class Runner:
         _ATTEMPTS.labels(attempt.task.handler, "postponed").inc()
         # At once the first time: when the database itself was away, it is back once the row can
         # be written.
-        delay = min(SECOND << attempt.outages, _LONGEST_OUTAGE_DELAY) if attempt.outages else 0
+        delay = (
+            min((SECOND << attempt.outages) // 2, _LONGEST_OUTAGE_DELAY) if attempt.outages else 0
+        )
         _log.warning("task postponed", **_fields(attempt), error=repr(error), delay=delay)
         self._hand_back(attempt, delay=delay, outages=attempt.outages + 1)
 
