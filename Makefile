@@ -22,7 +22,7 @@ demo: setup
 	$(BIN)/pidgr demo $(DEMO_ARGS)
 
 test: setup lint types check-contract
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 -m "not faults" $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
