@@ -115,6 +115,11 @@ _COLUMNS: Final = (
 )
 
 
+_ANALYZE: Final = Statement(
+    "select 1", postgresql="analyze member, recipient_group_member, team_member"
+)
+
+
 def _join_default(collective: str) -> Statement:
     text = f"""
         insert into {collective}_member ({collective}_key, member_key)
@@ -195,6 +200,15 @@ def insert_members(
         transaction.execute(
             statement, {"organization_key": organization_key, "added": len(members)}
         )
+
+
+def refresh_statistics(transaction: Transaction) -> None:
+    """Tell PostgreSQL's planner of the many rows just stored.
+
+    Until its own housekeeping comes by, it takes the table for small: a page of ListUsers out of
+    50,000 members took 80 ms instead of 1.
+    """
+    transaction.execute(_ANALYZE)
 
 
 def _row(member: NewMember, organization_key: int, now: int) -> Row:
