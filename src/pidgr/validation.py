@@ -4,12 +4,18 @@ import re
 from typing import Final, TypeVar
 
 from protobuf import Enum
+from protobuf.wkt import Timestamp
 
+from pidgr.clock import SECOND
 from pidgr.errors import Violations, invalid_field
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # One "@", no white space, a dot in the domain; the mail server is the judge of the rest.
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
+_NANOSECONDS: Final = 1_000_000_000
 
 NAME_LENGTH: Final = 200
 EMAIL_LENGTH: Final = 254
@@ -70,6 +76,17 @@ def check_choice(violations: Violations, path: str, value: str, choices: tuple[s
     """Note a value outside a fixed list; empty means "not given"."""
     if value and value not in choices:
         violations.add(path, f"must be one of {', '.join(choices)}")
+
+
+def require_moment(path: str, value: Timestamp) -> int:
+    """Return a timestamp field in microseconds.
+
+    Raises:
+        InvalidArgumentError: outside the years 1 to 9999, which protobuf's Timestamp is limited to.
+    """
+    if not _FIRST_SECOND <= value.seconds <= _LAST_SECOND or not 0 <= value.nanos < _NANOSECONDS:
+        raise invalid_field(path, "must be a time between the years 1 and 9999")
+    return value.seconds * SECOND + value.nanos // 1_000
 
 
 def fold(value: str) -> str:

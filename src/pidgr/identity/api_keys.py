@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 API_KEY_PREFIX: Final = "pidgr_k_"
+SCIM_TOKEN_PREFIX: Final = "pidgr_scim_"  # noqa: S105 - a prefix, not a token
+# Keys of either kind, and the old spelling ``pidgr_<key>``, all begin like this.
+COMMON_PREFIX: Final = "pidgr_"
 _SECRET_BYTES: Final = 32
 _SHOWN_CHARACTERS: Final = 8
 
@@ -19,7 +22,7 @@ class NewKey:
     shown_prefix: str
 
 
-def new_key(prefix: str = API_KEY_PREFIX) -> NewKey:
+def new_key(prefix: str) -> NewKey:
     """Return a key with 256 bits of secret, base64url, after its prefix."""
     secret = prefix + secrets.token_urlsafe(_SECRET_BYTES)
     return NewKey(secret, digest(secret), secret[: len(prefix) + _SHOWN_CHARACTERS])

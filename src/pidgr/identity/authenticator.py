@@ -3,13 +3,14 @@
 from typing import Final
 
 from pidgr.clock import Clock
+from pidgr.contract.v1.api_key_pb import KeyType
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.errors import PermissionDeniedError, UnauthenticatedError
 from pidgr.identity import api_keys, permissions, store
+from pidgr.identity.api_key_use import LastUse
 from pidgr.identity.caller import Caller, Organization, Person
 from pidgr.identity.tokens import TokenSigner
 from pidgr.storage.database import Database
-from pidgr.storage.transaction import Reader
 
 _SCHEME: Final = "bearer"
 # Longer headers are refused before anything is hashed or parsed.
@@ -27,6 +28,7 @@ class Authenticator:
         self._database = database
         self._signer = signer
         self._clock = clock
+        self._last_use = LastUse(database, clock)
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """Return the caller behind a header value.
@@ -36,17 +38,20 @@ class Authenticator:
             PermissionDeniedError: the organization is suspended.
         """
         credential = _bearer(authorization)
-        if credential.startswith(api_keys.API_KEY_PREFIX):
-            digest = api_keys.digest(credential)
-            return await self._database.read(lambda reader: self._by_api_key(reader, digest))
+        if credential.startswith(api_keys.COMMON_PREFIX):
+            return await self._by_api_key(credential)
         return await self._by_token(credential)
 
-    def _by_api_key(self, reader: Reader, digest: bytes) -> Caller:
-        grant = store.api_key_grant(reader, digest)
+    async def _by_api_key(self, credential: str) -> Caller:
+        digest = api_keys.digest(credential)
+        grant = await self._database.read(lambda reader: store.api_key_grant(reader, digest))
         if grant is None or grant.revoked_at is not None:
             raise UnauthenticatedError("the API key is unknown or revoked")
         if grant.expires_at is not None and grant.expires_at <= self._clock.now():
             raise UnauthenticatedError("the API key has expired")
+        if grant.key_type != KeyType.API_KEY:
+            raise UnauthenticatedError("a SCIM token provisions members and opens no other door")
+        self._last_use.note(grant.id, grant.last_used_at)
         return Caller(
             organization=_organization(
                 grant.organization_key, grant.organization_id, suspended=bool(grant.suspended)

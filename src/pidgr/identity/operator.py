@@ -8,7 +8,8 @@ from pidgr.contract.v1.api_key_pb import KeyType
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.errors import FailedPreconditionError, NotFoundError
-from pidgr.identity import api_keys, permissions, store
+from pidgr.identity import api_key_store, api_keys, permissions, store
+from pidgr.identity.api_key_store import StoredApiKey
 from pidgr.identity.tokens import TokenSigner
 from pidgr.storage.transaction import Transaction
 
@@ -21,18 +22,18 @@ def create_api_key(
     now: int,
 ) -> str:
     """Store a new API key and return its secret, which is not kept."""
-    key = api_keys.new_key()
-    store.insert_api_key(
-        transaction,
-        key_id=str(uuid.uuid4()),
-        organization_key=organization_key,
+    key = api_keys.new_key(api_keys.API_KEY_PREFIX)
+    stored = StoredApiKey(
+        id=str(uuid.uuid4()),
         name=name,
         key_type=KeyType.API_KEY,
         key_prefix=key.shown_prefix,
-        digest=key.digest,
         permissions=permissions.to_names(granted),
-        now=now,
+        created_at=now,
+        last_used_at=None,
+        expires_at=None,
     )
+    api_key_store.insert_api_key(transaction, organization_key, stored, key.digest)
     return key.secret
 
 

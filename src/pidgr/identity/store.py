@@ -18,6 +18,8 @@ class ApiKeyGrant:
     permissions: str
     expires_at: int | None
     revoked_at: int | None
+    last_used_at: int | None
+    key_type: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,10 @@ class StoredSigningKey:
 
 
 _API_KEY: Final = Statement("""
-    select k.id, k.organization_key, o.id, o.suspended, k.permissions, k.expires_at, k.revoked_at
+    select k.id, k.organization_key, o.id, o.suspended, k.permissions, k.expires_at, k.revoked_at,
+           k.last_used_at, k.key_type
     from api_key k join organization o on o.key = k.organization_key
     where k.digest = :digest
-""")
-_INSERT_API_KEY: Final = Statement("""
-    insert into api_key
-      (id, organization_key, name, key_type, key_prefix, digest, permissions, created_at)
-    values (:id, :organization_key, :name, :key_type, :key_prefix, :digest, :permissions, :now)
 """)
 _MEMBERSHIP: Final = Statement("""
     select m.key, m.id, m.email, m.status, r.id, r.permissions, o.key, o.id, o.suspended
@@ -94,34 +92,6 @@ _INSERT_SYSTEM_VALUE: Final = Statement("""
 def api_key_grant(reader: Reader, digest: bytes) -> ApiKeyGrant | None:
     """Find an API key by the SHA-256 of its secret."""
     return reader.record(ApiKeyGrant, _API_KEY, {"digest": digest})
-
-
-def insert_api_key(
-    transaction: Transaction,
-    *,
-    key_id: str,
-    organization_key: int,
-    name: str,
-    key_type: int,
-    key_prefix: str,
-    digest: bytes,
-    permissions: str,
-    now: int,
-) -> None:
-    """Store a new key."""
-    transaction.execute(
-        _INSERT_API_KEY,
-        {
-            "id": key_id,
-            "organization_key": organization_key,
-            "name": name,
-            "key_type": key_type,
-            "key_prefix": key_prefix,
-            "digest": digest,
-            "permissions": permissions,
-            "now": now,
-        },
-    )
 
 
 def membership(reader: Reader, subject: str, organization_id: str) -> Membership | None:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-from protobuf.wkt import Timestamp
-
 from pidgr.campaigns.delivery_id import DeliveryIds, DeliveryKey, unknown_delivery
 from pidgr.campaigns.store import Counters, count_deliveries
 from pidgr.clock import Clock, to_timestamp
@@ -25,11 +23,10 @@ from pidgr.inbox.messages import inbox_entry
 from pidgr.inbox.store import InboxRow
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
+from pidgr.validation import require_moment
 
 DEFAULT_LIMIT: Final = 50
 MAXIMUM_LIMIT: Final = 200
-_NANOSECONDS: Final = 1_000
-_MICROSECONDS_PER_SECOND: Final = 1_000_000
 _RECEIPT_DUE: Final = frozenset({DeliveryStatus.PENDING, DeliveryStatus.SENT})
 
 
@@ -45,7 +42,7 @@ class InboxService:
         """Return the newest entries, or those that changed since a cursor."""
         member_key = caller.member().key
         limit = _limit(request.limit)
-        since = _microseconds(request.since) if request.since is not None else None
+        since = require_moment("since", request.since) if request.since is not None else None
 
         def read(reader: Reader) -> tuple[int, list[InboxRow]]:
             horizon = store.horizon(reader)
@@ -124,7 +121,3 @@ def _limit(limit: int) -> int:
     if limit < 0:
         raise invalid_field("limit", "must not be negative")
     return min(limit or DEFAULT_LIMIT, MAXIMUM_LIMIT)
-
-
-def _microseconds(moment: Timestamp) -> int:
-    return moment.seconds * _MICROSECONDS_PER_SECOND + moment.nanos // _NANOSECONDS

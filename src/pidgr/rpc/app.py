@@ -40,6 +40,7 @@ from pidgr.contract.v1 import (
 from pidgr.directory.member_service import MemberService
 from pidgr.directory.organization_service import OrganizationService
 from pidgr.directory.team_service import TeamService
+from pidgr.identity.api_key_service import ApiKeyService
 from pidgr.identity.authenticator import Authenticator
 from pidgr.inbox.action_service import ActionService
 from pidgr.inbox.device_service import DeviceService
@@ -93,6 +94,7 @@ def implementations(system: System) -> dict[str, object]:
     tokens, ids = system.page_tokens, system.delivery_ids
     return {
         "ActionService": ActionService(database, engine, clock, ids),
+        "ApiKeyService": ApiKeyService(clock),
         "CampaignService": CampaignService(engine, clock, tokens, ids),
         "DeviceService": DeviceService(clock),
         "InboxService": InboxService(database, clock, ids),

@@ -1,0 +1,121 @@
+"""ApiKeyService: an organization's API keys and SCIM tokens (SEMANTICS 2.2)."""
+
+import uuid
+from typing import Final
+
+from pidgr.clock import Clock, to_timestamp
+from pidgr.contract.v1.api_key_pb import (
+    ApiKey,
+    CreateApiKeyRequest,
+    CreateApiKeyResponse,
+    KeyType,
+    ListApiKeysRequest,
+    ListApiKeysResponse,
+    RevokeApiKeyRequest,
+    RevokeApiKeyResponse,
+)
+from pidgr.errors import NotFoundError, PermissionDeniedError, Violations
+from pidgr.identity import api_key_store, api_keys, permissions
+from pidgr.identity.api_key_store import StoredApiKey
+from pidgr.identity.caller import Caller
+from pidgr.storage.transaction import Reader, Transaction
+from pidgr.validation import NAME_LENGTH, check_enum, check_text, require_moment, require_uuid
+
+_PREFIXES: Final = {
+    KeyType.API_KEY: api_keys.API_KEY_PREFIX,
+    KeyType.SCIM_TOKEN: api_keys.SCIM_TOKEN_PREFIX,
+}
+
+
+class ApiKeyService:
+    """Makes, lists and revokes keys."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def create_api_key(
+        self, request: CreateApiKeyRequest, caller: Caller, transaction: Transaction
+    ) -> CreateApiKeyResponse:
+        """Make a key; its secret is in this answer and nowhere else.
+
+        Raises:
+            InvalidArgumentError: a bad name, no or unassignable permissions, an expiry in the past.
+            PermissionDeniedError: a permission the caller does not hold.
+        """
+        self._validate(request)
+        missing = frozenset(request.permissions) - caller.permissions
+        if missing:
+            names = permissions.to_names(missing).replace(" ", ", ")
+            raise PermissionDeniedError(f"you cannot grant what you may not do yourself: {names}")
+        key_type = request.key_type or KeyType.API_KEY
+        key = api_keys.new_key(_PREFIXES[key_type])
+        stored = StoredApiKey(
+            id=str(uuid.uuid4()),
+            name=request.name,
+            key_type=key_type,
+            key_prefix=key.shown_prefix,
+            permissions=permissions.to_names(set(request.permissions)),
+            created_at=self._clock.now(),
+            last_used_at=None,
+            expires_at=_expiry(request),
+        )
+        api_key_store.insert_api_key(transaction, caller.organization_key, stored, key.digest)
+        return CreateApiKeyResponse(api_key=_message(stored), key=key.secret)
+
+    def list_api_keys(
+        self, request: ListApiKeysRequest, caller: Caller, reader: Reader
+    ) -> ListApiKeysResponse:
+        """Return the keys that are not revoked, expired ones included, newest first."""
+        violations = Violations()
+        check_enum(violations, "key_type", request.key_type)
+        violations.raise_if_any()
+        found = api_key_store.api_keys(reader, caller.organization_key, request.key_type)
+        return ListApiKeysResponse(api_keys=[_message(stored) for stored in found])
+
+    def revoke_api_key(
+        self, request: RevokeApiKeyRequest, caller: Caller, transaction: Transaction
+    ) -> RevokeApiKeyResponse:
+        """Revoke a key, in every process from the next request on; repeats change nothing.
+
+        Raises:
+            NotFoundError: the organization has no such key.
+        """
+        key_id = require_uuid("api_key_id", request.api_key_id)
+        organization_key = caller.organization_key
+        if api_key_store.api_key(transaction, organization_key, key_id) is None:
+            raise NotFoundError("there is no such API key")
+        api_key_store.revoke_api_key(transaction, organization_key, key_id, self._clock.now())
+        return RevokeApiKeyResponse()
+
+    def _validate(self, request: CreateApiKeyRequest) -> None:
+        violations = Violations()
+        check_text(violations, "name", request.name, NAME_LENGTH, required=True)
+        check_enum(violations, "key_type", request.key_type)
+        if not request.permissions:
+            violations.add("permissions", "must name at least one permission")
+        for index, permission in enumerate(request.permissions):
+            if permission not in permissions.ASSIGNABLE:
+                violations.add(f"permissions[{index}]", "is not a permission a key can have")
+        expires_at = _expiry(request)
+        if expires_at is not None and expires_at <= self._clock.now():
+            violations.add("expires_at", "must be in the future")
+        violations.raise_if_any()
+
+
+def _expiry(request: CreateApiKeyRequest) -> int | None:
+    if request.expires_at is None:
+        return None
+    return require_moment("expires_at", request.expires_at)
+
+
+def _message(stored: StoredApiKey) -> ApiKey:
+    return ApiKey(
+        id=stored.id,
+        name=stored.name,
+        key_prefix=stored.key_prefix,
+        permissions=sorted(permissions.from_names(stored.permissions)),
+        created_at=to_timestamp(stored.created_at),
+        last_used_at=to_timestamp(stored.last_used_at) if stored.last_used_at else None,
+        expires_at=to_timestamp(stored.expires_at) if stored.expires_at else None,
+        key_type=KeyType(stored.key_type),
+    )
