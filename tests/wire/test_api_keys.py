@@ -5,10 +5,9 @@ import time
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from support.grpc_client import Client, Organization
+from support.running import Installation
 from support.waiting import until
-
-from wire.client import Client, Organization
-from wire.conftest import Installation
 
 
 def create(client: Client, credential: str, permissions: list[str], **fields: object) -> object:

@@ -4,10 +4,9 @@ import uuid
 from typing import Any
 
 import grpc
-
+from support.grpc_client import Client, Organization
+from support.running import Installation
 from support.waiting import until
-from wire.client import Client, Organization
-from wire.conftest import Installation
 
 
 def deadline_workflow(client: Client, delay: str = "1h") -> Any:

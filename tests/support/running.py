@@ -1,0 +1,55 @@
+"""A real server on a real port, and what an operator can do to it."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pidgr import operations
+from pidgr.identity import operator
+from pidgr.rpc.app import build_app
+from pidgr.rpc.server import BackgroundServer, ServerOptions
+from pidgr.settings import Settings
+from pidgr.system import System, build_system
+from support.grpc_client import Organization
+
+
+class Installation:
+    """A running server and what an operator can do to it."""
+
+    def __init__(self, system: System, url: str) -> None:
+        self.system = system
+        self.url = url
+        self.address = url.partition("//")[2]
+
+    def found(self, name: str = "") -> Organization:
+        name = name or f"Organization {secrets.token_hex(6)}"
+        created = operations.found_organization(
+            self.system, name, f"{secrets.token_hex(4)}@example.com"
+        )
+        return Organization(
+            id=created["organization_id"],
+            admin_id=created["admin_user_id"],
+            api_key=created["api_key"],
+        )
+
+    def token(self, user_id: str, lifetime: int = 3_600_000_000) -> str:
+        return self.system.database.write_now(
+            lambda transaction: operator.mint_token(
+                transaction, self.system.signer, user_id, lifetime, self.system.clock.now()
+            )
+        )
+
+
+@contextlib.contextmanager
+def running(
+    data_dir: Path, options: ServerOptions | None = None, **settings: Any
+) -> Iterator[Installation]:
+    """Serve from a thread of this process; as good as no rate limit unless ``settings`` set one."""
+    unlimited = {"rate_limit_per_second": 1e6, "rate_limit_burst": 1_000_000}
+    system = build_system(
+        Settings(data_dir=data_dir, **{**unlimited, **settings}), run_handlers=True
+    )
+    with BackgroundServer(lambda: build_app(system), options or ServerOptions(port=0)) as server:
+        yield Installation(system, server.url)
