@@ -1,13 +1,11 @@
 """What a new campaign must be like: the checks of CreateCampaign, and the frozen audience."""
 
-import json
-from typing import Final
-
-from pidgr.campaigns import store, workflow
+from pidgr.campaigns import audience, store, workflow
+from pidgr.campaigns.audience import Members
 from pidgr.campaigns.store import PinnedTemplate
-from pidgr.contract.v1.campaign_pb import AudienceMember, CreateCampaignRequest
+from pidgr.contract.v1.campaign_pb import CreateCampaignRequest
 from pidgr.contract.v1.common_pb import SendNotificationConfig, WorkflowDefinition
-from pidgr.errors import FieldViolation, InvalidArgumentError, NotFoundError, Violations
+from pidgr.errors import NotFoundError, PermissionDeniedError, Violations, invalid_field
 from pidgr.storage.transaction import Reader
 from pidgr.validation import (
     LOCALES,
@@ -17,9 +15,6 @@ from pidgr.validation import (
     is_uuid,
     require_uuid,
 )
-
-_AUDIENCE: Final = 100_000
-_NAMED_IDS: Final = 10
 
 
 def validate(request: CreateCampaignRequest) -> None:
@@ -38,46 +33,19 @@ def validate(request: CreateCampaignRequest) -> None:
         violations.add("template_id", "must be a UUID")
     if request.template_version < 0:
         violations.add("template_version", "must not be negative; 0 is the latest")
-    _check_audience(request, violations)
+    audience.check_members(violations, "audience", request.audience)
+    audience.check_user_ids(violations, "user_ids", request.user_ids)
     workflow.validate(request.workflow, "workflow", violations)
     violations.raise_if_any()
     assert request.workflow is not None  # noqa: S101 - validated
     workflow.require_runnable(request.workflow)
 
 
-def _check_audience(request: CreateCampaignRequest, violations: Violations) -> None:
-    for path, members in (("audience", request.audience), ("user_ids", request.user_ids)):
-        if len(members) > _AUDIENCE:
-            violations.add(path, f"must be at most {_AUDIENCE:,}, has {len(members):,}")
-    bad = (
-        f"audience[{index}].user_id"
-        for index, member in enumerate(request.audience)
-        if not is_uuid(member.user_id.lower())
-    )
-    bad_ids = (
-        f"user_ids[{index}]"
-        for index, user_id in enumerate(request.user_ids)
-        if not is_uuid(user_id.lower())
-    )
-    for path, _ in zip(bad if request.audience else bad_ids, range(_NAMED_IDS), strict=False):
-        violations.add(path, "must be a UUID")
-    for index, member in enumerate(request.audience):
-        if member.variables:
-            workflow.check_variables(member.variables, f"audience[{index}].variables", violations)
-
-
-def members_of(request: CreateCampaignRequest) -> dict[str, str]:
-    """Return the variables' JSON (or "") by member id; the first mention of an id counts."""
-    if not request.audience:
-        return dict.fromkeys((user_id.lower() for user_id in request.user_ids), "")
-    members: dict[str, str] = {}
-    for member in request.audience:
-        members.setdefault(member.user_id.lower(), _variables_json(member))
-    return members
-
-
-def _variables_json(member: AudienceMember) -> str:
-    return json.dumps(member.variables) if member.variables else ""
+def members_of(request: CreateCampaignRequest) -> Members:
+    """Return the recipients; the list with variables wins over the plain one."""
+    if request.audience:
+        return audience.with_variables(request.audience)
+    return audience.without_variables(request.user_ids)
 
 
 def pin_template(
@@ -96,38 +64,44 @@ def pin_template(
     return pinned
 
 
-def check_references(
-    reader: Reader,
-    organization_key: int,
-    request: CreateCampaignRequest,
-    definition: WorkflowDefinition,
-) -> None:
-    """Check that the sender and the steps' templates exist.
+def require_sender(reader: Reader, organization_key: int, name: str) -> None:
+    """Check that a team of the organization has exactly the sender's name.
 
     Raises:
-        InvalidArgumentError: no team has the sender's name.
-        NotFoundError: a step's template does not exist.
+        InvalidArgumentError: none has.
     """
-    if not store.team_exists(reader, organization_key, request.sender_name):
-        description = "must be exactly the name of a team of the organization"
-        raise InvalidArgumentError(
-            f"sender_name: {description}", (FieldViolation("sender_name", description),)
-        )
+    if not store.team_exists(reader, organization_key, name):
+        raise invalid_field("sender_name", "must be exactly the name of a team")
+
+
+def require_step_templates(
+    reader: Reader, organization_key: int, definition: WorkflowDefinition
+) -> None:
+    """Check that the templates the steps name exist.
+
+    Raises:
+        NotFoundError: one does not.
+    """
     for step in definition.steps:
         config = step.config.value if step.config is not None else None
         if isinstance(config, SendNotificationConfig) and config.template_id:
             pin_template(reader, organization_key, config.template_id, config.template_version)
 
 
-def check_members(reader: Reader, organization_key: int, members: dict[str, str]) -> None:
-    """Check that every recipient is a member of the organization.
+def require_links(reader: Reader, organization_key: int, request: CreateCampaignRequest) -> None:
+    """Check the archetype and the objectives a campaign is tied to.
+
+    This server keeps neither, so naming one can only be a mistake; ignoring it would be another.
 
     Raises:
-        InvalidArgumentError: naming up to ten that are not.
+        PermissionDeniedError: the archetype's group is not the organization's.
+        NotFoundError: any archetype label or objective.
     """
-    unknown = store.unknown_members(reader, organization_key, list(members))
-    if unknown:
-        description = f"not members of the organization: {', '.join(unknown)}"
-        raise InvalidArgumentError(
-            f"audience: {description}", (FieldViolation("audience", description),)
-        )
+    origin = request.originating_archetype
+    if origin is not None:
+        group_id = require_uuid("originating_archetype.group_id", origin.group_id)
+        if not store.group_exists(reader, organization_key, group_id):
+            raise PermissionDeniedError("the archetype's group is not one of your organization")
+        raise NotFoundError(f"the group has no archetype '{origin.archetype_label}'")
+    if request.objective_ids:
+        raise NotFoundError(f"there is no objective {request.objective_ids[0]}")

@@ -1,11 +1,21 @@
 """From campaign rows to the contract's messages."""
 
+import json
+
+from pidgr.campaigns.audience_store import AudienceEntry
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.delivery_store import DeliveryRow
 from pidgr.campaigns.store import CampaignRow, Counters
 from pidgr.clock import to_timestamp
-from pidgr.contract.v1.campaign_pb import Campaign, CampaignWorkflowProgress, Delivery
+from pidgr.contract.v1.campaign_pb import (
+    AudienceMember,
+    Campaign,
+    CampaignAudienceEntry,
+    CampaignWorkflowProgress,
+    Delivery,
+)
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, WorkflowDefinition
+from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.validation import LOCALES
 
 
@@ -80,4 +90,15 @@ def delivery_message(
         synthetic=bool(campaign.synthetic),
         kind=Delivery.Kind(row.kind),
         rendered_locale=LOCALES[row.locale],
+    )
+
+
+def audience_entry(entry: AudienceEntry) -> CampaignAudienceEntry:
+    """Return a frozen recipient as the API shows them."""
+    variables: dict[str, str] = json.loads(entry.variables) if entry.variables else {}
+    return CampaignAudienceEntry(
+        member=AudienceMember(user_id=entry.member_id or "", variables=variables),
+        email=entry.email or "",
+        display_name=entry.name or "",
+        active=entry.status in {UserStatus.ACTIVE, UserStatus.INVITED},
     )

@@ -3,11 +3,19 @@
 import uuid
 from typing import Final
 
-from pidgr.campaigns import creation, delivery_store, run_store, store
+from pidgr.campaigns import (
+    audience,
+    audience_store,
+    creation,
+    delivery_store,
+    editing,
+    run_store,
+    store,
+)
 from pidgr.campaigns.advance import definition_of, step_task
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.delivery_store import DeliveryRow
-from pidgr.campaigns.messages import campaign_message, delivery_message
+from pidgr.campaigns.messages import audience_entry, campaign_message, delivery_message
 from pidgr.campaigns.store import CampaignRow, Counters
 from pidgr.clock import Clock
 from pidgr.contract.v1.campaign_pb import (
@@ -17,6 +25,10 @@ from pidgr.contract.v1.campaign_pb import (
     CreateCampaignRequest,
     CreateCampaignResponse,
     Delivery,
+    GetCampaignArchetypeBreakdownRequest,
+    GetCampaignArchetypeBreakdownResponse,
+    GetCampaignAudienceRequest,
+    GetCampaignAudienceResponse,
     GetCampaignRequest,
     GetCampaignResponse,
     ListCampaignsRequest,
@@ -25,9 +37,10 @@ from pidgr.contract.v1.campaign_pb import (
     ListDeliveriesResponse,
     StartCampaignRequest,
     StartCampaignResponse,
+    UpdateCampaignRequest,
+    UpdateCampaignResponse,
 )
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus
-from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.engine.port import Engine
 from pidgr.errors import FailedPreconditionError, NotFoundError, Violations
 from pidgr.identity.caller import Caller
@@ -66,9 +79,11 @@ class CampaignService:
         template = creation.pin_template(
             transaction, organization_key, request.template_id, request.template_version
         )
-        creation.check_references(transaction, organization_key, request, definition)
+        creation.require_sender(transaction, organization_key, request.sender_name)
+        creation.require_step_templates(transaction, organization_key, definition)
+        creation.require_links(transaction, organization_key, request)
         members = creation.members_of(request)
-        creation.check_members(transaction, organization_key, members)
+        audience.require_known(transaction, organization_key, members)
         campaign_id = str(uuid.uuid4())
         key = store.insert_campaign(
             transaction,
@@ -82,22 +97,64 @@ class CampaignService:
                 "template_version": template.version,
                 "workflow": definition.to_json(),
                 "status": CampaignStatus.CREATED,
-                "audience_snapshot_ref": str(uuid.uuid4()),
+                "include_restricted": request.include_restricted,
                 "critical": request.critical,
                 "default_locale": request.default_locale,
                 "wait_for_enrollment": request.wait_for_enrollment,
                 "now": self._clock.now(),
             },
         )
-        store.freeze_audience(
+        audience_store.freeze_audience(
             transaction,
             key,
             organization_key,
             members,
             include_restricted=request.include_restricted,
-            deactivated=UserStatus.DEACTIVATED,
         )
         return CreateCampaignResponse(campaign=self._read(transaction, caller, campaign_id))
+
+    def update_campaign(
+        self, request: UpdateCampaignRequest, caller: Caller, transaction: Transaction
+    ) -> UpdateCampaignResponse:
+        """Change a campaign that has not started; empty fields stay as they are.
+
+        Raises:
+            InvalidArgumentError: a bad field, an unknown sender or recipient.
+            NotFoundError: no such campaign, template or version.
+            FailedPreconditionError: it has been started or cancelled.
+            UnimplementedError: a workflow step that this version cannot run.
+        """
+        editing.validate(request)
+        row = self._lock(transaction, caller, request.campaign_id)
+        _require_status(row, "changed", CampaignStatus.CREATED)
+        editing.apply(transaction, row, request)
+        return UpdateCampaignResponse(campaign=self._read(transaction, caller, row.id))
+
+    def get_campaign_audience(
+        self, request: GetCampaignAudienceRequest, caller: Caller, reader: Reader
+    ) -> GetCampaignAudienceResponse:
+        """Return the frozen recipients, each with what is known of them today.
+
+        Raises:
+            NotFoundError: no such campaign.
+        """
+        campaign_id = require_uuid("campaign_id", request.campaign_id)
+        row = _found(store.campaign_by_id(reader, caller.organization_key, campaign_id))
+        entries = audience_store.audience_entries(reader, row.key)
+        return GetCampaignAudienceResponse(entries=[audience_entry(entry) for entry in entries])
+
+    def get_campaign_archetype_breakdown(
+        self, request: GetCampaignArchetypeBreakdownRequest, caller: Caller, reader: Reader
+    ) -> GetCampaignArchetypeBreakdownResponse:
+        """Say that there is no history: this server builds no archetypes, so there is none.
+
+        Raises:
+            NotFoundError: no such campaign.
+            FailedPreconditionError: always otherwise, because no campaign can have an archetype.
+        """
+        campaign_id = require_uuid("campaign_id", request.campaign_id)
+        _found(store.campaign_by_id(reader, caller.organization_key, campaign_id))
+        raise FailedPreconditionError("the campaign does not originate from an archetype")
 
     def start_campaign(
         self, request: StartCampaignRequest, caller: Caller, transaction: Transaction
@@ -227,9 +284,7 @@ def _eligible(reader: Reader, rows: list[CampaignRow]) -> int:
     """Return today's eligible members, if any of the campaigns went to everyone."""
     for row in rows:
         if row.audience_is_everyone:
-            return store.count_eligible_members(
-                reader, row.organization_key, UserStatus.DEACTIVATED
-            )
+            return audience_store.count_eligible_members(reader, row.organization_key)
     return 0
 
 

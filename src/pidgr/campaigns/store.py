@@ -1,4 +1,4 @@
-"""SQL of campaigns, their frozen audience and their counters."""
+"""SQL of campaigns and their counters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ class CampaignRow:
     audience_snapshot_ref: str
     audience_size: int
     audience_is_everyone: bool
+    include_restricted: bool
     critical: bool
     default_locale: str
     wait_for_enrollment: bool
@@ -79,6 +80,7 @@ class PinnedTemplate:
 _SELECT: Final = """
     select c.key, c.id, c.name, c.title, c.sender_name, t.id, c.template_key, c.template_version,
            c.workflow, c.status, c.audience_snapshot_ref, c.audience_size, c.audience_is_everyone,
+           c.include_restricted,
            c.critical, c.default_locale, c.wait_for_enrollment, c.synthetic, c.created_at,
            c.started_at, c.completed_at, c.current_step_id, c.step_entered_at, c.next_wake_at,
            c.organization_key
@@ -118,10 +120,10 @@ _LOCK_BY_KEY: Final = Statement("select key from campaign where key = :key {for_
 _INSERT: Final = Statement("""
     insert into campaign
       (id, organization_key, name, title, sender_name, template_key, template_version, workflow,
-       status, audience_snapshot_ref, critical, default_locale, wait_for_enrollment, created_at)
+       status, include_restricted, critical, default_locale, wait_for_enrollment, created_at)
     values
       (:id, :organization_key, :name, :title, :sender_name, :template_key, :template_version,
-       :workflow, :status, :audience_snapshot_ref, :critical, :default_locale,
+       :workflow, :status, :include_restricted, :critical, :default_locale,
        :wait_for_enrollment, :now)
     returning key
 """)
@@ -135,49 +137,17 @@ _PINNED_TEMPLATE: Final = Statement("""
 _TEMPLATE_EXISTS: Final = Statement("""
     select 1 from template where id = :template_id and organization_key = :organization_key
 """)
+_GROUP_EXISTS: Final = Statement("""
+    select 1 from recipient_group where organization_key = :organization_key and id = :group_id
+""")
 _TEAM_EXISTS: Final = Statement("""
     select 1 from team where organization_key = :organization_key and name = :name
 """)
-_UNKNOWN_MEMBERS: Final = Statement(
-    """
-    select w.value from json_each(:ids) w
-    left join member m on m.id = w.value and +m.organization_key = :organization_key
-    where m.key is null order by w.key limit 10
-    """,
-    postgresql="""
-    select w.id from unnest(:ids::text[]) with ordinality w(id, place)
-    left join member m on m.id = w.id and m.organization_key = :organization_key
-    where m.key is null order by w.place limit 10
-    """,
-)
-# SQLite would rather walk the members in key order and search the JSON for each: minutes for
-# 50,000. "cross join" keeps the order as written, "+" keeps the organization's index out.
-_FREEZE_AUDIENCE: Final = Statement(
-    """
-    insert into audience (campaign_key, ordinal, member_key, variables)
-    select :campaign_key, row_number() over (order by m.key) - 1, m.key,
-           nullif(json_extract(w.value, '$[1]'), '')
-    from json_each(:pairs) w
-    cross join member m
-    where m.id = json_extract(w.value, '$[0]') and +m.organization_key = :organization_key
-      and m.status <> :deactivated and (not m.processing_restricted or :include_restricted)
-    """,
-    postgresql="""
-    insert into audience (campaign_key, ordinal, member_key, variables)
-    select :campaign_key, row_number() over (order by m.key) - 1, m.key, nullif(w.variables, '')
-    from unnest(:ids::text[], :variables::text[]) w(id, variables)
-    join member m on m.id = w.id and m.organization_key = :organization_key
-    where m.status <> :deactivated and (not m.processing_restricted or :include_restricted)
-    order by m.key
-    """,
-)
-_ELIGIBLE: Final = Statement("""
-    select count(*) from member
-    where organization_key = :organization_key and status <> :deactivated
-      and not processing_restricted
-""")
-_SET_AUDIENCE: Final = Statement("""
-    update campaign set audience_size = :size, audience_is_everyone = :everyone where key = :key
+_UPDATE: Final = Statement("""
+    update campaign
+    set name = :name, title = :title, sender_name = :sender_name, template_key = :template_key,
+        template_version = :template_version, workflow = :workflow
+    where key = :key
 """)
 _START: Final = Statement("""
     update campaign set status = :running, started_at = :now where key = :key
@@ -276,64 +246,30 @@ def pinned_template(
     return reader.record(PinnedTemplate, _PINNED_TEMPLATE, parameters)
 
 
+def group_exists(reader: Reader, organization_key: int, group_id: str) -> bool:
+    """Tell whether the organization has a group."""
+    parameters = {"organization_key": organization_key, "group_id": group_id}
+    return reader.value(_GROUP_EXISTS, parameters) is not None
+
+
 def team_exists(reader: Reader, organization_key: int, name: str) -> bool:
     """Tell whether a team has exactly this name."""
     parameters = {"organization_key": organization_key, "name": name}
     return reader.value(_TEAM_EXISTS, parameters) is not None
 
 
-def unknown_members(reader: Reader, organization_key: int, ids: Sequence[str]) -> list[str]:
-    """Return up to ten of the ids that are no members of the organization."""
-    parameters = {"organization_key": organization_key, "ids": reader.array(ids)}
-    return [row[0] for row in reader.rows(_UNKNOWN_MEMBERS, parameters)]
-
-
-def freeze_audience(
-    transaction: Transaction,
-    campaign_key: int,
-    organization_key: int,
-    members: Mapping[str, str],
-    *,
-    include_restricted: bool,
-    deactivated: int,
-) -> int:
-    """Store the recipients, ordered by member, and return how many are eligible.
-
-    Args:
-        transaction: the unit of work.
-        campaign_key: whose audience.
-        organization_key: whose members.
-        members: the JSON of each member's variables (or ""), by member id.
-        include_restricted: whether members with restricted processing are addressed.
-        deactivated: the status of members who are never addressed.
-    """
-    eligible: dict[str, object] = {
-        "organization_key": organization_key,
-        "deactivated": deactivated,
-    }
-    size = 0
-    if members:
-        size = transaction.execute(
-            _FREEZE_AUDIENCE,
-            {
-                **eligible,
-                "campaign_key": campaign_key,
-                "pairs": transaction.array(list(members.items())),
-                "ids": list(members),
-                "variables": list(members.values()),
-                "include_restricted": include_restricted,
-            },
-        )
-    everyone = size > 0 and size == transaction.value(_ELIGIBLE, eligible)
-    transaction.execute(_SET_AUDIENCE, {"key": campaign_key, "size": size, "everyone": everyone})
-    return size
-
-
-def count_eligible_members(reader: Reader, organization_key: int, deactivated: int) -> int:
-    """Return how many members a campaign to everyone would reach today."""
-    parameters = {"organization_key": organization_key, "deactivated": deactivated}
-    count: int = reader.value(_ELIGIBLE, parameters)
-    return count
+def update_campaign(transaction: Transaction, row: CampaignRow) -> None:
+    """Store the editable fields of a campaign."""
+    names = (
+        "key",
+        "name",
+        "title",
+        "sender_name",
+        "template_key",
+        "template_version",
+        "workflow",
+    )
+    transaction.execute(_UPDATE, {name: getattr(row, name) for name in names})
 
 
 def start_campaign(transaction: Transaction, key: int, *, running: int, now: int) -> None:

@@ -276,6 +276,7 @@ campaign = Table(
     _count("audience_size"),
     # Whether the frozen audience was every eligible member when it was taken.
     _flag("audience_is_everyone"),
+    _flag("include_restricted"),
     _flag("critical"),
     _text("default_locale"),
     _flag("wait_for_enrollment"),

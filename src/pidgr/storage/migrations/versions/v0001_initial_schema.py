@@ -335,6 +335,9 @@ def upgrade() -> None:
         sa.Column(
             "audience_is_everyone", sa.Boolean(), server_default=sa.text("(false)"), nullable=False
         ),
+        sa.Column(
+            "include_restricted", sa.Boolean(), server_default=sa.text("(false)"), nullable=False
+        ),
         sa.Column("critical", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("default_locale", sa.Text(), server_default=sa.text("('')"), nullable=False),
         sa.Column(
