@@ -1,6 +1,7 @@
 """Workflow definitions: what is a valid one, and which step follows which (SEMANTICS 4.1, 4.2)."""
 
 import re
+from fractions import Fraction
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
@@ -44,9 +45,11 @@ _REPEATS: Final = 5
 SHORTEST_DELAY: Final = MINUTE
 LONGEST_DELAY: Final = 8_760 * HOUR
 
-_DURATION: Final = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h)")
-_UNITS: Final = {
-    "ns": 0.001,
+# Go's largest duration has fewer than 20 digits; more than this is not worth adding up.
+_DURATION_LENGTH: Final = 100
+_DURATION_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_UNITS: Final[dict[str, int | Fraction]] = {
+    "ns": Fraction(MICROSECOND, 1_000),
     "us": MICROSECOND,
     "µs": MICROSECOND,
     "μs": MICROSECOND,
@@ -67,16 +70,17 @@ _CONFIG_OF: Final = {
 _CONFIG_OPTIONAL: Final = frozenset({StepType.SEND_NOTIFICATION, StepType.SEND_REMINDER})
 
 
-def parse_duration(text: str) -> int | None:
-    """Return a Go-style duration such as ``120h`` or ``1h30m`` in microseconds, or None."""
-    parts = _DURATION.findall(text)
-    if not parts or "".join(parts) != text:
+def parse_duration(text: str) -> Fraction | None:
+    """Return a Go-style duration such as ``120h`` or ``1h30m`` in microseconds, or None.
+
+    Exact, so that a nanosecond beyond a limit is beyond it.
+    """
+    if len(text) > _DURATION_LENGTH:
         return None
-    total = 0.0
-    for part in parts:
-        unit = part.lstrip("0123456789.")
-        total += float(part[: -len(unit)]) * _UNITS[unit]
-    return round(total)
+    parts = _DURATION_PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    return sum((Fraction(number) * _UNITS[unit] for number, unit in parts), Fraction(0))
 
 
 def validate(definition: WorkflowDefinition | None, path: str, violations: Violations) -> None:
@@ -153,7 +157,7 @@ def _check_notification(config: SendNotificationConfig, path: str, violations: V
     _check_push_type(config.type, path, violations)
     check_text(violations, f"{path}.action_label", config.action_label, _LABEL)
     check_enum(violations, f"{path}.action_type", config.action_type)
-    if config.template_id and not is_uuid(config.template_id):
+    if config.template_id and not is_uuid(config.template_id.lower()):
         violations.add(f"{path}.template_id", "must be a UUID")
     if config.template_version < 0:
         violations.add(f"{path}.template_version", "must not be negative")
@@ -199,7 +203,7 @@ def _check_targets(targets: list[EscalationTarget], path: str, violations: Viola
         if target.type == EscalationTargetType.MANAGER:
             if target.target_id:
                 violations.add(f"{here}.target_id", "must be empty for a manager")
-        elif not is_uuid(target.target_id):
+        elif not is_uuid(target.target_id.lower()):
             violations.add(f"{here}.target_id", "must be a UUID")
 
 
@@ -278,7 +282,7 @@ def deadline_delay(step: WorkflowStep) -> int:
     assert isinstance(config, DeadlineCheckConfig)  # noqa: S101
     delay = parse_duration(config.delay)
     assert delay is not None  # noqa: S101
-    return delay
+    return round(delay)
 
 
 def notification_config(step: WorkflowStep) -> SendNotificationConfig:
