@@ -9,22 +9,21 @@ from pidgr.contract.v1.member_pb import (
     InviteUserResponse,
     ListUsersRequest,
     ListUsersResponse,
+    UpdateUserRoleRequest,
+    UpdateUserRoleResponse,
 )
 from pidgr.contract.v1.user_pb import UserProfile, UserStatus
-from pidgr.directory import member_store, role_store
-from pidgr.directory.member_store import NewMember, StoredMember
+from pidgr.directory import member_store, standing
+from pidgr.directory.granting import invitation_role
+from pidgr.directory.member_store import NewMember, StoredMember, existing_member
 from pidgr.directory.messages import user_message
 from pidgr.directory.name_order import from_position, to_position
 from pidgr.directory.profile import check_profile
-from pidgr.directory.role_store import StoredRole
 from pidgr.errors import (
     AlreadyExistsError,
-    NotFoundError,
-    PermissionDeniedError,
     Violations,
     invalid_field,
 )
-from pidgr.identity import permissions
 from pidgr.identity.caller import Caller
 from pidgr.pagination import Page, PageTokens
 from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
@@ -66,7 +65,7 @@ class MemberService:
         check_profile(violations, "profile", profile)
         violations.raise_if_any()
         organization_key = caller.organization_key
-        role = _role_to_grant(unit, caller, request.role_id)
+        role = invitation_role(unit, caller, request.role_id)
         if profile.manager_id and not member_store.member_key(
             unit, organization_key, profile.manager_id.lower()
         ):
@@ -84,7 +83,25 @@ class MemberService:
         except UniqueViolationError as error:
             message = f"{request.email} is a member of this organization already"
             raise AlreadyExistsError(message) from error
-        return InviteUserResponse(user=user_message(_member(unit, organization_key, new.id)))
+        return InviteUserResponse(
+            user=user_message(existing_member(unit, organization_key, new.id))
+        )
+
+    def update_user_role(
+        self, request: UpdateUserRoleRequest, caller: Caller, unit: Transaction
+    ) -> UpdateUserRoleResponse:
+        """Give a member another role.
+
+        Raises:
+            InvalidArgumentError: an id is not a UUID.
+            NotFoundError: no such member or role.
+            PermissionDeniedError: the role allows something that the caller may not do.
+            FailedPreconditionError: nobody who can sign in would be super admin any more.
+        """
+        user_id = require_uuid("user_id", request.user_id)
+        return UpdateUserRoleResponse(
+            user=user_message(standing.change_role(unit, caller, user_id, request.role_id))
+        )
 
     def get_user(self, request: GetUserRequest, caller: Caller, unit: Reader) -> GetUserResponse:
         """Return one member: oneself freely, others with MEMBERS_READ.
@@ -97,7 +114,9 @@ class MemberService:
         user_id = require_uuid("user_id", request.user_id or caller.member().id)
         if caller.person is None or user_id != caller.person.id:
             caller.require(Permission.MEMBERS_READ)
-        return GetUserResponse(user=user_message(_member(unit, caller.organization_key, user_id)))
+        return GetUserResponse(
+            user=user_message(existing_member(unit, caller.organization_key, user_id))
+        )
 
     def list_users(
         self, request: ListUsersRequest, caller: Caller, unit: Reader
@@ -126,25 +145,3 @@ def _position(stored: StoredMember) -> tuple[int, ...]:
 def _after(page: Page) -> tuple[str, int]:
     key, *name = page.position or (0,)
     return from_position(tuple(name)), key
-
-
-def _member(reader: Reader, organization_key: int, member_id: str) -> StoredMember:
-    found = member_store.member(reader, organization_key, member_id)
-    if found is None:
-        raise NotFoundError(f"no user has the id {member_id}")
-    return found
-
-
-def _role_to_grant(reader: Reader, caller: Caller, role_id: str) -> StoredRole:
-    """Return the named role, the employee role if none is named."""
-    organization_key = caller.organization_key
-    if not role_id:
-        return role_store.roles_by_slug(reader, organization_key)[permissions.EMPLOYEE]
-    role_id = require_uuid("role_id", role_id)
-    role = role_store.role(reader, organization_key, role_id)
-    if role is None:
-        raise NotFoundError(f"no role has the id {role_id}")
-    if not permissions.from_names(role.permissions) <= caller.permissions:
-        message = f"the role {role.name} allows more than you may do yourself; choose another role"
-        raise PermissionDeniedError(message)
-    return role

@@ -7,6 +7,8 @@ from typing import Final
 
 from pidgr.contract.v1.user_pb import UserProfile, UserStatus
 from pidgr.directory.profile import attributes_to_json
+from pidgr.directory.role_store import StoredRole
+from pidgr.errors import NotFoundError
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Row, Transaction
 from pidgr.validation import fold
@@ -36,12 +38,26 @@ class StoredMember:
     custom_attributes: str
     processing_restricted: bool
     data_governance_region: str
+    role_key: int
     role_id: str
     role_slug: str
     role_name: str
     role_is_default: bool
     role_is_system: bool
     role_permissions: str
+
+    @property
+    def role(self) -> StoredRole:
+        """The member's role."""
+        return StoredRole(
+            key=self.role_key,
+            id=self.role_id,
+            slug=self.role_slug,
+            name=self.role_name,
+            is_default=self.role_is_default,
+            is_system=self.role_is_system,
+            permissions=self.role_permissions,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +80,8 @@ _SELECT: Final = """
     select m.key, m.id, m.email, m.name, m.sort_name, m.status, m.created_at, m.first_name,
            m.last_name, m.department, m.title, m.phone, m.location, m.employee_id, m.manager_name,
            m.start_date, m.manager_id, m.custom_attributes, m.processing_restricted,
-           m.data_governance_region, r.id, r.slug, r.name, r.is_default, r.is_system, r.permissions
+           m.data_governance_region, r.key, r.id, r.slug, r.name, r.is_default, r.is_system,
+           r.permissions
     from member m join role r on r.key = m.role_key
     where m.organization_key = :organization_key
 """
@@ -149,6 +166,18 @@ def member(reader: Reader, organization_key: int, member_id: str) -> StoredMembe
     """Find a member by their id."""
     parameters = {"organization_key": organization_key, "id": member_id}
     return reader.record(StoredMember, _BY_ID, parameters)
+
+
+def existing_member(reader: Reader, organization_key: int, member_id: str) -> StoredMember:
+    """Return a member by their id.
+
+    Raises:
+        NotFoundError: the organization has no such member.
+    """
+    found = member(reader, organization_key, member_id)
+    if found is None:
+        raise NotFoundError(f"no user has the id {member_id}")
+    return found
 
 
 def member_key(reader: Reader, organization_key: int, member_id: str) -> int | None:

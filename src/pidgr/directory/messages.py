@@ -8,6 +8,7 @@ from pidgr.contract.v1.user_pb import User, UserProfile, UserStatus
 from pidgr.directory.member_store import StoredMember
 from pidgr.directory.organization_store import StoredOrganization
 from pidgr.directory.profile import attributes_from_json
+from pidgr.directory.role_store import StoredRole
 from pidgr.directory.team_store import StoredTeam
 from pidgr.identity import permissions
 
@@ -30,16 +31,20 @@ def organization_message(stored: StoredOrganization) -> Organization:
     )
 
 
+def role_message(stored: StoredRole) -> Role:
+    """Return a role with its permissions in wire order."""
+    return Role(
+        id=stored.id,
+        slug=stored.slug,
+        name=stored.name,
+        is_default=bool(stored.is_default),
+        permissions=sorted(permissions.from_names(stored.permissions)),
+        is_system=bool(stored.is_system),
+    )
+
+
 def user_message(stored: StoredMember) -> User:
     """Return a member with role and profile."""
-    role = Role(
-        id=stored.role_id,
-        slug=stored.role_slug,
-        name=stored.role_name,
-        is_default=bool(stored.role_is_default),
-        permissions=sorted(permissions.from_names(stored.role_permissions)),
-        is_system=bool(stored.role_is_system),
-    )
     profile = UserProfile(
         first_name=stored.first_name,
         last_name=stored.last_name,
@@ -59,8 +64,8 @@ def user_message(stored: StoredMember) -> User:
         name=stored.name,
         status=UserStatus(stored.status),
         created_at=to_timestamp(stored.created_at),
-        role=role,
-        role_id=stored.role_id,
+        role=role_message(stored.role),
+        role_id=stored.role.id,
         profile=profile,
         processing_restricted=bool(stored.processing_restricted),
         data_governance_region=stored.data_governance_region,

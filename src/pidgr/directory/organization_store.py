@@ -33,6 +33,11 @@ _KEY_OF_ID: Final = Statement("select key from organization where id = :id")
 _DEFAULT_LOCALE: Final = Statement(
     "select default_locale from organization where key = :organization_key"
 )
+# References to the organization, which every insert takes, need not wait for this lock.
+_LOCK: Final = Statement(
+    "select key from organization where key = :organization_key",
+    postgresql="select key from organization where key = :organization_key for no key update",
+)
 _INSERT: Final = Statement("""
     insert into organization
       (id, name, name_folded, org_type, industry, company_size, default_workflow,
@@ -66,6 +71,15 @@ def default_locale(reader: Reader, organization_key: int) -> str:
     """Return the organization's locale, empty when it has none."""
     locale: str = reader.value(_DEFAULT_LOCALE, {"organization_key": organization_key})
     return locale
+
+
+def lock_organization(transaction: Transaction, organization_key: int) -> None:
+    """Make changes that no single row can guard come one after another in an organization.
+
+    Two calls that each take the role from one of the last two super admins, or that make two people
+    each other's manager, are both right when looked at alone.
+    """
+    transaction.value(_LOCK, {"organization_key": organization_key})
 
 
 def insert_organization(

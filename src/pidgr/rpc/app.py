@@ -39,15 +39,18 @@ from pidgr.contract.v1 import (
 )
 from pidgr.directory.member_service import MemberService
 from pidgr.directory.organization_service import OrganizationService
+from pidgr.directory.role_service import RoleService
 from pidgr.directory.team_service import TeamService
 from pidgr.identity.api_key_service import ApiKeyService
 from pidgr.identity.authenticator import Authenticator
 from pidgr.inbox.action_service import ActionService
 from pidgr.inbox.device_service import DeviceService
 from pidgr.inbox.service import InboxService
+from pidgr.logs import configure_logging
 from pidgr.rpc.binding import bind
 from pidgr.rpc.compression import ThriftyGzip
 from pidgr.rpc.health import HealthService
+from pidgr.rpc.idempotency import Idempotency
 from pidgr.rpc.interceptors import Authenticate, Authorize, LimitRate, Observe
 from pidgr.rpc.limits import RateLimiter
 from pidgr.rpc.pages import pages
@@ -100,6 +103,7 @@ def implementations(system: System) -> dict[str, object]:
         "InboxService": InboxService(database, clock, ids),
         "MemberService": MemberService(clock, tokens),
         "OrganizationService": OrganizationService(clock),
+        "RoleService": RoleService(clock),
         "TeamService": TeamService(clock, tokens),
         "TemplateService": TemplateService(clock, tokens),
     }
@@ -163,13 +167,14 @@ def _contract_services(system: System) -> dict[str, ASGIApp]:
         Authorize(),
     )
     compressions: Iterable[GzipCompression] = (ThriftyGzip(),)
+    idempotency = Idempotency(system.master_key, system.clock)
     ours = implementations(system)
     services: dict[str, ASGIApp] = {}
     for contract, application in CONTRACT:
         description: DescService = contract.desc()
         service = ours.get(description.type_name.rpartition(".")[2])
         services[f"/{description.type_name}"] = application(
-            bind(description, service, system.database),
+            bind(description, service, system.database, idempotency),
             interceptors=interceptors,
             read_max_bytes=MAXIMUM_MESSAGE_BYTES,
             compressions=compressions,
@@ -184,6 +189,10 @@ def _reflection(descriptions: list[DescService]) -> dict[str, ASGIApp]:
 
 
 def create_app() -> ASGIApp:
-    """Build the application from the environment; what each server process calls."""
+    """Build the application from the environment; what each server process calls.
+
+    Workers are fresh interpreters, so each sets up its own log.
+    """
     settings = Settings()
+    configure_logging(settings.log_level)
     return build_app(build_system(settings, run_handlers=settings.embedded_engine))
