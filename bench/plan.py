@@ -1,0 +1,42 @@
+"""How much a run measures."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["sqlite", "postgresql"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Sizes of one run. The default takes about five minutes on two cores.
+
+    ``rounds`` are repetitions of a measurement together with its floor; medians of them are shown.
+    """
+
+    kinds: tuple[Kind, ...] = ("sqlite", "postgresql")
+    shared: tuple[int, ...] = (100_000, 200_000, 1_000_000)
+    personalised: tuple[int, ...] = (200_000,)
+    rounds: int = 3
+    load_seconds: float = 2.0
+    inbox_recipients: int = 100_000
+    tail_recipients: int = 1_000_000
+    tail_seconds: float = 4.0
+    tail_campaigns: int = 2
+
+    @property
+    def members(self) -> int:
+        """How many people the organization has."""
+        return max(*self.shared, *self.personalised, self.inbox_recipients, self.tail_recipients)
+
+
+QUICK = Plan(
+    shared=(5_000,),
+    personalised=(5_000,),
+    rounds=1,
+    load_seconds=0.3,
+    inbox_recipients=5_000,
+    tail_recipients=5_000,
+    tail_seconds=0.5,
+    tail_campaigns=1,
+)
+WITHOUT_MILLION = Plan(shared=(100_000, 200_000), tail_recipients=200_000)
