@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -17,6 +17,13 @@ from pidgr import errors
 from pidgr.contract.rpc.error_details_pb import BadRequest, ErrorInfo, RetryInfo
 
 DOMAIN: Final = "pidgr.v1"
+# An error travels in HTTP trailers, of which gRPC clients accept 8 KiB: beyond that they see
+# RESOURCE_EXHAUSTED and no text. The message goes there twice, percent-encoded (three bytes for
+# one outside ASCII) and in the details, and these in base64. Callers' own values may stand in both.
+_MESSAGE_BYTES: Final = 900
+_VIOLATIONS_BYTES: Final = 2_000
+_FIELD_BYTES: Final = 200
+_DESCRIPTION_BYTES: Final = 600
 _CODES: Final[dict[type[errors.PidgrError], Code]] = {
     errors.InvalidArgumentError: Code.INVALID_ARGUMENT,
     errors.UnauthenticatedError: Code.UNAUTHENTICATED,
@@ -44,22 +51,40 @@ def to_connect_error(error: Exception, response_headers: Headers) -> ConnectErro
         if isinstance(error, errors.ResourceExhaustedError) and error.retry_after_seconds:
             # A header only: set in the trailers too, gRPC-Web clients would read "7, 7".
             response_headers["retry-after"] = str(math.ceil(error.retry_after_seconds))
-        return ConnectError(_CODES[type(error)], error.message, list(_details(error)))
+        message = _shortened(error.message, _MESSAGE_BYTES)
+        return ConnectError(_CODES[type(error)], message, list(_details(error)))
     return _internal(error)
 
 
 def _details(error: errors.PidgrError) -> Iterator[Message]:
     yield ErrorInfo(reason=error.reason, domain=DOMAIN)
     if isinstance(error, errors.InvalidArgumentError) and error.violations:
-        yield BadRequest(
-            field_violations=[
-                BadRequest.FieldViolation(field=v.field, description=v.description)
-                for v in error.violations
-            ]
-        )
+        yield BadRequest(field_violations=list(_field_violations(error.violations)))
     if isinstance(error, errors.ResourceExhaustedError) and error.retry_after_seconds:
         delay = timedelta(seconds=error.retry_after_seconds)
         yield RetryInfo(retry_delay=Duration.from_timedelta(delay))
+
+
+def _field_violations(
+    violations: Sequence[errors.FieldViolation],
+) -> Iterator[BadRequest.FieldViolation]:
+    """Return the first violations, as many as there is room for."""
+    room = _VIOLATIONS_BYTES
+    for violation in violations:
+        field = _shortened(violation.field, _FIELD_BYTES)
+        description = _shortened(violation.description, _DESCRIPTION_BYTES)
+        room -= len(field.encode()) + len(description.encode())
+        if room < 0:
+            return
+        yield BadRequest.FieldViolation(field=field, description=description)
+
+
+def _shortened(text: str, longest: int) -> str:
+    """Return a text that has at most ``longest`` bytes in UTF-8."""
+    encoded = text[: longest + 1].encode()
+    if len(encoded) <= longest:
+        return text
+    return encoded[: longest - len("…".encode())].decode(errors="ignore") + "…"
 
 
 def _internal(error: Exception) -> ConnectError:
