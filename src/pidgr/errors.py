@@ -27,6 +27,10 @@ class PidgrError(Exception):
             self.reason = reason
 
 
+class SetupError(Exception):
+    """Something only the operator can put right: the message says what and how, to no caller."""
+
+
 class InvalidArgumentError(PidgrError):
     """The request itself is wrong, whatever the state of the system."""
 

@@ -13,13 +13,14 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from pidgr.errors import SetupError
 from pidgr.settings import Settings
 
 _MINIMUM_LENGTH: Final = 32
 _NONCE_BYTES: Final = 12
 
 
-class MasterKeyError(Exception):
+class MasterKeyError(SetupError):
     """The master key is missing, too short or not the one this database was set up with."""
 
 

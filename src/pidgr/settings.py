@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
@@ -81,7 +81,15 @@ class Settings(BaseSettings):
     push_url: str = Field(
         "", description="POST each batch of pushes to this URL; empty writes them to the log."
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least important events that are logged."
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def ignore_case(cls, value: object) -> object:
+        """Accept ``info`` for ``INFO``."""
+        return value.upper() if isinstance(value, str) else value
 
     @field_validator("cors_origins", mode="before")
     @classmethod

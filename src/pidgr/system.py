@@ -13,6 +13,8 @@ from pidgr.clock import Clock
 from pidgr.engine.dbos_engine import DbosEngine
 from pidgr.engine.port import Engine
 from pidgr.engine.schema import migrate as migrate_engine
+from pidgr.engine.schema import verify as verify_engine
+from pidgr.errors import FailedPreconditionError
 from pidgr.identity import store as identity_store
 from pidgr.identity.tokens import TokenSigner
 from pidgr.outreach.http_push import HttpPusher
@@ -53,17 +55,33 @@ def migrate(database: Database) -> None:
     migrate_engine(database)
 
 
+def require_migrated(database: Database) -> None:
+    """Check that both schemas are this version's.
+
+    Raises:
+        FailedPreconditionError: they are missing, older or newer.
+    """
+    if migration.pending(database):
+        message = "the database is not prepared for this version: run `pidgr migrate`"
+        raise FailedPreconditionError(message)
+    verify_engine(database)
+
+
 def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None = None) -> System:
     """Connect the parts. The embedded database is migrated on the way, others must be.
 
     Raises:
+        FailedPreconditionError: the database has not been migrated to this version.
         MasterKeyError: the master key is not the one this database was set up with.
+        SetupError: no usable database URL.
     """
     clock = clock or Clock()
     master_key = secrets.load_master_key(settings)
     database = Database(settings.resolved_database_url())
     if database.dialect == "sqlite":
         migrate(database)
+    else:
+        require_migrated(database)
     database.write_now(lambda transaction: _check_master_key(transaction, master_key))
     signer = TokenSigner(database, master_key, clock, settings.issuer, settings.audience)
     signer.ensure_key()

@@ -49,7 +49,6 @@ class SingleProcess(Liveness):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._path = Path(f"{database.url.database}.lock")
         self._file: TextIO | None = None
 
     def acquire(self) -> None:
@@ -59,17 +58,13 @@ class SingleProcess(Liveness):
             FailedPreconditionError: another process executes on this database.
         """
         # The file stays behind: removing it would let two processes lock two different ones.
-        file = self._path.open("a+", encoding="ascii")
+        file = _lock_path(self._database).open("a+", encoding="ascii")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
+            error = _occupied(self._database, file)
             file.close()
-            raise FailedPreconditionError(
-                f"another process (pid {holder}) is running on {self._database.url.database}:"
-                " SQLite serves one process; stop that one, or use PostgreSQL"
-            ) from None
+            raise error from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
@@ -85,6 +80,36 @@ class SingleProcess(Liveness):
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def require_unoccupied(database: Database) -> None:
+    """Look whether a process executes on this SQLite database, and leave everything as it is.
+
+    Raises:
+        FailedPreconditionError: one does.
+    """
+    path = _lock_path(database)
+    if not path.exists():
+        return
+    with path.open(encoding="ascii") as file:
+        try:
+            # Shared, so that two who look at once do not see each other.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _occupied(database, file) from None
+
+
+def _lock_path(database: Database) -> Path:
+    return Path(f"{database.url.database}.lock")
+
+
+def _occupied(database: Database, file: TextIO) -> FailedPreconditionError:
+    file.seek(0)
+    holder = file.read().strip() or "unknown"
+    return FailedPreconditionError(
+        f"another process (pid {holder}) is running on {database.url.database}:"
+        " SQLite serves one process; stop that one, or use PostgreSQL"
+    )
 
 
 class AdvisoryLocks(Liveness):

@@ -9,6 +9,7 @@ from dbos._serialization import DefaultSerializer
 from dbos._sys_db import SystemDatabase
 
 from pidgr.engine.connections import create_library_engine
+from pidgr.engine.logs import adopt_library_log
 from pidgr.errors import FailedPreconditionError
 from pidgr.storage.database import Database
 
@@ -17,6 +18,7 @@ SCHEMA: Final = "dbos"
 
 @contextmanager
 def _system_database(database: Database) -> Iterator[SystemDatabase]:
+    adopt_library_log()
     engine = create_library_engine(database)
     try:
         yield SystemDatabase.create(

@@ -20,7 +20,7 @@ import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
-from pidgr.errors import UnavailableError
+from pidgr.errors import SetupError, UnavailableError
 from pidgr.storage.gate import WriteGate
 from pidgr.storage.sql import Dialect, Statement
 from pidgr.storage.transaction import Reader, Transaction
@@ -31,6 +31,7 @@ Result = TypeVar("Result")
 _POSTGRESQL_THREADS: Final = 6
 _SQLITE_BUSY_MILLISECONDS: Final = 30_000
 _SQLITE_CACHE_KIB: Final = 65_536
+_URL_FORMS: Final = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
 _POSTGRESQL_CHANGE_TIME: Final = Statement(
     "select 0", postgresql="select (extract(epoch from now()) * 1000000)::bigint"
@@ -41,15 +42,19 @@ def normalise_url(url: str) -> sqlalchemy.URL:
     """Return the SQLAlchemy form of a database URL.
 
     Raises:
-        ValueError: neither ``sqlite:///FILE`` nor ``postgresql://...``.
+        SetupError: neither ``sqlite:///FILE`` nor ``postgresql://...``.
     """
-    parsed = sqlalchemy.make_url(url)
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
+        raise SetupError(f"the database URL cannot be read; {_URL_FORMS}") from error
     if parsed.get_backend_name() == "sqlite":
+        if parsed.database in {None, "", ":memory:"}:
+            raise SetupError(f"a database in memory would be one per connection; {_URL_FORMS}")
         return parsed.set(drivername="sqlite")
     if parsed.get_backend_name() in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+psycopg")
-    message = f"unsupported database {parsed.drivername!r}: use sqlite:///FILE or postgresql://..."
-    raise ValueError(message)
+    raise SetupError(f"{parsed.drivername!r} databases are not supported; {_URL_FORMS}")
 
 
 def create_engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:

@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from pidgr.errors import FailedPreconditionError
 from pidgr.storage.database import Database, create_engine
 from pidgr.storage.schema import metadata
 
@@ -45,17 +46,38 @@ def _connect(database: Database) -> Iterator[sqlalchemy.Connection]:
 
 
 def migrate(database: Database) -> None:
-    """Bring the schema to this version's, in one transaction."""
+    """Bring the schema to this version's, in one transaction.
+
+    Raises:
+        FailedPreconditionError: a newer version has been here.
+    """
     with _connect(database) as connection:
+        _is_current(connection)
         alembic.command.upgrade(_config(connection), "head")
 
 
 def pending(database: Database) -> bool:
-    """Tell whether ``pidgr migrate`` has something to do."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    """Tell whether ``pidgr migrate`` has something to do.
+
+    Raises:
+        FailedPreconditionError: a newer version has been here.
+    """
     with _connect(database) as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE})
-        return context.get_current_revision() != head
+        return not _is_current(connection)
+
+
+def _is_current(connection: sqlalchemy.Connection) -> bool:
+    context = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE})
+    revision = context.get_current_revision()
+    scripts = ScriptDirectory.from_config(_config())
+    known = {script.revision for script in scripts.walk_revisions()}
+    if revision is not None and revision not in known:
+        message = (
+            f"a newer version of Pidgr has migrated this database (to {revision}): run that "
+            "version, or restore a backup from before"
+        )
+        raise FailedPreconditionError(message)
+    return revision == scripts.get_current_head()
 
 
 def drift(database: Database) -> list[Any]:
