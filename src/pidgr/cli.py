@@ -1,37 +1,57 @@
-"""The ``pidgr`` command."""
+"""The ``pidgr`` command.
 
+Exit status: 0 done; 1 not done, or not all of it, with one sentence on standard error; 2 the
+command line itself is wrong; 3 the server did not start, for the reason in its log.
+"""
+
+import dataclasses
+import errno
 import json
 import os
 import signal
+import socket
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
+import pydantic
+import sqlalchemy.exc
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pidgr.clock import SECOND
-from pidgr.errors import PidgrError
+from pidgr.errors import PidgrError, SetupError, UnavailableError
 from pidgr.logs import configure_logging
-from pidgr.secrets import MasterKeyError
 from pidgr.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from pidgr.directory.member_import import ImportReport
+
+# Release of the published contract whose clients this server understands.
+CONTRACT_VERSION: Final = "0.101.0"
+
+_SHOWN_PROBLEMS: Final = 20
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Internal communication that every employee confirms. Settings: PIDGR_* variables.",
+    help="Internal communication that every employee confirms.",
+    epilog="Settings are PIDGR_* variables: docs/reference/configuration.md",
 )
 admin = typer.Typer(no_args_is_help=True, help="What an operator may do without signing in.")
 members = typer.Typer(no_args_is_help=True, help="Work on an organization's members.")
 app.add_typer(admin, name="admin")
 app.add_typer(members, name="members")
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DatabaseUrl = Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://...")]
 
 
 def _override(**values: object) -> Settings:
@@ -42,21 +62,49 @@ def _override(**values: object) -> Settings:
     return Settings()
 
 
+def _say(line: str) -> None:
+    """Print a line at once and as it is, for programs and people alike."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def _print_json(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
+    _say(json.dumps(value))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        _say(f"pidgr {version('pidgr')} (contract pidgr.v1 {CONTRACT_VERSION})")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print versions."),
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
 
 
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")] = None,
-    database_url: Annotated[str | None, typer.Option(help="sqlite:/// or postgresql://")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks one.")
+    ] = None,
+    database_url: DatabaseUrl = None,
     tls_cert: Annotated[Path | None, typer.Option(help="PEM certificate chain.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM private key.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes, with PostgreSQL.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes, with PostgreSQL.")
+    ] = None,
 ) -> None:
-    """Serve the API, and run campaigns unless PIDGR_EMBEDDED_ENGINE=false."""
-    from pidgr.rpc.server import ServerOptions  # noqa: PLC0415 - other commands start without it
+    """Serve the API, and run campaigns."""
+    from pidgr import operations  # noqa: PLC0415 - other commands start without it
+    from pidgr.rpc.server import ServerOptions  # noqa: PLC0415
     from pidgr.rpc.server import serve as serve_app  # noqa: PLC0415
 
     settings = _override(
@@ -67,9 +115,8 @@ def serve(
         tls_key=tls_key,
         workers=workers,
     )
-    if settings.workers > 1 and settings.resolved_database_url().startswith("sqlite"):
-        _fail("several workers need PostgreSQL: give --database-url postgresql://...")
     configure_logging(settings.log_level)
+    operations.check_before_serving(settings)
     options = ServerOptions(
         host=settings.host,
         port=settings.port,
@@ -78,47 +125,55 @@ def serve(
         workers=settings.workers,
         drain_seconds=settings.drain_seconds,
     )
-    serve_app("pidgr.rpc.app:create_app", options, on_ready=_announce)
+    try:
+        serve_app(
+            "pidgr.rpc.app:create_app",
+            options,
+            on_ready=lambda url: _say(f"Pidgr is ready at {url}"),
+        )
+    except OSError as error:
+        raise _not_listening(error, settings) from error
 
 
-def _announce(url: str) -> None:
-    sys.stdout.write(f"Pidgr is ready at {url}\n")
-    sys.stdout.flush()
+def _not_listening(error: OSError, settings: Settings) -> SetupError:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return SetupError(f"{where} is taken by another program: stop it or give another --port")
+    if error.errno == errno.EACCES and error.filename is None:
+        return SetupError(f"{where} is not ours to use: give a --port above 1023")
+    if isinstance(error, socket.gaierror):
+        return SetupError(f"there is no address {settings.host!r} to listen on: {error.strerror}")
+    return SetupError(f"cannot serve on {where}: {error}")
 
 
 @app.command()
-def worker(
-    database_url: Annotated[str | None, typer.Option(help="postgresql://...")] = None,
-) -> None:
-    """Run campaigns beside API processes that share the PostgreSQL database."""
+def worker(database_url: DatabaseUrl = None) -> None:
+    """Run campaigns beside API processes, on PostgreSQL."""
     from pidgr.system import build_system  # noqa: PLC0415
 
     settings = _override(database_url=database_url)
+    if settings.resolved_database_url().startswith("sqlite"):
+        raise SetupError(
+            "a worker needs PostgreSQL: on SQLite `pidgr serve` is the one process and runs "
+            "campaigns itself; give --database-url postgresql://..."
+        )
     configure_logging(settings.log_level)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     system = build_system(settings, run_handlers=True)
     system.engine.start()
-    sys.stdout.write("Pidgr worker is ready\n")
-    sys.stdout.flush()
+    _say("Pidgr worker is ready")
     stopping.wait()
     system.close()
 
 
 @app.command()
-def migrate(
-    database_url: Annotated[str | None, typer.Option(help="sqlite:/// or postgresql://")] = None,
-) -> None:
-    """Bring the database schema to this version's. Safe to repeat."""
-    from pidgr import system  # noqa: PLC0415
-    from pidgr.storage.database import Database  # noqa: PLC0415
+def migrate(database_url: DatabaseUrl = None) -> None:
+    """Bring the database schema to this version's."""
+    from pidgr import operations  # noqa: PLC0415
 
-    settings = _override(database_url=database_url)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.resolved_database_url())
-    system.migrate(database)
-    database.close()
+    operations.migrate(_override(database_url=database_url))
     console.print("The schema is up to date.")
 
 
@@ -136,9 +191,9 @@ def create_org(
     if as_json:
         _print_json(created)
         return
-    console.print(f"Organization  {created['organization_id']}")
-    console.print(f"Admin         {created['admin_user_id']}  ({admin_email})")
-    console.print(f"API key       {created['api_key']}  (shown only now)", soft_wrap=True)
+    _say(f"Organization  {created['organization_id']}")
+    _say(f"Admin         {created['admin_user_id']}  ({admin_email})")
+    _say(f"API key       {created['api_key']}  (shown only now)")
 
 
 @admin.command("token")
@@ -149,42 +204,72 @@ def token(
     """Print an access token for a member; the operator vouches for who they are."""
     from pidgr import operations  # noqa: PLC0415
 
-    sys.stdout.write(operations.mint_token(Settings(), user_id, ttl * SECOND) + "\n")
+    _say(operations.mint_token(Settings(), user_id, ttl * SECOND))
 
 
 @members.command("import")
 def import_members(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with a header.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="UTF-8 CSV.")
+    ],
     organization_id: Annotated[str, typer.Option(help="Whose members they become.")],
     *,
     as_json: Json = False,
 ) -> None:
-    """Invite everyone in a CSV file: email, name, first_name, last_name, department, ..."""
+    """Invite everyone in a CSV file.
+
+    The first line names the columns: email, name, first_name, last_name, department, title, phone,
+    location, employee_id, manager_name, start_date, preferred_locale, role; any other column is a
+    custom attribute. Who is a member already is skipped, so the same file can be imported again.
+    The exit status is 1 if any row was invalid; the others are in.
+    """
+    report = _import(file, organization_id)
+    if as_json:
+        _print_json({"rows": report.rows, **dataclasses.asdict(report)})
+    else:
+        _say(f"{report.inserted:,} invited, {report.skipped:,} skipped, {report.invalid:,} invalid")
+        shown = report.problems[:_SHOWN_PROBLEMS]
+        for problem in shown:
+            _say(f"  line {problem.line}: {problem.email or '(no address)'}: {problem.reason}")
+        if len(shown) < report.skipped + report.invalid:
+            _say(f"  and {report.skipped + report.invalid - len(shown):,} more")
+    if report.invalid:
+        raise typer.Exit(1)
+
+
+def _import(file: Path, organization_id: str) -> "ImportReport":
     from pidgr import operations  # noqa: PLC0415
 
-    report = operations.import_members(Settings(), file, organization_id, show_progress=not as_json)
-    if as_json:
-        _print_json(report)
-        return
-    console.print(
-        f"{report['inserted']:,} invited, {report['skipped']:,} known before, "
-        f"{report['invalid']:,} invalid"
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
     )
-    for problem in report["problems"]:
-        console.print(f"  line {problem['line']}: {problem['reason']}")
+    # A bar of bytes: counting the rows first would read the file twice.
+    with (
+        Progress(*columns, console=errors, disable=not errors.is_terminal) as bar,
+        bar.open(file, "r", encoding="utf-8", newline="", description="Reading") as lines,
+    ):
+
+        def show(report: "ImportReport") -> None:
+            bar.update(bar.task_ids[0], description=f"{report.rows:,} rows")
+
+        return operations.import_members(Settings(), lines, organization_id, show)
 
 
 @app.command()
 def doctor(*, as_json: Json = False) -> None:
-    """Check database, migrations, clock, keys and engine, and say what to do."""
+    """Check this installation and say what to do about what is wrong."""
     from pidgr import diagnosis  # noqa: PLC0415
 
     findings = diagnosis.examine(Settings())
+    healthy = diagnosis.is_healthy(findings)
     if as_json:
-        _print_json({"findings": [finding.as_dict() for finding in findings]})
+        _print_json({"healthy": healthy, "findings": [dataclasses.asdict(one) for one in findings]})
     else:
         diagnosis.show(findings, console)
-    if not all(finding.healthy for finding in findings):
+    if not healthy:
         raise typer.Exit(1)
 
 
@@ -192,25 +277,50 @@ def doctor(*, as_json: Json = False) -> None:
 def demo(
     *,
     stop: Annotated[bool, typer.Option("--exit", help="End after the story.")] = False,
-    port: Annotated[int, typer.Option(help="Port to serve on.")] = 8080,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to serve on [8080, or a free one].")
+    ] = None,
+    people: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Recipients of the campaign.")
+    ] = 5_000,
 ) -> None:
     """Tell the story of one campaign to 5,000 people, then keep serving."""
     from pidgr.demo import run_demo  # noqa: PLC0415
 
-    raise typer.Exit(run_demo(port=port, keep_serving=not stop))
+    raise typer.Exit(run_demo(port=port, people=people, keep_serving=not stop))
 
 
 def _fail(message: str) -> NoReturn:
-    errors.print(f"pidgr: {message}", style="red", soft_wrap=True, highlight=False)
+    errors.print(f"pidgr: {message}", style="red", soft_wrap=True, markup=False)
     raise SystemExit(1)
 
 
+def _sentence(error: pydantic.ValidationError) -> str:
+    return "; ".join(
+        f"{PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg']}" for detail in error.errors()
+    )
+
+
+def _first_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0]
+
+
 def main() -> None:
-    """Run the command line; errors of ours end with their sentence and status 1."""
+    """Run the command line; trouble that is to be expected ends with its sentence and status 1."""
     try:
         app()
-    except (PidgrError, MasterKeyError, ValueError) as error:
+    except pydantic.ValidationError as error:
+        _fail(_sentence(error))
+    except (UnavailableError, sqlalchemy.exc.OperationalError) as error:
+        _fail(f"the database cannot be reached: {_first_cause(error)}")
+    except (PidgrError, SetupError) as error:
         _fail(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}")
 
 
 if __name__ == "__main__":
