@@ -36,6 +36,7 @@ class System:
     settings: Settings
     clock: Clock
     database: Database
+    master_key: MasterKey
     signer: TokenSigner
     page_tokens: PageTokens
     delivery_ids: DeliveryIds
@@ -89,6 +90,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         settings=settings,
         clock=clock,
         database=database,
+        master_key=master_key,
         signer=signer,
         page_tokens=PageTokens(master_key),
         delivery_ids=DeliveryIds(master_key),

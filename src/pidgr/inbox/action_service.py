@@ -48,8 +48,8 @@ class ActionService:
         self._clock = clock
         self._delivery_ids = delivery_ids
 
-    async def submit_action(
-        self, request: SubmitActionRequest, caller: Caller
+    def submit_action(
+        self, request: SubmitActionRequest, caller: Caller, transaction: Transaction
     ) -> SubmitActionResponse:
         """Acknowledge a delivery of the caller's.
 
@@ -60,11 +60,9 @@ class ActionService:
             FailedPreconditionError: settled before, without a button, or of a stopped campaign.
         """
         _validate(request)
-        state = await self._database.write(
-            lambda transaction: self._acknowledge(transaction, request, caller)
-        )
+        state = self._acknowledge(transaction, request, caller)
         if state.next_wake_at is not None:
-            await self._wake_if_settled(state)
+            transaction.after_commit.append(lambda: self._wake_if_settled(state))
         return SubmitActionResponse(success=True)
 
     def _acknowledge(
@@ -83,19 +81,19 @@ class ActionService:
             campaign_store.count_deliveries(transaction, state.campaign_key, key.ordinal, changes)
         return state
 
-    async def _wake_if_settled(self, state: DeliveryState) -> None:
+    def _wake_if_settled(self, state: DeliveryState) -> None:
         """End a waiting deadline early once nobody is left to wait for.
 
         Looked up after the commit, so of two last acknowledgements at once at least one sees both.
         A crash in between costs nothing but the early end.
         """
-        found = await self._database.read(
+        found = self._database.read_now(
             lambda reader: campaign_store.counters(reader, [state.campaign_key])
         )
         counters = found[state.campaign_key]
         if counters.unresolved(wait_for_enrollment=bool(state.wait_for_enrollment)) == 0:
             key = wake_key(state.campaign_key, state.current_step_id)
-            await self._database.write(lambda transaction: self._engine.move(transaction, key, 0))
+            self._database.write_now(lambda transaction: self._engine.move(transaction, key, 0))
 
 
 def _validate(request: SubmitActionRequest) -> None:

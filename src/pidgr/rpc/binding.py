@@ -15,6 +15,7 @@ from protobuf import DescService, Message
 
 from pidgr.errors import UnimplementedError
 from pidgr.identity.caller import Caller
+from pidgr.rpc.idempotency import HEADER, Idempotency, RepeatableCall
 from pidgr.rpc.interceptors import current_call
 from pidgr.rpc.policy import POLICY, Unit
 from pidgr.storage.database import Database
@@ -29,7 +30,12 @@ def snake_case(name: str) -> str:
     return _WORD_START.sub("_", name).lower()
 
 
-def bind(description: DescService, service: object | None, database: Database) -> SimpleNamespace:
+def bind(
+    description: DescService,
+    service: object | None,
+    database: Database,
+    idempotency: Idempotency,
+) -> SimpleNamespace:
     """Return the object the generated application wants: one coroutine function per RPC."""
     short = description.type_name.rpartition(".")[2]
     endpoints: dict[str, Endpoint] = {}
@@ -40,7 +46,7 @@ def bind(description: DescService, service: object | None, database: Database) -
         if method.method_kind == "server_streaming":
             endpoints[name] = _streaming(rpc, handler)
         else:
-            endpoints[name] = _unary(rpc, handler, database)
+            endpoints[name] = _unary(rpc, handler, database, idempotency)
     return SimpleNamespace(**endpoints)
 
 
@@ -48,14 +54,19 @@ def _unimplemented(rpc: str) -> UnimplementedError:
     return UnimplementedError(f"{rpc} is not available in this version of the server")
 
 
-def _unary(rpc: str, handler: Any, database: Database) -> Endpoint:  # noqa: ANN401
+def _unary(
+    rpc: str,
+    handler: Any,  # noqa: ANN401 - a method of any service
+    database: Database,
+    idempotency: Idempotency,
+) -> Endpoint:
     if handler is None:
         return _refusing(rpc)
     match POLICY[rpc].unit:
         case Unit.OWN:
             return _own(handler)
         case Unit.WRITE:
-            return _writing(handler, database)
+            return _writing(rpc, handler, database, idempotency)
         case Unit.READ:
             return _reading(handler, database, heavy=False)
         case Unit.HEAVY_READ:
@@ -78,11 +89,23 @@ def _own(handler: Callable[[Any, Caller], Awaitable[Message]]) -> Endpoint:
     return call
 
 
-def _writing(handler: Callable[..., Message], database: Database) -> Endpoint:
+def _writing(
+    rpc: str, handler: Callable[..., Message], database: Database, idempotency: Idempotency
+) -> Endpoint:
     async def call(request: Message, context: RequestContext[Any, Any]) -> Message:
-        del context
         caller = current_call.get().caller
-        return await database.write(lambda transaction: handler(request, caller, transaction))
+        key = context.request_headers.get(HEADER)
+        if key is None:
+            return await database.write(lambda transaction: handler(request, caller, transaction))
+        repeatable = RepeatableCall(rpc, caller, key, request)
+        return await database.write(
+            lambda transaction: idempotency.run(
+                transaction,
+                repeatable,
+                context.method.output,
+                lambda: handler(request, caller, transaction),
+            )
+        )
 
     return call
 

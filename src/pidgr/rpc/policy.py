@@ -60,7 +60,7 @@ _GROUP_WRITE: Final = (P.GROUPS_WRITE, P.GROUPS_ALL_WRITE)
 _TEAM_WRITE: Final = (P.TEAMS_WRITE, P.TEAMS_ALL_WRITE)
 
 POLICY: Final[dict[str, Rule]] = {
-    "ActionService/SubmitAction": Rule(Access.OWN, Unit.OWN, (P.INBOX_ACT,)),
+    "ActionService/SubmitAction": Rule(Access.OWN, Unit.WRITE, (P.INBOX_ACT,)),
     "ApiKeyService/CreateApiKey": _write(P.ORG_WRITE),
     "ApiKeyService/ListApiKeys": _read(P.ORG_READ),
     "ApiKeyService/RevokeApiKey": _write(P.ORG_WRITE),

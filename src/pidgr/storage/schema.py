@@ -77,6 +77,17 @@ system_value = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
+# Answers of calls that carried an Idempotency-Key, for a day.
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("request_digest", LargeBinary, nullable=False),
+    Column("sealed_answer", LargeBinary, nullable=True),
+    _time("created_at"),
+    Index("ix_idempotency_key_created_at", "created_at"),
+)
+
 signing_key = Table(
     "signing_key",
     metadata,

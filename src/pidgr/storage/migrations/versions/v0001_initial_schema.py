@@ -14,6 +14,17 @@ depends_on: Sequence[str] | None = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "idempotency_key",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("request_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_answer", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_idempotency_key")),
+    )
+    with op.batch_alter_table("idempotency_key", schema=None) as batch_op:
+        batch_op.create_index("ix_idempotency_key_created_at", ["created_at"], unique=False)
+
+    op.create_table(
         "delivery",
         sa.Column(
             "step_run_key",
