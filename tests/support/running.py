@@ -46,10 +46,12 @@ class Installation:
 def running(
     data_dir: Path, options: ServerOptions | None = None, **settings: Any
 ) -> Iterator[Installation]:
-    """Serve from a thread of this process; as good as no rate limit unless ``settings`` set one."""
+    """Serve from a thread of this process; as good as no rate limit unless ``settings`` set one.
+
+    One engine executes per process: every server but one needs ``embedded_engine=False``.
+    """
     unlimited = {"rate_limit_per_second": 1e6, "rate_limit_burst": 1_000_000}
-    system = build_system(
-        Settings(data_dir=data_dir, **{**unlimited, **settings}), run_handlers=True
-    )
+    configured = Settings(data_dir=data_dir, **{**unlimited, **settings})
+    system = build_system(configured, run_handlers=configured.embedded_engine)
     with BackgroundServer(lambda: build_app(system), options or ServerOptions(port=0)) as server:
         yield Installation(system, server.url)
