@@ -5,9 +5,8 @@ from typing import Any
 import grpc
 import pytest
 from support.grpc_client import Client, Organization
-
-from wire.conftest import Installation
-from wire.test_campaign_story import Story, deadline_workflow
+from support.running import Installation
+from support.story import Story, deadline_workflow
 
 
 @pytest.fixture

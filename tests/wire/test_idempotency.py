@@ -7,9 +7,8 @@ from typing import Any
 import grpc
 import pytest
 from support.grpc_client import Client, Organization
-
-from wire.conftest import Installation
-from wire.test_campaign_story import Story
+from support.running import Installation
+from support.story import Story
 
 
 def send(client: Client, rpc: str, credential: str, key: str, **fields: Any) -> Any:
