@@ -160,7 +160,7 @@ _RECIPIENTS: Final = Statement("""
     select a.ordinal, a.member_key, a.variables,
            exists (select 1 from device d where d.member_key = a.member_key and d.active),
            m.email, m.name, m.first_name, m.last_name, m.department, m.title, m.phone, m.location,
-           m.employee_id, m.manager_name, m.start_date, m.custom_attributes
+           m.employee_id, m.manager_name, m.start_date, m.custom_attributes, m.preferred_locale
     from audience a join member m on m.key = a.member_key
     where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
     order by a.ordinal
@@ -308,6 +308,13 @@ def stop_lanes(transaction: Transaction, campaign_key: int) -> None:
 def insert_shared(transaction: Transaction, parameters: dict[str, object]) -> BatchCounts:
     """Write a batch of deliveries that share one content. Parameters as named in the statement."""
     written = transaction.execute(_INSERT_SHARED, parameters)
+    return count_batch(transaction, parameters, written)
+
+
+def count_batch(
+    transaction: Transaction, parameters: dict[str, object], written: int
+) -> BatchCounts:
+    """Return how many of a batch just written begin without a device."""
     without_device: int = transaction.value(
         _COUNT_STATUS, {**parameters, "status": parameters["no_device"]}
     )

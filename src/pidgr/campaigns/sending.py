@@ -1,36 +1,28 @@
-"""SEND_NOTIFICATION: what is sent, and writing one batch of its deliveries."""
+"""SEND_NOTIFICATION: writing batches of deliveries. What is sent: ``planning``."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-from pidgr.campaigns import creation, run_store, store, workflow
+from pidgr.campaigns import run_store, store, text_store, workflow
 from pidgr.campaigns.advance import definition_of
-from pidgr.campaigns.run_store import Lane, NewStepRun, StepRun, TemplateText
+from pidgr.campaigns.planning import ANY_LOCALE, compile_text
+from pidgr.campaigns.run_store import BatchCounts, Lane, StepRun
 from pidgr.campaigns.store import CampaignRow, Counters
+from pidgr.campaigns.text_store import StepText
 from pidgr.clock import Clock
 from pidgr.content.rendering import (
     PROFILE_COLUMNS,
     CompiledTemplate,
     RenderedMessage,
     RenderError,
-    compile_template,
-    is_shared,
     profile_values,
     render,
 )
 from pidgr.contract.v1.campaign_pb import Delivery
-from pidgr.contract.v1.common_pb import (
-    ActionType,
-    DeliveryStatus,
-    SendNotificationConfig,
-    WorkflowStep,
-)
-from pidgr.contract.v1.template_pb import TemplateType, TemplateVariable
+from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Row, Transaction
-from pidgr.validation import LOCALES
 
 _DELIVERY_COLUMNS: Final = (
     "step_run_key",
@@ -60,74 +52,11 @@ _LAST_PROFILE_COLUMN: Final = _FIRST_PROFILE_COLUMN + len(PROFILE_COLUMNS)
 WriteBatch = Callable[[Transaction, int, int], None]
 
 
-def plan_send(
-    transaction: Transaction, campaign: CampaignRow, step: WorkflowStep, run: NewStepRun
-) -> NewStepRun:
-    """Return the run with what it sends: a template version, and its content if all read the same.
+class LocalTemplate(NamedTuple):
+    """A compiled text and the number of its locale."""
 
-    Raises:
-        NotFoundError: the template is gone.
-    """
-    config = workflow.notification_config(step)
-    template_key, version = _template_of(transaction, campaign, config)
-    text = run_store.template_text(transaction, template_key, version)
-    compiled = _compile(campaign, text, config)
-    content_key = None
-    if is_shared(compiled):
-        content_key = _store_shared(transaction, campaign, render(compiled), run.started_at)
-    return replace(
-        run,
-        template_key=template_key,
-        template_version=version,
-        content_key=content_key,
-        locale=LOCALES.index(text.source_locale),
-        action_type=_action_type(config),
-        action_label=config.action_label,
-    )
-
-
-def _template_of(
-    transaction: Transaction, campaign: CampaignRow, config: SendNotificationConfig
-) -> tuple[int, int]:
-    """Return the key and version of a step's template; by default those of the campaign."""
-    template_id = config.template_id.lower() or campaign.template_id
-    if template_id == campaign.template_id and not config.template_version:
-        return campaign.template_key, campaign.template_version
-    pinned = creation.pin_template(
-        transaction, campaign.organization_key, template_id, config.template_version
-    )
-    return pinned.key, pinned.version
-
-
-def _action_type(config: SendNotificationConfig) -> ActionType:
-    """Return the button's action: a label alone asks for an acknowledgement (SEMANTICS 5)."""
-    if config.action_type == ActionType.UNSPECIFIED and config.action_label:
-        return ActionType.ACK
-    return config.action_type
-
-
-def _compile(
-    campaign: CampaignRow, text: TemplateText, config: SendNotificationConfig
-) -> CompiledTemplate:
-    variables = [TemplateVariable.from_json(json.dumps(one)) for one in json.loads(text.variables)]
-    return compile_template(
-        campaign.title or text.title,
-        text.body,
-        variables,
-        template_type=TemplateType(text.type),
-        step_values=config.custom_variables,
-    )
-
-
-def _store_shared(
-    transaction: Transaction, campaign: CampaignRow, message: RenderedMessage, now: int
-) -> int:
-    parameters: dict[str, object] = {
-        **message._asdict(),
-        "organization_key": campaign.organization_key,
-        "now": now,
-    }
-    return run_store.store_content(transaction, parameters)
+    template: CompiledTemplate
+    locale: int
 
 
 class Sender:
@@ -140,28 +69,48 @@ class Sender:
     def writer(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> WriteBatch:
         """Return the function that writes the deliveries of ordinals ``since`` to ``upto``."""
         if run.content_key is not None:
-            return lambda *batch: self._write_shared(campaign, run, lane, *batch)
-        compiled = self._compiled(campaign, run)
+            return lambda *batch: self._write_shared(
+                campaign, run, lane, run_store.insert_shared, *batch
+            )
+        texts = self._database.read_now(lambda reader: text_store.texts(reader, run.key))
+        if all(text.content_key is not None for text in texts.values()):
+            return lambda *batch: self._write_shared(
+                campaign, run, lane, text_store.insert_by_locale, *batch
+            )
+        compiled = self._compile(campaign, run, texts)
         return lambda *batch: self._write_personal(campaign, run, lane, compiled, *batch)
 
-    def _compiled(self, campaign: CampaignRow, run: StepRun) -> CompiledTemplate:
+    def _compile(
+        self, campaign: CampaignRow, run: StepRun, texts: Mapping[str, StepText]
+    ) -> dict[str, LocalTemplate]:
+        """Return the compiled text and its locale by preferred locale."""
         assert run.template_key is not None  # noqa: S101 - a send has one
         key, version = run.template_key, run.template_version
-        text = self._database.read_now(lambda reader: run_store.template_text(reader, key, version))
-        step = workflow.find_step(definition_of(campaign), run.step_id)
-        return _compile(campaign, text, workflow.notification_config(step))
+        template = self._database.read_now(
+            lambda reader: run_store.template_text(reader, key, version)
+        )
+        config = workflow.notification_config(
+            workflow.find_step(definition_of(campaign), run.step_id)
+        )
+        return {
+            preferred: LocalTemplate(
+                compile_text(template, config, text.title, text.body), text.locale
+            )
+            for preferred, text in texts.items()
+        }
 
     def _write_shared(
         self,
         campaign: CampaignRow,
         run: StepRun,
         lane: Lane,
+        insert: Callable[[Transaction, dict[str, object]], BatchCounts],
         transaction: Transaction,
         since: int,
         upto: int,
     ) -> None:
         """Write a batch inside the database: one statement, no recipient passes through Python."""
-        counts = run_store.insert_shared(
+        counts = insert(
             transaction,
             {
                 "step_run_key": run.key,
@@ -186,7 +135,7 @@ class Sender:
         campaign: CampaignRow,
         run: StepRun,
         lane: Lane,
-        compiled: CompiledTemplate,
+        compiled: Mapping[str, LocalTemplate],
         transaction: Transaction,
         since: int,
         upto: int,
@@ -199,8 +148,9 @@ class Sender:
         for row in run_store.recipients(transaction, campaign.key, since, upto):
             ordinal, member_key, has_device = row[0], row[1], row[3]
             status = DeliveryStatus.PENDING if has_device else DeliveryStatus.NO_DEVICE
+            local = compiled.get(row[-1]) or compiled[ANY_LOCALE]
             try:
-                bodies.append((run.key, ordinal, *_stored(_render(compiled, row))))
+                bodies.append((run.key, ordinal, *_stored(_render(local.template, row))))
             except RenderError as error:
                 status = DeliveryStatus.FAILED
                 run_store.record_error(transaction, run.key, ordinal, "", error=str(error), now=now)
@@ -214,7 +164,7 @@ class Sender:
                     int(Delivery.Kind.PRIMARY),
                     int(status),
                     None,
-                    run.locale,
+                    local.locale,
                     now,
                     changed_at,
                 )

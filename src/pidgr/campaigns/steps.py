@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import structlog
 
-from pidgr.campaigns import run_store, store, workflow
+from pidgr.campaigns import run_store, store, text_store, workflow
 from pidgr.campaigns.advance import (
     STEP,
     WAKE,
@@ -14,8 +14,8 @@ from pidgr.campaigns.advance import (
     wake_task,
 )
 from pidgr.campaigns.lanes import divide
+from pidgr.campaigns.planning import plan_send
 from pidgr.campaigns.run_store import NewStepRun, StepRun
-from pidgr.campaigns.sending import plan_send
 from pidgr.campaigns.store import CampaignRow
 from pidgr.clock import Clock
 from pidgr.contract.v1.common_pb import CampaignStatus, StepType, WorkflowStep
@@ -91,8 +91,9 @@ class StepRunner:
         self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep
     ) -> None:
         planned = plan_send(transaction, campaign, step, self._new_run(campaign, step))
-        run = self._insert_run(transaction, campaign, planned)
+        run = self._insert_run(transaction, campaign, planned.run)
         if run is not None:
+            text_store.insert_texts(transaction, run.key, planned.texts)
             self._plan_lanes(transaction, campaign, run, [run.key])
 
     def _begin_sweep(

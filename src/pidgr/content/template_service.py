@@ -5,8 +5,10 @@ from typing import Final
 
 from pidgr.clock import Clock, to_timestamp
 from pidgr.content import template_store
+from pidgr.content.lookup import SOURCE_LENGTH, find_template, unknown_template
 from pidgr.content.rendering import TITLE_LENGTH
 from pidgr.content.template_store import StoredTemplate
+from pidgr.content.translation_rpcs import TranslationRpcs
 from pidgr.content.variables import check_variables, variables_from_json, variables_to_json
 from pidgr.contract.v1.template_pb import (
     CreateTemplateRequest,
@@ -21,7 +23,7 @@ from pidgr.contract.v1.template_pb import (
     UpdateTemplateResponse,
 )
 from pidgr.directory import organization_store
-from pidgr.errors import NotFoundError, Violations, invalid_field
+from pidgr.errors import Violations
 from pidgr.identity.caller import Caller
 from pidgr.pagination import PageTokens
 from pidgr.storage.transaction import Reader, Transaction
@@ -34,17 +36,16 @@ from pidgr.validation import (
     require_uuid,
 )
 
-SOURCE_LENGTH: Final = 50_000
 _LAST_LOCALE: Final = "en"
 # Before the first page; keys are counted up from 1.
 _ABOVE_ALL_KEYS: Final = 2**63 - 1
 
 
-class TemplateService:
-    """Keeps templates."""
+class TemplateService(TranslationRpcs):
+    """Keeps templates and their translations."""
 
     def __init__(self, clock: Clock, page_tokens: PageTokens) -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._page_tokens = page_tokens
 
     def create_template(
@@ -80,7 +81,7 @@ class TemplateService:
             now=self._clock.now(),
         )
         return CreateTemplateResponse(
-            template=_message(_template(unit, organization_key, template_id, 0))
+            template=_message(find_template(unit, organization_key, template_id, 0))
         )
 
     def update_template(
@@ -106,9 +107,9 @@ class TemplateService:
             variables=variables_to_json(request.variables),
             now=self._clock.now(),
         ):
-            raise _unknown(template_id)
+            raise unknown_template(template_id)
         return UpdateTemplateResponse(
-            template=_message(_template(unit, organization_key, template_id, 0))
+            template=_message(find_template(unit, organization_key, template_id, 0))
         )
 
     def get_template(
@@ -120,10 +121,7 @@ class TemplateService:
             InvalidArgumentError: a malformed id or a negative version.
             NotFoundError: no such template or version.
         """
-        template_id = require_uuid("template_id", request.template_id)
-        if request.version < 0:
-            raise invalid_field("version", "must not be negative")
-        stored = _template(unit, caller.organization_key, template_id, request.version)
+        stored = find_template(unit, caller.organization_key, request.template_id, request.version)
         return GetTemplateResponse(template=_message(stored))
 
     def list_templates(
@@ -150,21 +148,6 @@ class TemplateService:
             templates=[_message(stored) for stored in found[: page.size]],
             pagination_meta=self._page_tokens.meta(scope, page, positions, total),
         )
-
-
-def _template(
-    reader: Reader, organization_key: int, template_id: str, version: int
-) -> StoredTemplate:
-    found = template_store.template(reader, organization_key, template_id, version)
-    if found is not None:
-        return found
-    if version and template_store.template(reader, organization_key, template_id, 0):
-        raise NotFoundError(f"template {template_id} has no version {version}")
-    raise _unknown(template_id)
-
-
-def _unknown(template_id: str) -> NotFoundError:
-    return NotFoundError(f"no template has the id {template_id}")
 
 
 def _message(stored: StoredTemplate) -> Template:

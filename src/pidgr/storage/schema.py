@@ -269,6 +269,24 @@ template_version = Table(
     _time("created_at"),
 )
 
+template_translation = Table(
+    "template_translation",
+    metadata,
+    _key(),
+    _id(),
+    Column("template_key", _BIG, ForeignKey("template.key"), nullable=False),
+    Column("version", Integer, nullable=False),
+    _text("locale"),
+    _text("title"),
+    _text("body"),
+    Column("status", SmallInteger, nullable=False),
+    _text("translated_by"),
+    _text("reviewed_by"),
+    _time("reviewed_at", optional=True),
+    _time("created_at"),
+    UniqueConstraint("template_key", "version", "locale"),
+)
+
 campaign = Table(
     "campaign",
     metadata,
@@ -352,6 +370,20 @@ step_run = Table(
     _time("started_at"),
     _time("finished_at", optional=True),
     UniqueConstraint("campaign_key", "step_id", "iteration"),
+)
+
+# What a step sends to people of each preferred locale ("" for those without one), where they do
+# not all read the same: the text as it was approved when the step began.
+step_text = Table(
+    "step_text",
+    metadata,
+    Column("step_run_key", _BIG, ForeignKey("step_run.key"), primary_key=True),
+    Column("preferred_locale", Text, primary_key=True),
+    Column("locale", SmallInteger, nullable=False),
+    _text("title"),
+    _text("body"),
+    # Null where the text is rendered per recipient.
+    Column("content_key", _BIG, nullable=True),
 )
 
 lane = Table(

@@ -14,17 +14,6 @@ depends_on: Sequence[str] | None = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
-        "idempotency_key",
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("request_digest", sa.LargeBinary(), nullable=False),
-        sa.Column("sealed_answer", sa.LargeBinary(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_idempotency_key")),
-    )
-    with op.batch_alter_table("idempotency_key", schema=None) as batch_op:
-        batch_op.create_index("ix_idempotency_key_created_at", ["created_at"], unique=False)
-
-    op.create_table(
         "delivery",
         sa.Column(
             "step_run_key",
@@ -93,6 +82,17 @@ def upgrade() -> None:
         ),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "idempotency_key",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("request_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_answer", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_idempotency_key")),
+    )
+    with op.batch_alter_table("idempotency_key", schema=None) as batch_op:
+        batch_op.create_index("ix_idempotency_key_created_at", ["created_at"], unique=False)
+
     op.create_table(
         "identity",
         sa.Column("subject", sa.Text(), nullable=False),
@@ -443,6 +443,39 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "template_translation",
+        sa.Column(
+            "key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+        ),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column(
+            "template_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("locale", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("title", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("body", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("translated_by", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("reviewed_by", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("reviewed_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["template_key"], ["template.key"], name=op.f("fk_template_translation_template_key")
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_template_translation")),
+        sa.UniqueConstraint("id", name=op.f("uq_template_translation_id")),
+        sa.UniqueConstraint(
+            "template_key",
+            "version",
+            "locale",
+            name=op.f("uq_template_translation_template_key_version_locale"),
+        ),
+    )
+    op.create_table(
         "template_version",
         sa.Column(
             "template_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
@@ -624,4 +657,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("step_run_key", "number", name=op.f("pk_lane")),
         postgresql_with={"fillfactor": 50},
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "step_text",
+        sa.Column(
+            "step_run_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("preferred_locale", sa.Text(), nullable=False),
+        sa.Column("locale", sa.SmallInteger(), nullable=False),
+        sa.Column("title", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("body", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column(
+            "content_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.ForeignKeyConstraint(
+            ["step_run_key"], ["step_run.key"], name=op.f("fk_step_text_step_run_key")
+        ),
+        sa.PrimaryKeyConstraint("step_run_key", "preferred_locale", name=op.f("pk_step_text")),
     )
