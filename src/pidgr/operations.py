@@ -147,4 +147,14 @@ def import_members(
         InvalidArgumentError: the file has no usable header, or is not CSV from some line on.
     """
     with system_of(settings) as system:
-        return import_lines(system.database, system.clock, organization_id, lines, progress)
+        return import_into(system, lines, organization_id, progress)
+
+
+def import_into(
+    system: System,
+    lines: Iterable[str],
+    organization_id: str,
+    progress: Callable[[ImportReport], None] | None = None,
+) -> ImportReport:
+    """Do the same in an installation that is open."""
+    return import_lines(system.database, system.clock, organization_id, lines, progress)
