@@ -10,8 +10,9 @@ with a synchronous driver costs no more than the asynchronous driver (research: 
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -22,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from pidgr.errors import SetupError, UnavailableError
 from pidgr.storage.gate import WriteGate
+from pidgr.storage.group import GroupWriter, Outcome, Work
 from pidgr.storage.sql import Dialect, Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -29,6 +31,7 @@ Result = TypeVar("Result")
 
 # Enough to keep two cores and a local PostgreSQL busy; each thread holds at most two connections.
 _POSTGRESQL_THREADS: Final = 6
+_SQLITE_THREADS: Final = 2
 _SQLITE_BUSY_MILLISECONDS: Final = 30_000
 _SQLITE_CACHE_KIB: Final = 65_536
 _URL_FORMS: Final = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
@@ -106,20 +109,16 @@ class Database:
         self._local = threading.local()
         self._connections: list[sqlalchemy.Connection] = []
         self._connections_lock = threading.Lock()
-        threads = 1 if self.dialect == "sqlite" else _POSTGRESQL_THREADS
-        self._writers = ThreadPoolExecutor(threads, thread_name_prefix="pidgr-database")
-        # Reads that may return many rows leave the event loop even on SQLite.
-        self._readers = (
-            ThreadPoolExecutor(2, thread_name_prefix="pidgr-reader")
-            if self.dialect == "sqlite"
-            else self._writers
-        )
+        self._group = GroupWriter(self._write_group, "pidgr-database-writer")
+        # On SQLite for reads that may return many rows, on PostgreSQL for everything.
+        threads = _SQLITE_THREADS if self.dialect == "sqlite" else _POSTGRESQL_THREADS
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="pidgr-database")
         self._last_change = 0
 
     def close(self) -> None:
         """Finish the work in hand and close every connection."""
-        self._writers.shutdown()
-        self._readers.shutdown()
+        self._group.close()
+        self._threads.shutdown()
         with self._connections_lock:
             for connection in self._connections:
                 connection.close()
@@ -131,15 +130,18 @@ class Database:
         if self.dialect == "sqlite" and not heavy:
             return self.read_now(work)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self.read_now, work)
+        return await loop.run_in_executor(self._threads, self.read_now, work)
 
     async def write(self, work: Callable[[Transaction], Result]) -> Result:
-        """Run a unit of work that writes, ahead of background writers."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writers, self._write_urgently, work)
+        """Run a unit of work that writes, ahead of background writers, and commit it.
 
-    def _write_urgently(self, work: Callable[[Transaction], Result]) -> Result:
-        return self.write_now(work, urgent=True)
+        On SQLite units that wait at the same moment share a commit; each is undone by itself.
+        """
+        if self.dialect == "sqlite":
+            written: Result = await self._group.write(work)
+            return written
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self.write_now, work)
 
     def read_now(self, work: Callable[[Reader], Result]) -> Result:
         """Run a read-only unit of work in the calling thread.
@@ -176,24 +178,52 @@ class Database:
             UnavailableError: the database cannot be reached. Whether a commit in flight when the
                 connection broke took effect is unknown, as with any database.
         """
-        try:
-            if self.dialect == "sqlite":
-                with self.gate.turn(urgent=urgent):
-                    transaction, result = self._write_once(work)
-            else:
-                transaction, result = self._write_once(work)
-        except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
-            self._drop("writer")
-            raise _unavailable() from error
+        with self._writing(urgent=urgent) as connection:
+            transaction = Transaction(connection, self.dialect, self._change_time)
+            result = work(transaction)
         for callback in transaction.after_commit:
             callback()
         return result
 
-    def _write_once(self, work: Callable[[Transaction], Result]) -> tuple[Transaction, Result]:
-        connection = self._connection("writer")
-        with connection.begin():
-            transaction = Transaction(connection, self.dialect, self._change_time)
-            return transaction, work(transaction)
+    def _write_group(self, works: Sequence[Work]) -> list[Outcome]:
+        """Run units of work one after another and commit them together; SQLite only.
+
+        Raises:
+            UnavailableError: the database failed, and none of them has happened.
+        """
+        outcomes: list[Outcome] = []
+        callbacks: list[Callable[[], None]] = []
+        with self._writing(urgent=True) as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None  # noqa: S101 - NullPool hands out live connections
+            for work in works:
+                transaction = Transaction(connection, self.dialect, self._change_time)
+                driver.execute("savepoint unit")
+                try:
+                    outcomes.append(Outcome(work(transaction)))
+                except sqlalchemy.exc.OperationalError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - raised in the caller, who waits for it
+                    driver.execute("rollback to unit")
+                    outcomes.append(Outcome(error=error))
+                else:
+                    callbacks += transaction.after_commit
+                driver.execute("release unit")
+        for callback in callbacks:
+            callback()
+        return outcomes
+
+    @contextmanager
+    def _writing(self, *, urgent: bool) -> Iterator[sqlalchemy.Connection]:
+        """Open a transaction of this thread for the length of a block."""
+        try:
+            with self.gate.turn(urgent=urgent) if self.dialect == "sqlite" else nullcontext():
+                connection = self._connection("writer")
+                with connection.begin():
+                    yield connection
+        except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
+            self._drop("writer")
+            raise _unavailable() from error
 
     def _change_time(self, transaction: Transaction) -> int:
         if self.dialect == "postgresql":
