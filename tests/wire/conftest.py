@@ -42,7 +42,7 @@ def organization(installation: Installation) -> Organization:
     return installation.found()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(installation: Installation, stubs: Stubs) -> Iterator[Client]:
     with grpc.insecure_channel(
         installation.address,

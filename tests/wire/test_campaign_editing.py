@@ -52,6 +52,29 @@ def test_another_template_is_pinned_at_its_latest_version(story: Story) -> None:
     assert (after.template_id, after.template_version) == (other, 1)
 
 
+def test_naming_the_template_it_has_pins_no_newer_version(story: Story) -> None:
+    campaign = story.create()
+    story.client(
+        "TemplateService/UpdateTemplate",
+        story.key,
+        template_id=campaign.template_id,
+        body="Second",
+    )
+    after = update(story, campaign.id, template_id=campaign.template_id, name="Renamed")
+    assert (after.name, after.template_version) == ("Renamed", 1)
+
+
+def test_another_template_must_have_the_versions_that_steps_name(story: Story) -> None:
+    first = story.template()
+    story.client("TemplateService/UpdateTemplate", story.key, template_id=first, body="Second")
+    workflow = story.steps(story.steps.send(template_version=2))
+    campaign = story.create(template_id=first, workflow=workflow)
+    fields = {"campaign_id": campaign.id, "template_id": story.template()}
+    error = story.client.error("CampaignService/UpdateCampaign", story.key, **fields)
+    assert error.code() == grpc.StatusCode.NOT_FOUND
+    assert story.get(campaign.id).template_id == first
+
+
 def test_a_replacement_replaces_everyone_and_nobody_is_an_audience_too(story: Story) -> None:
     stubs = story.client.stubs
     campaign = story.create()

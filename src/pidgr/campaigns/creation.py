@@ -75,17 +75,24 @@ def require_sender(reader: Reader, organization_key: int, name: str) -> None:
 
 
 def require_step_templates(
-    reader: Reader, organization_key: int, definition: WorkflowDefinition
+    reader: Reader, organization_key: int, definition: WorkflowDefinition, template_id: str
 ) -> None:
-    """Check that the templates the steps name exist.
+    """Check that the templates and versions the steps name exist.
+
+    Args:
+        reader: the unit of work.
+        organization_key: whose templates.
+        definition: the steps.
+        template_id: the campaign's template, which a step that names only a version means.
 
     Raises:
         NotFoundError: one does not.
     """
     for step in definition.steps:
         config = step.config.value if step.config is not None else None
-        if isinstance(config, SendNotificationConfig) and config.template_id:
-            pin_template(reader, organization_key, config.template_id, config.template_version)
+        if isinstance(config, SendNotificationConfig):
+            named = config.template_id or template_id
+            pin_template(reader, organization_key, named, config.template_version)
 
 
 def require_links(reader: Reader, organization_key: int, request: CreateCampaignRequest) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from pidgr.campaigns import audience, audience_store, creation, store, workflow
+from pidgr.campaigns.advance import definition_of
 from pidgr.campaigns.store import CampaignRow
 from pidgr.contract.v1.campaign_pb import UpdateCampaignRequest
 from pidgr.errors import Violations
@@ -51,18 +52,18 @@ def apply(transaction: Transaction, row: CampaignRow, request: UpdateCampaignReq
     )
     if request.sender_name:
         creation.require_sender(transaction, organization_key, request.sender_name)
-    if request.template_id or request.template_version:
-        # A template named without a version is pinned at its latest.
+    template_id = request.template_id.lower() or row.template_id
+    if template_id != row.template_id or request.template_version:
+        # Another template named without a version is pinned at its latest.
         pinned = creation.pin_template(
-            transaction,
-            organization_key,
-            request.template_id or row.template_id,
-            request.template_version,
+            transaction, organization_key, template_id, request.template_version
         )
         changed = replace(changed, template_key=pinned.key, template_version=pinned.version)
     if request.workflow is not None:
-        creation.require_step_templates(transaction, organization_key, request.workflow)
         changed = replace(changed, workflow=request.workflow.to_json())
+    creation.require_step_templates(
+        transaction, organization_key, definition_of(changed), template_id
+    )
     store.update_campaign(transaction, changed)
     if request.audience_replacement is not None:
         members = audience.with_variables(request.audience_replacement.members)

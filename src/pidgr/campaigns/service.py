@@ -80,7 +80,9 @@ class CampaignService:
             transaction, organization_key, request.template_id, request.template_version
         )
         creation.require_sender(transaction, organization_key, request.sender_name)
-        creation.require_step_templates(transaction, organization_key, definition)
+        creation.require_step_templates(
+            transaction, organization_key, definition, request.template_id
+        )
         creation.require_links(transaction, organization_key, request)
         members = creation.members_of(request)
         audience.require_known(transaction, organization_key, members)
