@@ -54,6 +54,7 @@ from pidgr.rpc.idempotency import Idempotency
 from pidgr.rpc.interceptors import Authenticate, Authorize, LimitRate, Observe
 from pidgr.rpc.limits import RateLimiter
 from pidgr.rpc.pages import pages
+from pidgr.rpc.server import ON_DRAIN
 from pidgr.settings import Settings
 from pidgr.system import System, build_system
 
@@ -139,11 +140,11 @@ def build_app(system: System) -> ASGIApp:
         services.update(_reflection([*descriptions, health_connect.Health.desc()]))
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         system.engine.start()
-        health.set_serving(serving=True)
-        yield
-        health.set_serving(serving=False)
+        health.open()
+        yield {ON_DRAIN: health.drain}
+        health.drain()
         system.close()
 
     dispatcher = Dispatcher(services, Starlette(routes=pages(system, health), lifespan=lifespan))

@@ -25,13 +25,16 @@ class HealthService(Health):
     def __init__(self, services: Iterable[str]) -> None:
         self._services = frozenset(services) | {""}
         self._serving = False
-        self._changed = asyncio.Event()
+        self._drain = asyncio.Event()
 
-    def set_serving(self, *, serving: bool) -> None:
-        """Change the state and wake every watcher."""
-        self._serving = serving
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+    def open(self) -> None:
+        """Say from now on that calls are welcome."""
+        self._serving = True
+
+    def drain(self) -> None:
+        """Say that calls are not welcome any more, and end every watch. Harmless to repeat."""
+        self._serving = False
+        self._drain.set()
 
     @property
     def serving(self) -> bool:
@@ -71,9 +74,15 @@ class HealthService(Health):
     async def watch(
         self, request: HealthCheckRequest, ctx: RequestContext[Any, Any], /
     ) -> AsyncIterator[HealthCheckResponse]:
-        """Answer the status now and at each change."""
+        """Answer the status now and at its change, which is this server's end.
+
+        Raises:
+            ConnectError: UNAVAILABLE after that; an open watch would hold up the end.
+        """
         del ctx
-        while True:
-            changed = self._changed
-            yield HealthCheckResponse(status=self._status(request.service))
-            await changed.wait()
+        status = self._status(request.service)
+        yield HealthCheckResponse(status=status)
+        await self._drain.wait()
+        if status != Status.SERVICE_UNKNOWN:
+            yield HealthCheckResponse(status=Status.NOT_SERVING)
+        raise ConnectError(Code.UNAVAILABLE, "the server is going away")

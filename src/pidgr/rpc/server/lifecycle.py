@@ -16,6 +16,10 @@ from pidgr.rpc.server.config import ServerConfig
 
 logger = logging.getLogger("pidgr.rpc.server")
 
+ON_DRAIN = "pidgr.on_drain"
+"""Where an app may leave a callable in its lifespan state, to end what would never end by itself
+before the open calls are waited for."""
+
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _POLL_SECONDS = 0.05
 _UNWIND_SECONDS = 2.0
@@ -52,6 +56,8 @@ class ServerProcess(uvicorn.Server):
         """
         logger.info("draining: no new connections, open calls have a while to finish")
         self.config.draining = True
+        if (on_drain := self.lifespan.state.get(ON_DRAIN)) is not None:
+            on_drain()
         for server in self.servers:
             server.close()
         for listening in sockets or ():
