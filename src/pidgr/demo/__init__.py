@@ -45,12 +45,15 @@ def run_demo(*, port: int | None, people: int, keep_serving: bool) -> int:
     # So that the server is stopped and the directory removed however this process is ended.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    console = Console(highlight=False)
+    screen = Screen(Console(highlight=False))
     directory = Path(tempfile.mkdtemp(prefix="pidgr-demo-"))
     try:
-        use_demo_settings(directory, choose_port(port))
+        chosen = choose_port(port)
+        if not chosen:
+            screen.step("Port 8080 is taken by another program, so a free one is used")
+        use_demo_settings(directory, chosen)
         with DemoServer(directory) as server:
-            return _run(Screen(console), server, directory, people, keep_serving=keep_serving)
+            return _run(screen, server, directory, people, keep_serving=keep_serving)
     finally:
         shutil.rmtree(directory)
 
@@ -64,6 +67,9 @@ def _run(
 ) -> int:
     try:
         _tell(screen, server.url, directory, people)
+        if not keep_serving:
+            screen.say("The server stops now; without --exit it stays, and the calls work.")
+            return 0
     except (OutcomeError, StoryError) as error:
         screen.say(f"The story went wrong: {error}")
         screen.say(server.last_words())
@@ -71,8 +77,6 @@ def _run(
     except KeyboardInterrupt:
         screen.say("Interrupted.")
         return _INTERRUPTED
-    if not keep_serving:
-        return 0
     screen.say(f"Still serving at {server.url} from {directory}; Ctrl-C ends it.")
     try:
         server.wait()

@@ -48,7 +48,8 @@ class Bars:
         """Show a remark beside the first thing."""
         self._note = text
         self._progress.update(next(iter(self._tasks.values())), note=text)
-        self._print_line_now_and_then()
+        if text:
+            self._print_line_now_and_then()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -70,7 +71,9 @@ class Bars:
             f"{name.lower()} {count:,} of {self._totals[name]:,}"
             for name, count in self._counts.items()
         ]
-        self._console.print("  " + ", ".join([*parts, self._note] if self._note else parts))
+        if self._note:
+            parts.insert(0, self._note)
+        self._console.print("  " + ", ".join(parts), soft_wrap=True)
 
 
 class Screen:

@@ -22,7 +22,7 @@ _LAST_LINES: Final = 5
 
 
 def choose_port(wanted: int | None) -> int:
-    """Return the wanted port, 8080 without a wish, or 0 (any free one) when 8080 is taken.
+    """Return the wanted port; without a wish 8080, or 0 (any free one) when that is taken.
 
     Raises:
         SetupError: the wanted port is taken.

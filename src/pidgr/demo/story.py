@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
@@ -256,6 +256,7 @@ class Story:
             await asyncio.gather(
                 _in_parallel(visit, arriving), self._wait_for_end(clients, campaign_id, bars)
             )
+        self._screen.step("The campaign is over: who was reached and has not confirmed, missed it")
 
     async def _visit(
         self, clients: Clients, user: User, bars: Bars, *, read: bool, confirm: bool
@@ -310,9 +311,6 @@ class Story:
                 left = progress.next_wake_at.to_datetime().timestamp() - time.time()
                 bars.note(f"{max(0, round(left))} s to the deadline")
             await self._look_again(campaign, CampaignStatus.RUNNING, began)
-        self._screen.step(
-            "The campaign is over: whoever was reached and has not confirmed, missed it"
-        )
 
     async def _look_again(self, campaign: Campaign, expected: CampaignStatus, began: float) -> None:
         if campaign.status is not expected:
@@ -373,7 +371,7 @@ def _workflow() -> WorkflowDefinition:
             WorkflowStep(
                 id="send",
                 type=StepType.SEND_NOTIFICATION,
-                config=Oneof(
+                config=Oneof[Literal["send_notification"], SendNotificationConfig](
                     "send_notification",
                     SendNotificationConfig(
                         type="push", action_type=ActionType.ACK, action_label="I have read this"
@@ -384,7 +382,9 @@ def _workflow() -> WorkflowDefinition:
             WorkflowStep(
                 id="deadline",
                 type=StepType.DEADLINE_CHECK,
-                config=Oneof("deadline_check", DeadlineCheckConfig(delay=_DEADLINE)),
+                config=Oneof[Literal["deadline_check"], DeadlineCheckConfig](
+                    "deadline_check", DeadlineCheckConfig(delay=_DEADLINE)
+                ),
                 transitions={"completed": "missed"},
             ),
             WorkflowStep(id="missed", type=StepType.MARK_MISSED),
