@@ -13,7 +13,7 @@ import pytest
 from support.organization import Installation, Tenant
 
 from pidgr.storage.database import Database
-from pidgr.storage.migration import migrate
+from pidgr.system import migrate
 
 
 class PostgresServer(Protocol):

@@ -1,10 +1,11 @@
 """Settings from the environment: ``PIDGR_NAME``, or ``PIDGR_NAME_FILE`` to read a secret's file."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -33,6 +34,17 @@ class SecretFileSource(PydanticBaseSettingsSource):
             for name, field in self.settings_cls.model_fields.items()
         }
         return {name: value for name, value in found.items() if value is not None}
+
+
+class TrustedIssuer(BaseModel, frozen=True):
+    """Somebody else whose access tokens count here, as long as we know the person."""
+
+    issuer: str = Field(min_length=1, description="`iss` of their tokens, compared as it is.")
+    audience: str = Field(min_length=1, description="`aud` that names this installation.")
+    jwks_url: str = Field(
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/])",
+        description="Where their public keys are; plain HTTP only on this machine.",
+    )
 
 
 class Settings(BaseSettings):
@@ -69,6 +81,15 @@ class Settings(BaseSettings):
     rate_limit_burst: int = Field(
         200, ge=1, description="Requests an organization may make at once after a pause."
     )
+    sign_in_limit_per_second: float = Field(
+        1.0,
+        gt=0,
+        description="Sustained requests to /auth/... per second of one client address. Raise "
+        "it where many people share an address, behind a proxy for example.",
+    )
+    sign_in_limit_burst: int = Field(
+        60, ge=1, description="Sign-in requests a client address may make at once after a pause."
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*",), description="Comma-separated origins whose pages may call the API."
     )
@@ -77,6 +98,24 @@ class Settings(BaseSettings):
         default=True,
         description="Whether `pidgr serve` also runs campaigns. Switch it off only where at least "
         "one `pidgr worker` runs beside it, on PostgreSQL.",
+    )
+    trusted_issuers: Annotated[tuple[TrustedIssuer, ...], NoDecode] = Field(
+        (),
+        description="JSON array of other issuers whose RS256 tokens members may call with: "
+        '[{"issuer": "...", "audience": "...", "jwks_url": "..."}].',
+    )
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="smtp://USER:PASSWORD@HOST:587 (STARTTLS, off only by ?starttls=off) or "
+        "smtps://USER:PASSWORD@HOST:465. Empty: no mail leaves.",
+    )
+    mail_from: str = Field(
+        "", description="Sender of mail, for example Pidgr <no-reply@example.com>."
+    )
+    development: bool = Field(
+        default=False,
+        description="Without a mail server, show mail on the console: anyone who reads it can "
+        "sign in as anyone.",
     )
     push_url: str = Field(
         "", description="POST each batch of pushes to this URL; empty writes them to the log."
@@ -98,6 +137,12 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(origin.strip() for origin in value.split(",") if origin.strip())
         return value
+
+    @field_validator("trusted_issuers", mode="before")
+    @classmethod
+    def parse_issuers(cls, value: object) -> object:
+        """Accept the JSON of the environment."""
+        return json.loads(value) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

@@ -16,9 +16,16 @@ from pidgr.engine.schema import migrate as migrate_engine
 from pidgr.engine.schema import verify as verify_engine
 from pidgr.errors import FailedPreconditionError
 from pidgr.identity import store as identity_store
+from pidgr.identity.code_mail import CodeMail
+from pidgr.identity.door_limits import DoorLimits
+from pidgr.identity.one_time_codes import Codes
+from pidgr.identity.sessions import Sessions
+from pidgr.identity.sign_in import SignIn
 from pidgr.identity.tokens import TokenSigner
 from pidgr.outreach.http_push import HttpPusher
+from pidgr.outreach.mail import ConsoleMailer, Mailer, MissingMailer
 from pidgr.outreach.push import LogPusher, Pusher
+from pidgr.outreach.smtp import SmtpMailer
 from pidgr.pagination import PageTokens
 from pidgr.secrets import MasterKey, MasterKeyError
 from pidgr.settings import Settings
@@ -38,6 +45,8 @@ class System:
     database: Database
     master_key: MasterKey
     signer: TokenSigner
+    sessions: Sessions
+    sign_in: SignIn
     page_tokens: PageTokens
     delivery_ids: DeliveryIds
     engine: Engine
@@ -74,7 +83,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     Raises:
         FailedPreconditionError: the database has not been migrated to this version.
         MasterKeyError: the master key is not the one this database was set up with.
-        SetupError: no usable database URL.
+        SetupError: no usable database URL or mail settings.
     """
     clock = clock or Clock()
     master_key = secrets.load_master_key(settings)
@@ -86,19 +95,34 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     database.write_now(lambda transaction: _check_master_key(transaction, master_key))
     signer = TokenSigner(database, master_key, clock, settings.issuer, settings.audience)
     signer.ensure_key()
+    engine = DbosEngine(database, run_handlers=run_handlers)
+    sessions = Sessions(database, signer, clock)
+    code_mail = CodeMail(database, engine, master_key, _mailer(settings), clock)
+    code_mail.register()
     system = System(
         settings=settings,
         clock=clock,
         database=database,
         master_key=master_key,
         signer=signer,
+        sessions=sessions,
+        sign_in=SignIn(
+            database, Codes(master_key), DoorLimits(master_key), code_mail, sessions, clock
+        ),
         page_tokens=PageTokens(master_key),
         delivery_ids=DeliveryIds(master_key),
-        engine=DbosEngine(database, run_handlers=run_handlers),
+        engine=engine,
         pusher=HttpPusher(settings.push_url) if settings.push_url else LogPusher(),
     )
     _register_handlers(system)
     return system
+
+
+def _mailer(settings: Settings) -> Mailer:
+    url = settings.smtp_url.get_secret_value()
+    if url:
+        return SmtpMailer(url, settings.mail_from)
+    return ConsoleMailer() if settings.development else MissingMailer()
 
 
 def _register_handlers(system: System) -> None:

@@ -9,7 +9,10 @@ from pidgr.errors import PermissionDeniedError, UnauthenticatedError
 from pidgr.identity import api_keys, permissions, store
 from pidgr.identity.api_key_use import LastUse
 from pidgr.identity.caller import Caller, Organization, Person
-from pidgr.identity.tokens import TokenSigner
+from pidgr.identity.external_issuers import ExternalIssuers
+from pidgr.identity.sign_in_method import OTP
+from pidgr.identity.store import Membership
+from pidgr.identity.tokens import Claims, TokenSigner
 from pidgr.storage.database import Database
 
 _SCHEME: Final = "bearer"
@@ -24,23 +27,36 @@ class Authenticator:
     deactivated member counts from the next request on, in every process.
     """
 
-    def __init__(self, database: Database, signer: TokenSigner, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, signer: TokenSigner, issuers: ExternalIssuers, clock: Clock
+    ) -> None:
         self._database = database
         self._signer = signer
+        self._issuers = issuers
         self._clock = clock
         self._last_use = LastUse(database, clock)
 
-    async def authenticate(self, authorization: str | None) -> Caller:
+    async def authenticate(self, authorization: str | None, organization_id: str = "") -> Caller:
         """Return the caller behind a header value.
+
+        Args:
+            authorization: the header.
+            organization_id: the organization a person wants to act in instead of their token's;
+                an API key has one organization only and takes no notice (SEMANTICS 6.4).
 
         Raises:
             UnauthenticatedError: no credential, or one that is not valid now.
-            PermissionDeniedError: the organization is suspended.
+            PermissionDeniedError: the organization is suspended, or the person is no member of the
+                one they want to act in.
         """
         credential = _bearer(authorization)
         if credential.startswith(api_keys.COMMON_PREFIX):
             return await self._by_api_key(credential)
-        return await self._by_token(credential)
+        if self._issuers.issued(credential):
+            claims = await self._issuers.authenticate(credential)
+        else:
+            claims = await self._signer.authenticate(credential)
+        return await self._by_claims(claims, organization_id.lower())
 
     async def _by_api_key(self, credential: str) -> Caller:
         digest = api_keys.digest(credential)
@@ -60,14 +76,16 @@ class Authenticator:
             api_key_id=grant.id,
         )
 
-    async def _by_token(self, token: str) -> Caller:
-        claims = self._signer.verify(token)
-        if not claims.organization_id:
-            return Caller(subject=claims.subject, email=claims.email)
+    async def _by_claims(self, claims: Claims, chosen_id: str) -> Caller:
+        organization_id = chosen_id or claims.organization_id
+        if not organization_id:
+            return Caller(subject=claims.subject, email=claims.email, methods=claims.methods)
         found = await self._database.read(
-            lambda reader: store.membership(reader, claims.subject, claims.organization_id)
+            lambda reader: store.membership(reader, claims.subject, organization_id)
         )
-        if found is None or found.status == UserStatus.DEACTIVATED:
+        if organization_id != claims.organization_id:
+            found = _may_choose(claims, found)
+        if found is None or found.status != UserStatus.ACTIVE:
             raise UnauthenticatedError("the access token's member is unknown or deactivated")
         return Caller(
             organization=_organization(
@@ -77,7 +95,18 @@ class Authenticator:
             permissions=permissions.from_names(found.permissions),
             subject=claims.subject,
             email=claims.email,
+            methods=claims.methods,
         )
+
+
+def _may_choose(claims: Claims, found: Membership | None) -> Membership:
+    if found is None or found.status != UserStatus.ACTIVE:
+        raise PermissionDeniedError("you are not a member of the organization you chose")
+    if found.otp_disabled and OTP in claims.methods:
+        raise PermissionDeniedError(
+            "the organization you chose does not accept sign-in by e-mail code"
+        )
+    return found
 
 
 def _bearer(authorization: str | None) -> str:

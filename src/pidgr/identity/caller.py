@@ -39,6 +39,8 @@ class Caller:
     api_key_id: str = ""
     subject: str = ""
     email: str = ""
+    # How the person signed in (RFC 8176), as far as their token tells.
+    methods: frozenset[str] = frozenset()
 
     @property
     def organization_key(self) -> int:

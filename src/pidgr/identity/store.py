@@ -35,6 +35,7 @@ class Membership:
     organization_key: int
     organization_id: str
     suspended: bool
+    otp_disabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class StoredSigningKey:
 
     kid: str
     sealed_private_key: bytes
-    created_at: int
+    signs_from: int
     retired_at: int | None
 
 
@@ -54,7 +55,8 @@ _API_KEY: Final = Statement("""
     where k.digest = :digest
 """)
 _MEMBERSHIP: Final = Statement("""
-    select m.key, m.id, m.email, m.status, r.id, r.permissions, o.key, o.id, o.suspended
+    select m.key, m.id, m.email, m.status, r.id, r.permissions, o.key, o.id, o.suspended,
+           o.otp_disabled
     from member m
     join organization o on o.key = m.organization_key
     join role r on r.key = m.role_key
@@ -78,11 +80,16 @@ _MEMBER_FOR_TOKEN: Final = Statement("""
     where m.id = :member_id
 """)
 _SIGNING_KEYS: Final = Statement("""
-    select kid, sealed_private_key, created_at, retired_at from signing_key order by created_at, kid
+    select kid, sealed_private_key, signs_from, retired_at from signing_key order by signs_from, kid
 """)
 _INSERT_SIGNING_KEY: Final = Statement("""
-    insert into signing_key (kid, sealed_private_key, created_at) values (:kid, :sealed, :now)
+    insert into signing_key (kid, sealed_private_key, created_at, signs_from)
+    values (:kid, :sealed, :now, :signs_from)
 """)
+_RETIRE_SIGNING_KEYS: Final = Statement(
+    "update signing_key set retired_at = :retired_at where retired_at is null"
+)
+_DELETE_RETIRED_KEYS: Final = Statement("delete from signing_key where retired_at <= :now")
 _SYSTEM_VALUE: Final = Statement("select value from system_value where name = :name")
 _INSERT_SYSTEM_VALUE: Final = Statement("""
     insert into system_value (name, value) values (:name, :value) on conflict (name) do nothing
@@ -132,9 +139,22 @@ def signing_keys(reader: Reader) -> list[StoredSigningKey]:
     return reader.records(StoredSigningKey, _SIGNING_KEYS)
 
 
-def insert_signing_key(transaction: Transaction, kid: str, sealed: bytes, now: int) -> None:
+def insert_signing_key(
+    transaction: Transaction, kid: str, sealed: bytes, now: int, signs_from: int
+) -> None:
     """Store a new signing key."""
-    transaction.execute(_INSERT_SIGNING_KEY, {"kid": kid, "sealed": sealed, "now": now})
+    parameters = {"kid": kid, "sealed": sealed, "now": now, "signs_from": signs_from}
+    transaction.execute(_INSERT_SIGNING_KEY, parameters)
+
+
+def retire_signing_keys(transaction: Transaction, retired_at: int) -> None:
+    """Set the time from which the keys that have no successor yet count no more."""
+    transaction.execute(_RETIRE_SIGNING_KEYS, {"retired_at": retired_at})
+
+
+def delete_retired_keys(transaction: Transaction, now: int) -> None:
+    """Forget the keys that count no more."""
+    transaction.execute(_DELETE_RETIRED_KEYS, {"now": now})
 
 
 def system_value(reader: Reader, name: str) -> bytes | None:

@@ -1,5 +1,7 @@
-"""RS256 access tokens and the keys that sign them (SEMANTICS 6.2)."""
+"""RS256 access tokens (SEMANTICS 6.2)."""
 
+import base64
+import binascii
 import hashlib
 import json
 import threading
@@ -9,22 +11,25 @@ from typing import Final
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import RSAKey
 
-from pidgr.clock import SECOND, Clock
+from pidgr.clock import MINUTE, SECOND, Clock
 from pidgr.errors import UnauthenticatedError
-from pidgr.identity import store
+from pidgr.identity import signing_keys
+from pidgr.identity.signing_keys import ALGORITHM, LONGEST_LIFETIME, KeyRing
 from pidgr.secrets import MasterKey
 from pidgr.storage.database import Database
-from pidgr.storage.transaction import Reader, Transaction
+from pidgr.storage.transaction import Reader
 
 ORGANIZATION_CLAIM: Final = "custom:org_id"
-_ALGORITHM: Final = "RS256"
-_KEY_BITS: Final = 2048
-_PURPOSE: Final = "signing-key"
+# RFC 8176: how the person proved who they are.
+METHOD_CLAIM: Final = "amr"
 # Clocks of servers that share a database may differ a little.
-_LEEWAY_SECONDS: Final = 5
+LEEWAY_SECONDS: Final = 5
 _REMEMBERED_TOKENS: Final = 10_000
+_KEYS_ARE_FRESH_FOR: Final = MINUTE
+# Tokens that name unknown keys cost anyone nothing to make.
+_UNKNOWN_KEY_PAUSE: Final = 5 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +40,47 @@ class Claims:
     email: str
     organization_id: str
     expires_at: int
+    methods: frozenset[str] = frozenset()
 
 
 class TokenSigner:
     """Makes and checks access tokens with the keys in the database.
 
-    Keys are read once and again when an unknown ``kid`` shows up. A token that passed is
-    remembered until it expires, because checking RS256 costs more than the rest of a small call.
+    A token that passed is remembered until it expires, because checking RS256 costs more than the
+    rest of a small call.
     """
 
     def __init__(
         self, database: Database, master_key: MasterKey, clock: Clock, issuer: str, audience: str
     ) -> None:
+        self.issuer: Final = issuer
         self._database = database
         self._master_key = master_key
         self._clock = clock
-        self._issuer = issuer
         self._audience = audience
-        self._keys = KeySet([])
+        self._keys = KeyRing([])
+        self._stale_at = 0
+        self._unknown_key_at = 0
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
         self._lock = threading.Lock()
 
     def ensure_key(self) -> None:
         """Make the first signing key of this database, and load what is there."""
-        if not self._database.read_now(store.signing_keys):
-            key = RSAKey.generate_key(_KEY_BITS, {"use": "sig", "alg": _ALGORITHM})
-            self._database.write_now(lambda transaction: self._insert_first(transaction, key))
+        self._database.read_now(self.reload)
+        if self._keys:
+            return
+        pair, now = signing_keys.new_pair(), self._clock.now()
+        self._database.write_now(
+            lambda transaction: signing_keys.insert_first(transaction, self._master_key, pair, now)
+        )
         self._database.read_now(self.reload)
 
-    def _insert_first(self, transaction: Transaction, key: RSAKey) -> None:
-        if store.signing_keys(transaction):
-            return
-        sealed = self._master_key.seal(_PURPOSE, key.as_pem(private=True))
-        store.insert_signing_key(transaction, key.thumbprint(), sealed, self._clock.now())
+    def rotate_keys(self) -> int:
+        """Let a new key follow the present one; return when it signs, in microseconds."""
+        pair, now = signing_keys.new_pair(), self._clock.now()
+        return self._database.write_now(
+            lambda transaction: signing_keys.rotate(transaction, self._master_key, pair, now)
+        )
 
     def reload(self, reader: Reader) -> None:
         """Read the keys again.
@@ -75,23 +88,53 @@ class TokenSigner:
         Raises:
             MasterKeyError: they were sealed with another master key.
         """
-        keys = []
-        for stored in store.signing_keys(reader):
-            pem = self._master_key.unseal(_PURPOSE, stored.sealed_private_key)
-            keys.append(
-                RSAKey.import_key(pem, {"kid": stored.kid, "use": "sig", "alg": _ALGORITHM})
-            )
-        self._keys = KeySet(list(keys))
+        self._keys = signing_keys.read(reader, self._master_key)
+        self._stale_at = self._clock.now() + _KEYS_ARE_FRESH_FOR
+
+    async def refresh_keys(self, token: str = "") -> None:
+        """Read the keys again if they are a minute old, or if a token names one we do not know.
+
+        Raises:
+            UnavailableError: the database cannot be reached.
+        """
+        now = self._clock.now()
+        if now < self._stale_at:
+            if not token or now < self._unknown_key_at or key_id(token) in self._keys:
+                return
+            self._unknown_key_at = now + _UNKNOWN_KEY_PAUSE
+        # Others that come by meanwhile need not read too.
+        self._stale_at = now + _KEYS_ARE_FRESH_FOR
+        try:
+            await self._database.read(self.reload)
+        except BaseException:
+            self._stale_at = 0
+            raise
 
     def public_keys(self) -> dict[str, object]:
         """Return the JWKS document (RFC 7517)."""
-        return dict(self._keys.as_dict(private=False))
+        return self._keys.public(self._clock.now())
 
-    def sign(self, *, subject: str, email: str, organization_id: str, lifetime: int) -> str:
-        """Return an access token that lives ``lifetime`` microseconds."""
-        issued = self._clock.now() // SECOND
+    def sign(
+        self,
+        *,
+        subject: str,
+        email: str,
+        organization_id: str,
+        lifetime: int,
+        method: str = "",
+    ) -> str:
+        """Return an access token that lives ``lifetime`` microseconds.
+
+        Raises:
+            ValueError: longer than keys are kept after their last signature.
+        """
+        if lifetime > LONGEST_LIFETIME:
+            message = f"a token lives at most {LONGEST_LIFETIME // SECOND:,} seconds"
+            raise ValueError(message)
+        now = self._clock.now()
+        issued = now // SECOND
         claims: dict[str, object] = {
-            "iss": self._issuer,
+            "iss": self.issuer,
             "aud": self._audience,
             "sub": subject,
             "email": email,
@@ -100,9 +143,17 @@ class TokenSigner:
         }
         if organization_id:
             claims[ORGANIZATION_CLAIM] = organization_id
-        key = self._keys.keys[-1]
-        header = {"alg": _ALGORITHM, "kid": key.kid, "typ": "JWT"}
-        return jwt.encode(header, claims, key, algorithms=[_ALGORITHM])
+        if method:
+            claims[METHOD_CLAIM] = [method]
+        key = self._keys.signing(now)
+        header = {"alg": ALGORITHM, "kid": key.kid, "typ": "JWT"}
+        return jwt.encode(header, claims, key, algorithms=[ALGORITHM])
+
+    async def authenticate(self, token: str) -> Claims:
+        """Do what :meth:`verify` does, with keys that are up to date."""
+        remembered = self._verified.get(_fingerprint(token))
+        await self.refresh_keys("" if remembered else token)
+        return self.verify(token)
 
     def verify(self, token: str) -> Claims:
         """Return the claims of a token of ours that is valid now.
@@ -110,35 +161,41 @@ class TokenSigner:
         Raises:
             UnauthenticatedError: anything else; the message does not tell which check failed.
         """
-        fingerprint = hashlib.sha256(token.encode()).digest()
+        fingerprint = _fingerprint(token)
         claims = self._verified.get(fingerprint)
         if claims is None:
             claims = self._check(token)
             self._remember(fingerprint, claims)
         if claims.expires_at <= self._clock.now():
-            raise _invalid()
+            raise invalid_token()
         return claims
 
     def _check(self, token: str) -> Claims:
+        now = self._clock.now()
+
+        def key(guest: object) -> RSAKey:
+            return self._keys.verifying(guest.headers().get("kid"), now)  # type: ignore[attr-defined]
+
         try:
-            decoded = jwt.decode(token, self._keys, algorithms=[_ALGORITHM])
-            now = self._clock.now() // SECOND
+            decoded = jwt.decode(token, key, algorithms=[ALGORITHM])
             jwt.JWTClaimsRegistry(
-                now=now,
-                leeway=_LEEWAY_SECONDS,
-                iss={"essential": True, "value": self._issuer},
+                now=now // SECOND,
+                leeway=LEEWAY_SECONDS,
+                iss={"essential": True, "value": self.issuer},
                 aud={"essential": True, "value": self._audience},
                 sub={"essential": True},
                 exp={"essential": True},
             ).validate(decoded.claims)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
-            raise _invalid() from error
+        except (JoseError, ValueError, TypeError, LookupError) as error:
+            raise invalid_token() from error
         claims = decoded.claims
+        methods = claims.get(METHOD_CLAIM)
         return Claims(
             subject=str(claims["sub"]),
             email=str(claims.get("email", "")),
             organization_id=str(claims.get(ORGANIZATION_CLAIM, "")),
             expires_at=int(claims["exp"]) * SECOND,
+            methods=frozenset(map(str, methods)) if isinstance(methods, list) else frozenset(),
         )
 
     def _remember(self, fingerprint: bytes, claims: Claims) -> None:
@@ -153,5 +210,29 @@ def json_web_key_set(signer: TokenSigner) -> bytes:
     return json.dumps(signer.public_keys()).encode()
 
 
-def _invalid() -> UnauthenticatedError:
+def invalid_token() -> UnauthenticatedError:
+    """Return the one answer to every bad token."""
     return UnauthenticatedError("the access token is invalid or expired; sign in again")
+
+
+def unverified_part(token: str, number: int) -> dict[str, object]:
+    """Return the header (0) or the claims (1) of a token nobody has checked; empty if unreadable.
+
+    Only good for choosing which key to check the token with.
+    """
+    parts = token.split(".")
+    try:
+        padded = parts[number] + "=" * (-len(parts[number]) % 4)
+        decoded = json.loads(base64.urlsafe_b64decode(padded))
+    except (IndexError, binascii.Error, ValueError, RecursionError):
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def key_id(token: str) -> str:
+    """Return the ``kid`` a token, not checked yet, names; empty if it names none."""
+    return str(unverified_part(token, 0).get("kid", ""))
+
+
+def _fingerprint(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

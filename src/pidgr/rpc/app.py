@@ -43,6 +43,7 @@ from pidgr.directory.role_service import RoleService
 from pidgr.directory.team_service import TeamService
 from pidgr.identity.api_key_service import ApiKeyService
 from pidgr.identity.authenticator import Authenticator
+from pidgr.identity.external_issuers import ExternalIssuers
 from pidgr.inbox.action_service import ActionService
 from pidgr.inbox.device_service import DeviceService
 from pidgr.inbox.service import InboxService
@@ -54,6 +55,7 @@ from pidgr.rpc.idempotency import Idempotency
 from pidgr.rpc.interceptors import Authenticate, Authorize, LimitRate, Observe
 from pidgr.rpc.limits import RateLimiter
 from pidgr.rpc.pages import pages
+from pidgr.rpc.sign_in_pages import sign_in_pages
 from pidgr.rpc.server import ON_DRAIN
 from pidgr.settings import Settings
 from pidgr.system import System, build_system
@@ -132,7 +134,9 @@ def build_app(system: System) -> ASGIApp:
     """Return the application of one process; its lifespan starts and stops the engine."""
     descriptions = [contract.desc() for contract, _ in CONTRACT]
     health = HealthService(description.type_name for description in descriptions)
-    services = _contract_services(system)
+    issuers = ExternalIssuers(system.database, system.clock, system.settings.trusted_issuers)
+    authenticator = Authenticator(system.database, system.signer, issuers, system.clock)
+    services = _contract_services(system, authenticator)
     services[f"/{health_connect.Health.desc().type_name}"] = health_connect.HealthASGIApplication(
         health
     )
@@ -147,7 +151,8 @@ def build_app(system: System) -> ASGIApp:
         health.drain()
         system.close()
 
-    dispatcher = Dispatcher(services, Starlette(routes=pages(system, health), lifespan=lifespan))
+    routes = [*pages(system, health), *sign_in_pages(system, authenticator)]
+    dispatcher = Dispatcher(services, Starlette(routes=routes, lifespan=lifespan))
     return CORSMiddleware(
         dispatcher,
         allow_origins=system.settings.cors_origins,
@@ -158,12 +163,12 @@ def build_app(system: System) -> ASGIApp:
     )
 
 
-def _contract_services(system: System) -> dict[str, ASGIApp]:
+def _contract_services(system: System, authenticator: Authenticator) -> dict[str, ASGIApp]:
     settings = system.settings
     limiter = RateLimiter(settings.rate_limit_per_second, settings.rate_limit_burst)
     interceptors: tuple[Interceptor, ...] = (
         Observe(),
-        Authenticate(Authenticator(system.database, system.signer, system.clock)),
+        Authenticate(authenticator),
         LimitRate(limiter),
         Authorize(),
     )

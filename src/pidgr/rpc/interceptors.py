@@ -9,6 +9,7 @@ connect-timeout-ms) is kept by the protocol library around all of them.
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -88,6 +89,11 @@ class Observe(MetadataInterceptor[Call]):
             raise visible from error
 
 
+def chosen_organization(headers: Mapping[str, str]) -> str:
+    """Return the organization a person wants to act in, if the request names one."""
+    return headers.get("x-org-id") or headers.get("x-pidgr-org-id", "")
+
+
 class Authenticate(MetadataInterceptor[None]):
     """Finds out who calls, unless the door is public."""
 
@@ -99,8 +105,9 @@ class Authenticate(MetadataInterceptor[None]):
         call = current_call.get()
         if call.rule.access is Access.PUBLIC:
             return
+        headers = ctx.request_headers
         call.caller = await self._authenticator.authenticate(
-            ctx.request_headers.get("authorization")
+            headers.get("authorization"), chosen_organization(headers)
         )
 
     async def on_end(self, token: None, ctx: Context, error: Exception | None, /) -> None:

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pidgr.errors import PidgrError
+from pidgr.identity.signing_keys import JWKS_MAX_AGE_SECONDS
 from pidgr.identity.tokens import json_web_key_set
 from pidgr.rpc.health import HealthService
 from pidgr.storage.sql import Statement
@@ -35,10 +36,11 @@ def pages(system: System, health: HealthService) -> list[BaseRoute]:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def jwks(_request: Request) -> Response:
+        await system.signer.refresh_keys()
         return Response(
             json_web_key_set(system.signer),
             media_type="application/json",
-            headers={"cache-control": "public, max-age=300"},
+            headers={"cache-control": f"public, max-age={JWKS_MAX_AGE_SECONDS}"},
         )
 
     return [

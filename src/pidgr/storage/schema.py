@@ -94,6 +94,9 @@ signing_key = Table(
     Column("kid", Text, primary_key=True),
     Column("sealed_private_key", LargeBinary, nullable=False),
     _time("created_at"),
+    # Published before it signs, so that everyone who verifies has it by then.
+    Column("signs_from", BigInteger, nullable=False),
+    # From when on its signatures count no more: known once its successor is.
     _time("retired_at", optional=True),
 )
 
@@ -111,6 +114,8 @@ organization = Table(
     _text("default_workflow"),
     _text("data_governance_region"),
     _flag("suspended"),
+    # Members must sign in by something stronger than a code sent by mail.
+    _flag("otp_disabled"),
     _time("created_at"),
     _time("expires_at", optional=True),
 )
@@ -138,6 +143,59 @@ identity = Table(
     Column("subject", Text, primary_key=True),
     Column("email_folded", Text, nullable=False, unique=True),
     _time("created_at"),
+)
+
+# Who a person is to a trusted issuer of tokens.
+external_identity = Table(
+    "external_identity",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("external_subject", Text, primary_key=True),
+    Column("subject", Text, ForeignKey("identity.subject"), nullable=False),
+    _time("created_at"),
+    sqlite_with_rowid=False,
+)
+
+# A code on its way to an address. It belongs to whoever holds the attempt's secret id.
+sign_in_attempt = Table(
+    "sign_in_attempt",
+    metadata,
+    _key(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("email_folded", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("code_hash", LargeBinary, nullable=False),
+    # For the mail; gone once that is sent.
+    Column("sealed_code", LargeBinary, nullable=True),
+    _count("tries"),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    _time("used_at", optional=True),
+)
+
+# Generic cell rate: when a door would be open again for as many calls as its burst.
+door_limit = Table(
+    "door_limit",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next_at", BigInteger, nullable=False, index=True),
+)
+
+# One sign-in and all the refresh tokens that follow from it: only the newest one is good.
+sign_in_session = Table(
+    "sign_in_session",
+    metadata,
+    _key(),
+    Column("handle", LargeBinary, nullable=False, unique=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("subject", Text, ForeignKey("identity.subject"), nullable=False, index=True),
+    # How the person proved who they are, in the words of RFC 8176.
+    _text("method"),
+    # Where it acts. No foreign key: a session may outlive an organization, and ends when used.
+    Column("organization_key", _BIG, nullable=True),
+    _time("created_at"),
+    _time("refreshed_at"),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    _time("revoked_at", optional=True),
 )
 
 member = Table(
@@ -174,6 +232,8 @@ member = Table(
     UniqueConstraint("subject", "organization_key"),
     # Keyset of ListUsers.
     Index("ix_member_organization_key_sort_name_key", "organization_key", "sort_name", "key"),
+    # Who signs in with an address, whatever the organization.
+    Index("ix_member_email_folded", "email_folded"),
 )
 
 api_key = Table(

@@ -83,6 +83,15 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "door_limit",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_door_limit")),
+    )
+    with op.batch_alter_table("door_limit", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_door_limit_next_at"), ["next_at"], unique=False)
+
+    op.create_table(
         "idempotency_key",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("request_digest", sa.LargeBinary(), nullable=False),
@@ -121,6 +130,7 @@ def upgrade() -> None:
             "data_governance_region", sa.Text(), server_default=sa.text("('')"), nullable=False
         ),
         sa.Column("suspended", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("otp_disabled", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_organization")),
@@ -128,10 +138,35 @@ def upgrade() -> None:
         sa.UniqueConstraint("name_folded", name=op.f("uq_organization_name_folded")),
     )
     op.create_table(
+        "sign_in_attempt",
+        sa.Column(
+            "key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+        ),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("email_folded", sa.Text(), nullable=False),
+        sa.Column("salt", sa.LargeBinary(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_code", sa.LargeBinary(), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_attempt")),
+        sa.UniqueConstraint("digest", name=op.f("uq_sign_in_attempt_digest")),
+    )
+    with op.batch_alter_table("sign_in_attempt", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_sign_in_attempt_expires_at"), ["expires_at"], unique=False
+        )
+
+    op.create_table(
         "signing_key",
         sa.Column("kid", sa.Text(), nullable=False),
         sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("signs_from", sa.BigInteger(), nullable=False),
         sa.Column("retired_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("kid", name=op.f("pk_signing_key")),
     )
@@ -193,6 +228,18 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "organization_key", "content_id", name=op.f("uq_content_organization_key_content_id")
         ),
+    )
+    op.create_table(
+        "external_identity",
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("external_subject", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subject"], ["identity.subject"], name=op.f("fk_external_identity_subject")
+        ),
+        sa.PrimaryKeyConstraint("issuer", "external_subject", name=op.f("pk_external_identity")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "recipient_group",
@@ -257,6 +304,37 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_role_id")),
         sa.UniqueConstraint("organization_key", "slug", name=op.f("uq_role_organization_key_slug")),
     )
+    op.create_table(
+        "sign_in_session",
+        sa.Column(
+            "key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.Identity(always=False),
+            nullable=False,
+        ),
+        sa.Column("handle", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("method", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column(
+            "organization_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("refreshed_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["subject"], ["identity.subject"], name=op.f("fk_sign_in_session_subject")
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_session")),
+        sa.UniqueConstraint("handle", name=op.f("uq_sign_in_session_handle")),
+    )
+    with op.batch_alter_table("sign_in_session", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_sign_in_session_expires_at"), ["expires_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_sign_in_session_subject"), ["subject"], unique=False)
+
     op.create_table(
         "team",
         sa.Column(
@@ -436,6 +514,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.create_index("ix_member_email_folded", ["email_folded"], unique=False)
         batch_op.create_index(
             "ix_member_organization_key_sort_name_key",
             ["organization_key", "sort_name", "key"],

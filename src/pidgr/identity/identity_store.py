@@ -1,0 +1,98 @@
+"""SQL of people: who an address or an outside subject is, and where they are members."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pidgr.contract.v1.user_pb import UserStatus
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Reader, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One of the organizations of a person, seen from the person."""
+
+    member_id: str
+    email: str
+    subject: str | None
+    status: int
+    preferred_locale: str
+    organization_key: int
+    organization_id: str
+    organization_name: str
+    default_locale: str
+    otp_disabled: bool
+    suspended: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the person may act there."""
+        return self.status == UserStatus.ACTIVE and not self.suspended
+
+
+_SELECT: Final = """
+    select m.id, m.email, m.subject, m.status, m.preferred_locale, o.key, o.id, o.name,
+           o.default_locale, o.otp_disabled, o.suspended
+    from member m join organization o on o.key = m.organization_key
+"""
+_OF_SUBJECT: Final = Statement(f"{_SELECT} where m.subject = :subject order by m.created_at, m.key")
+_OF_ADDRESS: Final = Statement(
+    f"{_SELECT} where m.email_folded = :email_folded order by m.created_at, m.key"
+)
+_SUBJECT_OF_ADDRESS: Final = Statement(
+    "select subject from identity where email_folded = :email_folded"
+)
+_ADDRESS_OF_SUBJECT: Final = Statement("select email_folded from identity where subject = :subject")
+_EXTERNAL: Final = Statement("""
+    select subject from external_identity
+    where issuer = :issuer and external_subject = :external_subject
+""")
+_LINK_EXTERNAL: Final = Statement("""
+    insert into external_identity (issuer, external_subject, subject, created_at)
+    select :issuer, :external_subject, subject, :now from identity
+    where email_folded = :email_folded
+    on conflict (issuer, external_subject) do nothing
+""")
+
+
+def memberships(reader: Reader, subject: str) -> list[Membership]:
+    """Return where a person is a member, whatever the status, in the order they joined."""
+    return reader.records(Membership, _OF_SUBJECT, {"subject": subject})
+
+
+def memberships_of_address(reader: Reader, email_folded: str) -> list[Membership]:
+    """Return where an address is a member, whatever the status, in the order it joined."""
+    return reader.records(Membership, _OF_ADDRESS, {"email_folded": email_folded})
+
+
+def subject_of_address(reader: Reader, email_folded: str) -> str | None:
+    """Return who signs in with an address, if anyone has."""
+    subject: str | None = reader.value(_SUBJECT_OF_ADDRESS, {"email_folded": email_folded})
+    return subject
+
+
+def address_of_subject(reader: Reader, subject: str) -> str:
+    """Return the folded address a person signs in with."""
+    address: str = reader.value(_ADDRESS_OF_SUBJECT, {"subject": subject})
+    return address
+
+
+def external_subject(reader: Reader, issuer: str, external_subject: str) -> str | None:
+    """Return who a trusted issuer's subject is here, if that is known already."""
+    parameters = {"issuer": issuer, "external_subject": external_subject}
+    subject: str | None = reader.value(_EXTERNAL, parameters)
+    return subject
+
+
+def link_external_subject(
+    transaction: Transaction, issuer: str, subject: str, email_folded: str, now: int
+) -> str | None:
+    """Remember who a trusted issuer's subject is by their verified address, and return it."""
+    parameters = {
+        "issuer": issuer,
+        "external_subject": subject,
+        "email_folded": email_folded,
+        "now": now,
+    }
+    transaction.execute(_LINK_EXTERNAL, parameters)
+    return external_subject(transaction, issuer, subject)

@@ -1,0 +1,68 @@
+"""Who may sign in, by what method, and where that leads."""
+
+import secrets
+from collections.abc import Sequence
+
+from pidgr.contract.v1.user_pb import UserStatus
+from pidgr.identity import identity_store, store
+from pidgr.identity.identity_store import Membership
+from pidgr.identity.sign_in_method import OTP
+from pidgr.storage.transaction import Reader, Transaction
+
+
+def accepts(membership: Membership, method: str) -> bool:
+    """Tell whether a member may act after a sign-in by this method."""
+    return membership.is_open and not _refuses(membership, method)
+
+
+def welcome(reader: Reader, email_folded: str, method: str) -> list[Membership] | None:
+    """Return the memberships a sign-in with an address opens, invitations included.
+
+    The list is empty for a person who belongs to no organization (any more, or yet). None: nobody
+    may sign in with this address and by this method.
+    """
+    members = identity_store.memberships_of_address(reader, email_folded)
+    subject = identity_store.subject_of_address(reader, email_folded)
+    opened = [
+        member
+        for member in members
+        if member.status != UserStatus.DEACTIVATED
+        and not member.suspended
+        and not _refuses(member, method)
+        and member.subject in {None, subject}
+    ]
+    if opened or (subject is not None and not members):
+        return opened
+    return None
+
+
+def admit(
+    transaction: Transaction, email_folded: str, invited: Sequence[Membership], now: int
+) -> str:
+    """Tie memberships to the person who has proved the address, accept their invitations.
+
+    Returns:
+        The person's subject.
+    """
+    subject = store.ensure_identity(transaction, email_folded, secrets.token_hex(16), now)
+    joined = {
+        membership.organization_key
+        for membership in identity_store.memberships(transaction, subject)
+    }
+    for membership in invited:
+        # One person is one member of an organization, whatever their addresses there.
+        if membership.subject is None and membership.organization_key in joined:
+            continue
+        if membership.subject is None or membership.status == UserStatus.INVITED:
+            store.activate_member(
+                transaction,
+                membership.member_id,
+                subject,
+                active=UserStatus.ACTIVE,
+                deactivated=UserStatus.DEACTIVATED,
+            )
+    return subject
+
+
+def _refuses(membership: Membership, method: str) -> bool:
+    return method == OTP and membership.otp_disabled
