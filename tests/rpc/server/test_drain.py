@@ -11,10 +11,11 @@ from typing import Self
 
 import grpc
 import pytest
+from support.raw_http import RawClient
 
 from pidgr.rpc.server import BackgroundServer, ServerOptions
 from rpc.server.apps import build, build_failing
-from rpc.server.calls import QUICK, SLOW, WAIT, OpenStream, RawClient, eventually, submitter
+from rpc.server.calls import QUICK, SLOW, WAIT, OpenStream, eventually, submitter
 from rpc.server.frames import ACK, GOAWAY, PING, FrameClient, frame
 
 TESTS = Path(__file__).parents[2]

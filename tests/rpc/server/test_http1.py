@@ -2,12 +2,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.raw_http import RawClient, framed
 
 from pidgr.contract.v1.action_pb import SubmitActionRequest
 from pidgr.contract.v1.render_pb import RenderBatchRequest, RenderBatchResponse
 from pidgr.rpc.server import BackgroundServer
 from rpc.server.apps import RENDER, SUBMIT
-from rpc.server.calls import RawClient, framed
 
 GRPC = "Content-Type: application/grpc"
 TE = "Te: trailers"

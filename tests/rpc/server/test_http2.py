@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from support.raw_http import framed
 
 from pidgr.rpc.server import BackgroundServer, ServerOptions
 from rpc.server import apps
@@ -25,7 +26,6 @@ from rpc.server.calls import (
     connections_seen,
     curl,
     eventually,
-    framed,
     submitter,
 )
 from rpc.server.frames import (

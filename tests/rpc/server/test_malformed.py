@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.raw_http import RawClient
 
 from pidgr.rpc.server import BackgroundServer, ServerOptions, config, http1, http2, watch
 from rpc.server.apps import SUBMIT, build
-from rpc.server.calls import RawClient
 from rpc.server.frames import DATA, HEADERS, PING, PREFACE, SETTINGS, FrameClient, frame
 
 GARBAGE = settings(
