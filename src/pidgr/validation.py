@@ -1,6 +1,8 @@
 """Checks of request fields that every domain shares. Limits count characters."""
 
 import re
+from collections.abc import Sequence
+from itertools import islice
 from typing import Final, TypeVar
 
 from protobuf import Enum
@@ -16,6 +18,8 @@ _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _FIRST_SECOND: Final = -62_135_596_800
 _LAST_SECOND: Final = 253_402_300_799
 _NANOSECONDS: Final = 1_000_000_000
+
+_NAMED_ENTRIES: Final = 10
 
 NAME_LENGTH: Final = 200
 EMAIL_LENGTH: Final = 254
@@ -40,6 +44,21 @@ def require_uuid(path: str, value: str) -> str:
     if not is_uuid(lowered):
         raise invalid_field(path, "must be a UUID")
     return lowered
+
+
+def require_uuids(path: str, values: Sequence[str], most: int) -> None:
+    """Demand a list of 1 to ``most`` UUIDs.
+
+    Raises:
+        InvalidArgumentError: it is empty, too long, or holds something else; naming up to ten.
+    """
+    if not 0 < len(values) <= most:
+        raise invalid_field(path, f"must have 1 to {most} entries, has {len(values):,}")
+    violations = Violations()
+    bad = (index for index, value in enumerate(values) if not is_uuid(value.lower()))
+    for index in islice(bad, _NAMED_ENTRIES):
+        violations.add(f"{path}[{index}]", "must be a UUID")
+    violations.raise_if_any()
 
 
 def check_text(

@@ -7,7 +7,9 @@ from typing import Final
 
 from pidgr.contract.v1.organization_pb import CompanySize, Industry, OrgType
 from pidgr.contract.v1.user_pb import UserStatus
-from pidgr.directory import member_store, organization_store, role_store, team_store
+from pidgr.directory import member_store, organization_store, role_store
+from pidgr.directory.analytics_settings import new_salt
+from pidgr.directory.collective_store import GROUPS, TEAMS
 from pidgr.directory.default_workflow import DEFAULT_WORKFLOW
 from pidgr.directory.member_store import NewMember
 from pidgr.errors import AlreadyExistsError, Violations
@@ -86,6 +88,7 @@ def create_organization(
             company_size=new.company_size,
             default_workflow=DEFAULT_WORKFLOW.to_json(),
             data_governance_region=new.data_governance_region or DEFAULT_REGION,
+            analytics_salt=new_salt(),
             now=now,
         )
     except UniqueViolationError as error:
@@ -136,22 +139,15 @@ def _seed_roles(transaction: Transaction, organization_key: int, now: int) -> No
 def _seed_collectives(
     transaction: Transaction, organization_key: int, organization_name: str, now: int
 ) -> None:
-    team_store.insert_default_group(
-        transaction,
-        organization_key,
-        group_id=str(uuid.uuid4()),
-        name=_DEFAULT_GROUP,
-        name_folded=fold(_DEFAULT_GROUP),
-        now=now,
-    )
-    team_store.insert_team(
-        transaction,
-        organization_key,
-        team_id=str(uuid.uuid4()),
-        name=organization_name,
-        name_folded=fold(organization_name),
-        description="",
-        created_by="",
-        is_default=True,
-        now=now,
-    )
+    for store, name in ((GROUPS, _DEFAULT_GROUP), (TEAMS, organization_name)):
+        store.insert(
+            transaction,
+            organization_key,
+            collective_id=str(uuid.uuid4()),
+            name=name,
+            name_folded=fold(name),
+            description="",
+            created_by="",
+            is_default=True,
+            now=now,
+        )

@@ -15,9 +15,9 @@ from pidgr.contract.v1.member_pb import (
 from pidgr.contract.v1.user_pb import UserProfile, UserStatus
 from pidgr.directory import member_store, standing
 from pidgr.directory.granting import invitation_role
-from pidgr.directory.member_store import NewMember, StoredMember, existing_member
+from pidgr.directory.member_store import NewMember, existing_member
 from pidgr.directory.messages import user_message
-from pidgr.directory.name_order import from_position, to_position
+from pidgr.directory.name_order import member_after, member_position
 from pidgr.directory.profile import check_profile
 from pidgr.errors import (
     AlreadyExistsError,
@@ -25,7 +25,7 @@ from pidgr.errors import (
     invalid_field,
 )
 from pidgr.identity.caller import Caller
-from pidgr.pagination import Page, PageTokens
+from pidgr.pagination import PageTokens
 from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
 from pidgr.validation import (
     NAME_LENGTH,
@@ -129,19 +129,11 @@ class MemberService:
         organization_key = caller.organization_key
         scope = f"users/{organization_key}"
         page = self._page_tokens.read(request.pagination, scope)
-        found = member_store.members_page(unit, organization_key, _after(page), page.size + 1)
+        after = member_after(page.position)
+        found = member_store.members_page(unit, organization_key, after, page.size + 1)
         total = member_store.count_members(unit, organization_key)
-        positions = [_position(stored) for stored in found]
+        positions = [member_position(stored.sort_name, stored.key) for stored in found]
         return ListUsersResponse(
             users=[user_message(stored) for stored in found[: page.size]],
             pagination_meta=self._page_tokens.meta(scope, page, positions, total),
         )
-
-
-def _position(stored: StoredMember) -> tuple[int, ...]:
-    return (stored.key, *to_position(stored.sort_name))
-
-
-def _after(page: Page) -> tuple[str, int]:
-    key, *name = page.position or (0,)
-    return from_position(tuple(name)), key

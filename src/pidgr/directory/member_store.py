@@ -76,12 +76,16 @@ class NewMember:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-_SELECT: Final = """
-    select m.key, m.id, m.email, m.name, m.sort_name, m.status, m.created_at, m.first_name,
+# Of ``member m join role r``, in the order of StoredMember.
+MEMBER_COLUMNS: Final = """
+           m.key, m.id, m.email, m.name, m.sort_name, m.status, m.created_at, m.first_name,
            m.last_name, m.department, m.title, m.phone, m.location, m.employee_id, m.manager_name,
            m.start_date, m.manager_id, m.custom_attributes, m.processing_restricted,
            m.data_governance_region, r.key, r.id, r.slug, r.name, r.is_default, r.is_system,
            r.permissions
+"""
+_SELECT: Final = f"""
+    select {MEMBER_COLUMNS}
     from member m join role r on r.key = m.role_key
     where m.organization_key = :organization_key
 """
@@ -93,6 +97,19 @@ _PAGE: Final = Statement(f"""
 _COUNT: Final = Statement("select count(*) from member where organization_key = :organization_key")
 _KEY: Final = Statement(
     "select key from member where organization_key = :organization_key and id = :id"
+)
+# They must not vanish while something comes to refer to them. Here and below "+" keeps SQLite off
+# the organization's index: it would rather walk through all members and look each up in the list.
+_HOLD: Final = Statement(
+    """
+    select id, key from member
+    where +organization_key = :organization_key and id in (select value from json_each(:ids))
+    """,
+    postgresql="""
+    select id, key from member
+    where organization_key = :organization_key and id = any(:ids)
+    order by key for key share
+    """,
 )
 _KNOWN: Final = Statement(
     """
@@ -139,9 +156,9 @@ _ANALYZE: Final = Statement(
 
 def _join_default(collective: str) -> Statement:
     text = f"""
-        insert into {collective}_member ({collective}_key, member_key)
-        select c.key, m.key
-        from {collective} c join member m on m.organization_key = c.organization_key
+        insert into {collective}_member ({collective}_key, member_key, sort_name)
+        select c.key, m.key, m.sort_name
+        from {collective} c join member m on +m.organization_key = c.organization_key
         where c.organization_key = :organization_key and c.is_default and m.id
     """
     return Statement(
@@ -185,6 +202,14 @@ def member_key(reader: Reader, organization_key: int, member_id: str) -> int | N
     parameters = {"organization_key": organization_key, "id": member_id}
     key: int | None = reader.value(_KEY, parameters)
     return key
+
+
+def hold_members(
+    transaction: Transaction, organization_key: int, ids: Sequence[str]
+) -> dict[str, int]:
+    """Return the keys, by id, of those who are members; they stay so until the end."""
+    parameters = {"organization_key": organization_key, "ids": transaction.array(ids)}
+    return dict(transaction.rows(_HOLD, parameters))
 
 
 def members_page(

@@ -2,14 +2,15 @@
 
 from pidgr.clock import to_timestamp
 from pidgr.contract.v1.common_pb import Role, WorkflowDefinition
+from pidgr.contract.v1.group_pb import Group
 from pidgr.contract.v1.organization_pb import CompanySize, Industry, Organization, OrgType
 from pidgr.contract.v1.team_pb import Team
 from pidgr.contract.v1.user_pb import User, UserProfile, UserStatus
+from pidgr.directory.collective_store import StoredCollective
 from pidgr.directory.member_store import StoredMember
 from pidgr.directory.organization_store import StoredOrganization
 from pidgr.directory.profile import attributes_from_json
 from pidgr.directory.role_store import StoredRole
-from pidgr.directory.team_store import StoredTeam
 from pidgr.identity import permissions
 
 
@@ -72,9 +73,23 @@ def user_message(stored: StoredMember) -> User:
     )
 
 
-def team_message(stored: StoredTeam) -> Team:
+def team_message(stored: StoredCollective) -> Team:
     """Return a team."""
     return Team(
+        id=stored.id,
+        name=stored.name,
+        description=stored.description,
+        member_count=stored.member_count,
+        created_at=to_timestamp(stored.created_at),
+        updated_at=to_timestamp(stored.updated_at),
+        is_default=bool(stored.is_default),
+        created_by=stored.created_by,
+    )
+
+
+def group_message(stored: StoredCollective) -> Group:
+    """Return a group."""
+    return Group(
         id=stored.id,
         name=stored.name,
         description=stored.description,

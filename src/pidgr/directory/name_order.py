@@ -21,3 +21,14 @@ def to_position(name: str) -> tuple[int, ...]:
 def from_position(position: tuple[int, ...]) -> str:
     """Return the name at a position; "" for the first page's, which is before every name."""
     return struct.pack(f">{len(position)}q", *position).rstrip(b"\0").decode()
+
+
+def member_position(sort_name: str, key: int) -> tuple[int, ...]:
+    """Return the position of a member: the name they are sorted by, and their key among equals."""
+    return (key, *to_position(sort_name))
+
+
+def member_after(position: tuple[int, ...]) -> tuple[str, int]:
+    """Return the sort name and key at a position; ("", 0) for the first page's."""
+    key, *name = position or (0,)
+    return from_position(tuple(name)), key

@@ -41,10 +41,10 @@ _LOCK: Final = Statement(
 _INSERT: Final = Statement("""
     insert into organization
       (id, name, name_folded, org_type, industry, company_size, default_workflow,
-       data_governance_region, created_at)
+       data_governance_region, analytics_salt, created_at)
     values
       (:id, :name, :name_folded, :org_type, :industry, :company_size, :default_workflow,
-       :data_governance_region, :now)
+       :data_governance_region, :analytics_salt, :now)
     returning key
 """)
 
@@ -93,6 +93,7 @@ def insert_organization(
     company_size: int,
     default_workflow: str,
     data_governance_region: str,
+    analytics_salt: bytes,
     now: int,
 ) -> int:
     """Store a new organization and return its key.
@@ -111,6 +112,7 @@ def insert_organization(
             "company_size": company_size,
             "default_workflow": default_workflow,
             "data_governance_region": data_governance_region,
+            "analytics_salt": analytics_salt,
             "now": now,
         },
     )

@@ -1,114 +1,102 @@
-"""TeamService: the units that campaigns are sent in the name of (SEMANTICS 2.5 and 2.15)."""
+"""TeamService: the units that campaigns are sent in the name of (SEMANTICS 2.15).
 
-import uuid
+The rules are in ``pidgr.directory.collectives``, and so is what each RPC raises.
+"""
+
 from typing import Final
 
 from pidgr.clock import Clock
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.team_pb import (
+    AddTeamMembersRequest,
+    AddTeamMembersResponse,
     CreateTeamRequest,
     CreateTeamResponse,
+    DeleteTeamRequest,
+    DeleteTeamResponse,
     GetTeamRequest,
     GetTeamResponse,
+    ListTeamMembersRequest,
+    ListTeamMembersResponse,
     ListTeamsRequest,
     ListTeamsResponse,
+    RemoveTeamMembersRequest,
+    RemoveTeamMembersResponse,
+    UpdateTeamRequest,
+    UpdateTeamResponse,
 )
-from pidgr.directory import team_store
-from pidgr.directory.messages import team_message
-from pidgr.directory.name_order import from_position, to_position
-from pidgr.directory.team_store import StoredTeam, Viewer
-from pidgr.errors import AlreadyExistsError, NotFoundError, Violations
+from pidgr.directory.collective_store import TEAMS
+from pidgr.directory.collectives import Collectives, Kind
+from pidgr.directory.messages import team_message, user_message
 from pidgr.identity.caller import Caller
 from pidgr.pagination import PageTokens
-from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
-from pidgr.validation import NAME_LENGTH, check_text, fold, require_uuid
+from pidgr.storage.transaction import Reader, Transaction
 
-_DESCRIPTION_LENGTH: Final = 1_000
-_SEE_ALL: Final = (Permission.TEAMS_ALL_READ, Permission.TEAMS_ALL_WRITE)
+_KIND: Final = Kind("team", TEAMS, Permission.TEAMS_ALL_READ, Permission.TEAMS_ALL_WRITE)
 
 
 class TeamService:
-    """Makes and shows teams."""
+    """Keeps teams and their members."""
 
     def __init__(self, clock: Clock, page_tokens: PageTokens) -> None:
-        self._clock = clock
-        self._page_tokens = page_tokens
+        self._teams = Collectives(_KIND, clock, page_tokens)
 
     def create_team(
         self, request: CreateTeamRequest, caller: Caller, unit: Transaction
     ) -> CreateTeamResponse:
-        """Make an empty team.
-
-        Raises:
-            InvalidArgumentError: a malformed field.
-            AlreadyExistsError: the name is taken, letter case aside.
-        """
-        violations = Violations()
-        check_text(violations, "name", request.name, NAME_LENGTH, required=True)
-        check_text(violations, "description", request.description, _DESCRIPTION_LENGTH)
-        violations.raise_if_any()
-        organization_key = caller.organization_key
-        team_id = str(uuid.uuid4())
-        try:
-            team_store.insert_team(
-                unit,
-                organization_key,
-                team_id=team_id,
-                name=request.name,
-                name_folded=fold(request.name),
-                description=request.description,
-                created_by=caller.actor_id,
-                is_default=False,
-                now=self._clock.now(),
-            )
-        except UniqueViolationError as error:
-            message = f"a team named {request.name!r} exists already; choose another name"
-            raise AlreadyExistsError(message) from error
-        return CreateTeamResponse(team=team_message(_team(unit, organization_key, team_id)))
+        """Make an empty team."""
+        made = self._teams.create(unit, caller, request.name, request.description)
+        return CreateTeamResponse(team=team_message(made))
 
     def get_team(self, request: GetTeamRequest, caller: Caller, unit: Reader) -> GetTeamResponse:
-        """Return one team: to its members, to whoever made it, and to those who see every team.
-
-        Raises:
-            InvalidArgumentError: the id is not a UUID.
-            NotFoundError: no such team.
-            PermissionDeniedError: it is none of the caller's.
-        """
-        team_id = require_uuid("team_id", request.team_id)
-        organization_key = caller.organization_key
-        found = _team(unit, organization_key, team_id)
-        if not team_store.is_own(unit, organization_key, found.key, _viewer(caller)):
-            caller.require(*_SEE_ALL)
+        """Return one team."""
+        found = self._teams.get(unit, caller, request.team_id)
         return GetTeamResponse(team=team_message(found))
 
     def list_teams(
         self, request: ListTeamsRequest, caller: Caller, unit: Reader
     ) -> ListTeamsResponse:
-        """Return a page of teams by name: all of them, or those the caller belongs to or made.
-
-        Raises:
-            InvalidArgumentError: a bad page size or token.
-        """
-        organization_key = caller.organization_key
-        viewer = None if caller.has(*_SEE_ALL) else _viewer(caller)
-        scope = f"teams/{organization_key}/{viewer.actor_id if viewer else ''}"
-        page = self._page_tokens.read(request.pagination, scope)
-        after = from_position(page.position)
-        found = team_store.teams_page(unit, organization_key, viewer, after, page.size + 1)
-        total = team_store.count_teams(unit, organization_key, viewer)
-        positions = [to_position(stored.name_folded) for stored in found]
+        """Return a page of teams by name."""
+        found, meta = self._teams.page(unit, caller, request.pagination)
         return ListTeamsResponse(
-            teams=[team_message(stored) for stored in found[: page.size]],
-            pagination_meta=self._page_tokens.meta(scope, page, positions, total),
+            teams=[team_message(stored) for stored in found], pagination_meta=meta
         )
 
+    def update_team(
+        self, request: UpdateTeamRequest, caller: Caller, unit: Transaction
+    ) -> UpdateTeamResponse:
+        """Rename or describe a team."""
+        changed = self._teams.update(
+            unit, caller, request.team_id, request.name, request.description
+        )
+        return UpdateTeamResponse(team=team_message(changed))
 
-def _viewer(caller: Caller) -> Viewer:
-    return Viewer(caller.actor_id, caller.person.key if caller.person else None)
+    def delete_team(
+        self, request: DeleteTeamRequest, caller: Caller, unit: Transaction
+    ) -> DeleteTeamResponse:
+        """Delete a team and its memberships."""
+        self._teams.delete(unit, caller, request.team_id)
+        return DeleteTeamResponse()
 
+    def add_team_members(
+        self, request: AddTeamMembersRequest, caller: Caller, unit: Transaction
+    ) -> AddTeamMembersResponse:
+        """Add members to a team."""
+        changed = self._teams.add_members(unit, caller, request.team_id, request.user_ids)
+        return AddTeamMembersResponse(team=team_message(changed))
 
-def _team(reader: Reader, organization_key: int, team_id: str) -> StoredTeam:
-    found = team_store.team(reader, organization_key, team_id)
-    if found is None:
-        raise NotFoundError(f"no team has the id {team_id}")
-    return found
+    def remove_team_members(
+        self, request: RemoveTeamMembersRequest, caller: Caller, unit: Transaction
+    ) -> RemoveTeamMembersResponse:
+        """Take members out of a team."""
+        changed = self._teams.remove_members(unit, caller, request.team_id, request.user_ids)
+        return RemoveTeamMembersResponse(team=team_message(changed))
+
+    def list_team_members(
+        self, request: ListTeamMembersRequest, caller: Caller, unit: Reader
+    ) -> ListTeamMembersResponse:
+        """Return a page of a team's members by name."""
+        members, meta = self._teams.members_page(unit, caller, request.team_id, request.pagination)
+        return ListTeamMembersResponse(
+            users=[user_message(member) for member in members], pagination_meta=meta
+        )

@@ -37,6 +37,7 @@ from pidgr.contract.v1 import (
     team_connect,
     template_connect,
 )
+from pidgr.directory.group_service import GroupService
 from pidgr.directory.member_service import MemberService
 from pidgr.directory.organization_service import OrganizationService
 from pidgr.directory.role_service import RoleService
@@ -55,8 +56,8 @@ from pidgr.rpc.idempotency import Idempotency
 from pidgr.rpc.interceptors import Authenticate, Authorize, LimitRate, Observe
 from pidgr.rpc.limits import RateLimiter
 from pidgr.rpc.pages import pages
-from pidgr.rpc.sign_in_pages import sign_in_pages
 from pidgr.rpc.server import ON_DRAIN
+from pidgr.rpc.sign_in_pages import sign_in_pages
 from pidgr.settings import Settings
 from pidgr.system import System, build_system
 
@@ -103,6 +104,7 @@ def implementations(system: System) -> dict[str, object]:
         "ApiKeyService": ApiKeyService(clock),
         "CampaignService": CampaignService(engine, clock, tokens, ids),
         "DeviceService": DeviceService(clock),
+        "GroupService": GroupService(clock, tokens),
         "InboxService": InboxService(database, clock, ids),
         "MemberService": MemberService(clock, tokens),
         "OrganizationService": OrganizationService(clock),

@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -113,11 +114,36 @@ organization = Table(
     _text("default_locale"),
     _text("default_workflow"),
     _text("data_governance_region"),
+    # JSON array of [claim, profile field].
+    Column("sso_attribute_mappings", Text, nullable=False, server_default=text("'[]'")),
+    # What the ml_* settings mean is for clients; this server trains no models.
+    Column("ml_retrain_cold_threshold", Integer, nullable=False, server_default=text("10")),
+    _flag("ml_cancelled_counts"),
+    Column("ml_manual_limit_monthly", Integer, nullable=False, server_default=text("3")),
+    Column("include_synthetic_in_aggregates", Boolean, nullable=True),
+    _flag("provisional_archetypes_enabled"),
+    Column("default_verification_unit_level", SmallInteger, nullable=False, server_default=_ZERO),
+    # Puts people into cohort buckets, together with a key that is not in the database.
+    Column("analytics_salt", LargeBinary, nullable=False),
+    Column("analytics_bucket_count", Integer, nullable=False, server_default=text("20")),
+    Column("analytics_epsilon", Double, nullable=False, server_default=text("1.0")),
     _flag("suspended"),
     # Members must sign in by something stronger than a code sent by mail.
     _flag("otp_disabled"),
     _time("created_at"),
     _time("expires_at", optional=True),
+)
+
+# Kinds of processing that were ever switched; the others are on.
+privacy_toggle = Table(
+    "privacy_toggle",
+    metadata,
+    Column("organization_key", _BIG, ForeignKey("organization.key"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    _text("changed_by_email"),
+    _time("changed_at"),
+    sqlite_with_rowid=False,
 )
 
 role = Table(
@@ -232,6 +258,15 @@ member = Table(
     UniqueConstraint("subject", "organization_key"),
     # Keyset of ListUsers.
     Index("ix_member_organization_key_sort_name_key", "organization_key", "sort_name", "key"),
+    # Who holds a role, and who reports to whom.
+    Index("ix_member_role_key", "role_key"),
+    Index(
+        "ix_member_organization_key_manager_id",
+        "organization_key",
+        "manager_id",
+        sqlite_where=text("manager_id <> ''"),
+        postgresql_where=text("manager_id <> ''"),
+    ),
     # Who signs in with an address, whatever the organization.
     Index("ix_member_email_folded", "email_folded"),
 )
@@ -280,6 +315,15 @@ def _membership(name: str, collective: str) -> Table:
         metadata,
         Column(f"{collective}_key", _BIG, ForeignKey(f"{collective}.key"), primary_key=True),
         Column("member_key", _BIG, ForeignKey("member.key"), primary_key=True),
+        # A copy of the member's: whoever changes that one changes this one. Without it, a page by
+        # name sorts the whole group.
+        _sorted_text("sort_name"),
+        Index(
+            f"ix_{name}_sort_name",
+            f"{collective}_key",
+            "sort_name",
+            "member_key",
+        ),
         Index(f"ix_{name}_member_key", "member_key"),
         sqlite_with_rowid=False,
     )
@@ -462,6 +506,30 @@ lane = Table(
     _flag("finished"),
     _time("moved_at"),
     postgresql_with={"fillfactor": 50},
+    sqlite_with_rowid=False,
+)
+
+# What has come of a CALL_WEBHOOK step so far.
+webhook_call = Table(
+    "webhook_call",
+    metadata,
+    Column("step_run_key", _BIG, ForeignKey("step_run.key"), primary_key=True),
+    # Attempts that have ended, and when the latest one began.
+    _count("attempts"),
+    _time("attempted_at", optional=True),
+    # How the latest one ended: the receiver's status if it answered, and what was wrong if anything.
+    Column("status_code", Integer, nullable=True),
+    _text("error"),
+    sqlite_with_rowid=False,
+)
+
+# What an organization's webhooks are signed with.
+webhook_secret = Table(
+    "webhook_secret",
+    metadata,
+    Column("organization_key", _BIG, ForeignKey("organization.key"), primary_key=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    _time("created_at"),
     sqlite_with_rowid=False,
 )
 

@@ -129,6 +129,41 @@ def upgrade() -> None:
         sa.Column(
             "data_governance_region", sa.Text(), server_default=sa.text("('')"), nullable=False
         ),
+        sa.Column(
+            "sso_attribute_mappings", sa.Text(), server_default=sa.text("'[]'"), nullable=False
+        ),
+        sa.Column(
+            "ml_retrain_cold_threshold",
+            sa.Integer(),
+            server_default=sa.text("(10)"),
+            nullable=False,
+        ),
+        sa.Column(
+            "ml_cancelled_counts", sa.Boolean(), server_default=sa.text("(false)"), nullable=False
+        ),
+        sa.Column(
+            "ml_manual_limit_monthly", sa.Integer(), server_default=sa.text("3"), nullable=False
+        ),
+        sa.Column("include_synthetic_in_aggregates", sa.Boolean(), nullable=True),
+        sa.Column(
+            "provisional_archetypes_enabled",
+            sa.Boolean(),
+            server_default=sa.text("(false)"),
+            nullable=False,
+        ),
+        sa.Column(
+            "default_verification_unit_level",
+            sa.SmallInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+        ),
+        sa.Column("analytics_salt", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "analytics_bucket_count", sa.Integer(), server_default=sa.text("(20)"), nullable=False
+        ),
+        sa.Column(
+            "analytics_epsilon", sa.Double(), server_default=sa.text("(1.0)"), nullable=False
+        ),
         sa.Column("suspended", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("otp_disabled", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -239,6 +274,23 @@ def upgrade() -> None:
             ["subject"], ["identity.subject"], name=op.f("fk_external_identity_subject")
         ),
         sa.PrimaryKeyConstraint("issuer", "external_subject", name=op.f("pk_external_identity")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "privacy_toggle",
+        sa.Column(
+            "organization_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("changed_by_email", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_key"],
+            ["organization.key"],
+            name=op.f("fk_privacy_toggle_organization_key"),
+        ),
+        sa.PrimaryKeyConstraint("organization_key", "kind", name=op.f("pk_privacy_toggle")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -397,6 +449,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "webhook_secret",
+        sa.Column(
+            "organization_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_key"],
+            ["organization.key"],
+            name=op.f("fk_webhook_secret_organization_key"),
+        ),
+        sa.PrimaryKeyConstraint("organization_key", name=op.f("pk_webhook_secret")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "campaign",
         sa.Column(
             "key",
@@ -516,10 +583,18 @@ def upgrade() -> None:
     with op.batch_alter_table("member", schema=None) as batch_op:
         batch_op.create_index("ix_member_email_folded", ["email_folded"], unique=False)
         batch_op.create_index(
+            "ix_member_organization_key_manager_id",
+            ["organization_key", "manager_id"],
+            unique=False,
+            sqlite_where=sa.text("manager_id <> ''"),
+            postgresql_where=sa.text("manager_id <> ''"),
+        )
+        batch_op.create_index(
             "ix_member_organization_key_sort_name_key",
             ["organization_key", "sort_name", "key"],
             unique=False,
         )
+        batch_op.create_index("ix_member_role_key", ["role_key"], unique=False)
 
     op.create_table(
         "template_translation",
@@ -636,6 +711,12 @@ def upgrade() -> None:
         sa.Column(
             "member_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
+        sa.Column(
+            "sort_name",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default=sa.text("('')"),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
             ["member_key"], ["member.key"], name=op.f("fk_recipient_group_member_member_key")
         ),
@@ -651,6 +732,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("recipient_group_member", schema=None) as batch_op:
         batch_op.create_index("ix_recipient_group_member_member_key", ["member_key"], unique=False)
+        batch_op.create_index(
+            "ix_recipient_group_member_sort_name",
+            ["recipient_group_key", "sort_name", "member_key"],
+            unique=False,
+        )
 
     op.create_table(
         "step_run",
@@ -704,6 +790,12 @@ def upgrade() -> None:
         sa.Column(
             "member_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
+        sa.Column(
+            "sort_name",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            server_default=sa.text("('')"),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
             ["member_key"], ["member.key"], name=op.f("fk_team_member_member_key")
         ),
@@ -713,6 +805,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("team_member", schema=None) as batch_op:
         batch_op.create_index("ix_team_member_member_key", ["member_key"], unique=False)
+        batch_op.create_index(
+            "ix_team_member_sort_name", ["team_key", "sort_name", "member_key"], unique=False
+        )
 
     op.create_table(
         "lane",
@@ -753,4 +848,19 @@ def upgrade() -> None:
             ["step_run_key"], ["step_run.key"], name=op.f("fk_step_text_step_run_key")
         ),
         sa.PrimaryKeyConstraint("step_run_key", "preferred_locale", name=op.f("pk_step_text")),
+    )
+    op.create_table(
+        "webhook_call",
+        sa.Column(
+            "step_run_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("attempted_at", sa.BigInteger(), nullable=True),
+        sa.Column("status_code", sa.Integer(), nullable=True),
+        sa.Column("error", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["step_run_key"], ["step_run.key"], name=op.f("fk_webhook_call_step_run_key")
+        ),
+        sa.PrimaryKeyConstraint("step_run_key", name=op.f("pk_webhook_call")),
+        sqlite_with_rowid=False,
     )
