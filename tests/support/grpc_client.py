@@ -25,6 +25,7 @@ class Stubs:
     """Message classes and service stubs by their contract names."""
 
     def __init__(self, modules: list[ModuleType]) -> None:
+        self.modules = modules
         self._names = {name: value for module in modules for name, value in vars(module).items()}
 
     def __getattr__(self, name: str) -> Any:
