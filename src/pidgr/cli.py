@@ -16,16 +16,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
-import pydantic
-import sqlalchemy.exc
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pidgr.clock import SECOND
-from pidgr.errors import PidgrError, SetupError, UnavailableError
+from pidgr.errors import SetupError
 from pidgr.logs import configure_logging
 from pidgr.settings import PREFIX, Settings
+from pidgr.trouble import sentence
 
 if TYPE_CHECKING:
     from pidgr.directory.member_import import ImportReport
@@ -263,7 +262,7 @@ def doctor(*, as_json: Json = False) -> None:
     """Check this installation and say what to do about what is wrong."""
     from pidgr import diagnosis  # noqa: PLC0415
 
-    findings = diagnosis.examine(Settings())
+    findings = diagnosis.examine()
     healthy = diagnosis.is_healthy(findings)
     if as_json:
         _print_json({"healthy": healthy, "findings": [dataclasses.asdict(one) for one in findings]})
@@ -295,32 +294,15 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def _sentence(error: pydantic.ValidationError) -> str:
-    return "; ".join(
-        f"{PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg']}" for detail in error.errors()
-    )
-
-
-def _first_cause(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(error).strip().partition("\n")[0]
-
-
 def main() -> None:
     """Run the command line; trouble that is to be expected ends with its sentence and status 1."""
     try:
         app()
-    except pydantic.ValidationError as error:
-        _fail(_sentence(error))
-    except (UnavailableError, sqlalchemy.exc.OperationalError) as error:
-        _fail(f"the database cannot be reached: {_first_cause(error)}")
-    except (PidgrError, SetupError) as error:
-        _fail(str(error))
-    except OSError as error:
-        if error.filename is None:
+    except Exception as error:
+        told = sentence(error)
+        if told is None:
             raise
-        _fail(f"{error.filename}: {error.strerror}")
+        _fail(told)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,26 @@ def migrate(settings: Settings) -> None:
         database.close()
 
 
+def check_settings(settings: Settings) -> None:
+    """Check that settings do not contradict each other.
+
+    Raises:
+        SetupError: they do.
+        OSError: a file of TLS cannot be read.
+    """
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise SetupError("TLS needs both --tls-cert and --tls-key")
+    for file in (settings.tls_cert, settings.tls_key):
+        if file is not None:
+            file.open("rb").close()
+    if settings.resolved_database_url().startswith("sqlite"):
+        if settings.workers > 1:
+            message = "several workers need PostgreSQL: give --database-url postgresql://..."
+            raise SetupError(message)
+        if not settings.embedded_engine:
+            raise SetupError("PIDGR_EMBEDDED_ENGINE=false needs PostgreSQL and a `pidgr worker`")
+
+
 def check_before_serving(settings: Settings) -> None:
     """Find what would keep a server from starting, while one sentence can still tell it.
 
@@ -56,18 +76,9 @@ def check_before_serving(settings: Settings) -> None:
         UnavailableError: the database cannot be reached.
         OSError: a file of TLS cannot be read.
     """
-    if (settings.tls_cert is None) != (settings.tls_key is None):
-        raise SetupError("TLS needs both --tls-cert and --tls-key")
-    for file in (settings.tls_cert, settings.tls_key):
-        if file is not None:
-            file.open("rb").close()
+    check_settings(settings)
     database = Database(settings.resolved_database_url())
-    embedded = database.dialect == "sqlite"
-    if embedded and settings.workers > 1:
-        raise SetupError("several workers need PostgreSQL: give --database-url postgresql://...")
-    if embedded and not settings.embedded_engine:
-        raise SetupError("PIDGR_EMBEDDED_ENGINE=false needs PostgreSQL and a `pidgr worker`")
-    if embedded:
+    if database.dialect == "sqlite":
         # Before anything migrates the file under a server of another version.
         require_unoccupied(database)
     database.close()

@@ -8,6 +8,7 @@ beyond the signing keys, which can be made anew.
 import hashlib
 import os
 import secrets
+from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -56,23 +57,44 @@ class MasterKey:
             raise MasterKeyError(message) from error
 
 
-def load_master_key(settings: Settings) -> MasterKey:
-    """Return the configured master key, or the one kept in the data directory, made if absent."""
+def master_key_file(settings: Settings) -> Path:
+    """Return where the master key is kept when it is not given as a setting."""
+    return settings.data_dir / "master.key"
+
+
+def find_master_key(settings: Settings) -> MasterKey | None:
+    """Return the configured master key, or the one kept in the data directory, or None.
+
+    Raises:
+        MasterKeyError: it is too short.
+    """
     if settings.master_key is not None:
         return MasterKey(settings.master_key.get_secret_value())
-    path = settings.data_dir / "master.key"
+    path = master_key_file(settings)
+    return MasterKey(path.read_text(encoding="utf-8").strip()) if path.exists() else None
+
+
+def load_master_key(settings: Settings) -> MasterKey:
+    """Return the master key, made and kept in the data directory if there is none.
+
+    Raises:
+        MasterKeyError: it is too short.
+    """
+    found = find_master_key(settings)
+    if found is not None:
+        return found
+    path = master_key_file(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(f".{os.getpid()}")
-    if not path.exists():
-        # Written aside and linked into place: of two processes that start at once, one wins and
-        # both read a whole key.
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(secrets.token_urlsafe(_MINIMUM_LENGTH))
-        try:
-            os.link(scratch, path)
-        except FileExistsError:
-            pass
-        finally:
-            scratch.unlink()
+    # Written aside and linked into place: of two processes that start at once, one wins and
+    # both read a whole key.
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(secrets.token_urlsafe(_MINIMUM_LENGTH))
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        pass
+    finally:
+        scratch.unlink()
     return MasterKey(path.read_text(encoding="utf-8").strip())

@@ -62,7 +62,7 @@ class SingleProcess(Liveness):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            error = _occupied(self._database, file)
+            error = _occupied(self._database, _holder(file))
             file.close()
             raise error from None
         file.truncate(0)
@@ -82,32 +82,43 @@ class SingleProcess(Liveness):
             self._file = None
 
 
-def require_unoccupied(database: Database) -> None:
-    """Look whether a process executes on this SQLite database, and leave everything as it is.
-
-    Raises:
-        FailedPreconditionError: one does.
-    """
+def occupant(database: Database) -> str | None:
+    """Return the process (its pid) that executes on this SQLite database, and change nothing."""
     path = _lock_path(database)
     if not path.exists():
-        return
+        return None
     with path.open(encoding="ascii") as file:
         try:
             # Shared, so that two who look at once do not see each other.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _occupied(database, file) from None
+            return _holder(file)
+    return None
+
+
+def require_unoccupied(database: Database) -> None:
+    """Check that no process executes on this SQLite database.
+
+    Raises:
+        FailedPreconditionError: one does.
+    """
+    pid = occupant(database)
+    if pid is not None:
+        raise _occupied(database, pid)
 
 
 def _lock_path(database: Database) -> Path:
     return Path(f"{database.url.database}.lock")
 
 
-def _occupied(database: Database, file: TextIO) -> FailedPreconditionError:
+def _holder(file: TextIO) -> str:
     file.seek(0)
-    holder = file.read().strip() or "unknown"
+    return file.read().strip() or "unknown"
+
+
+def _occupied(database: Database, pid: str) -> FailedPreconditionError:
     return FailedPreconditionError(
-        f"another process (pid {holder}) is running on {database.url.database}:"
+        f"another process (pid {pid}) is running on {database.url.database}:"
         " SQLite serves one process; stop that one, or use PostgreSQL"
     )
 
