@@ -54,6 +54,14 @@ _COUNT_NOT_PUSHED: Final = Statement(f"""
      and d.ordinal < l.written_upto and d.status = {_PENDING}
     where r.campaign_key = :campaign_key and r.step_type = {int(StepType.SEND_NOTIFICATION)}
 """)
+# A send either shares one content or has a body per recipient.
+_ANYTHING_SENT: Final = Statement("""
+    select 1 from step_run r
+    where r.campaign_key = :campaign_key
+      and (r.content_key is not null
+        or exists (select 1 from delivery_body b where b.step_run_key = r.key))
+    limit 1
+""")
 
 
 def deliveries_page(
@@ -79,3 +87,8 @@ def count_not_pushed(reader: Reader, campaign_key: int) -> int:
     """Return how many deliveries are written and not yet answered for by a push provider."""
     count: int = reader.value(_COUNT_NOT_PUSHED, {"campaign_key": campaign_key})
     return count
+
+
+def anything_sent(reader: Reader, campaign_key: int) -> bool:
+    """Tell whether a message was made for any recipient of the campaign."""
+    return reader.value(_ANYTHING_SENT, {"campaign_key": campaign_key}) is not None

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from pidgr.campaigns import run_store, store, workflow
+from pidgr.campaigns import delivery_store, run_store, store, workflow
 from pidgr.campaigns.advance import LANE, Advance
 from pidgr.campaigns.pushing import PushBatch, Pushing
 from pidgr.campaigns.run_store import Lane, StepRun
@@ -147,11 +147,20 @@ class LaneRunner:
     def _finish(self, transaction: Transaction, run: StepRun, lane: Lane) -> None:
         """End the lane, and with the last one the step.
 
+        A campaign none of whose messages could be made has failed (SEMANTICS 3.1).
         The campaign's lock comes first, as everywhere, so that a cancel cannot deadlock with it.
         """
         campaign = store.lock_campaign_by_key(transaction, run.campaign_key)
-        if campaign is not None and run_store.finish_lane(transaction, lane) == 0:
-            self._advance.finish(transaction, campaign, run, workflow.COMPLETED)
+        if campaign is None or run_store.finish_lane(transaction, lane) != 0:
+            return
+        running = campaign.status == CampaignStatus.RUNNING
+        if running and not delivery_store.anything_sent(transaction, campaign.key):
+            log.error("campaign failed: no recipient's message could be made", key=campaign.key)
+            store.finish_campaign(
+                transaction, campaign.key, status=CampaignStatus.FAILED, now=self._clock.now()
+            )
+            return
+        self._advance.finish(transaction, campaign, run, workflow.COMPLETED)
 
     def _fail(self, task: Task, error: Exception, fail: Callable[[Task, Exception], None]) -> None:
         step_run_key = int(task.arguments[0])

@@ -13,6 +13,7 @@ from pidgr.campaigns.advance import (
     lane_task,
     wake_task,
 )
+from pidgr.campaigns.early_wake import wake_if_settled
 from pidgr.campaigns.lanes import divide
 from pidgr.campaigns.planning import plan_send
 from pidgr.campaigns.run_store import NewStepRun, StepRun
@@ -120,7 +121,8 @@ class StepRunner:
         self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep
     ) -> None:
         delay = workflow.deadline_delay(step)
-        planned = replace(self._new_run(campaign, step), due_at=self._clock.now() + delay)
+        entered = self._new_run(campaign, step)
+        planned = replace(entered, due_at=entered.started_at + delay)
         run = self._insert_run(transaction, campaign, planned)
         if run is None:
             return
@@ -128,6 +130,9 @@ class StepRunner:
             self._advance.finish(transaction, campaign, run, workflow.COMPLETED)
         else:
             self._engine.enqueue(transaction, wake_task(campaign.key, step.id, delay))
+            transaction.after_commit.append(
+                lambda: wake_if_settled(self._database, self._engine, campaign.key)
+            )
 
     def wake(self, campaign_key: int, step_id: str) -> None:
         """End a deadline that is due, or whose recipients have all settled."""

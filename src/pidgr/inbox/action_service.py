@@ -3,8 +3,8 @@
 from typing import Final
 
 from pidgr.campaigns import store as campaign_store
-from pidgr.campaigns.advance import wake_key
 from pidgr.campaigns.delivery_id import DeliveryIds, unknown_delivery
+from pidgr.campaigns.early_wake import wake_if_settled
 from pidgr.campaigns.store import Counters
 from pidgr.clock import Clock
 from pidgr.contract.v1.action_pb import SubmitActionRequest, SubmitActionResponse
@@ -61,8 +61,10 @@ class ActionService:
         """
         _validate(request)
         state = self._acknowledge(transaction, request, caller)
-        if state.next_wake_at is not None:
-            transaction.after_commit.append(lambda: self._wake_if_settled(state))
+        if state.campaign_status == CampaignStatus.RUNNING:
+            transaction.after_commit.append(
+                lambda: wake_if_settled(self._database, self._engine, state.campaign_key)
+            )
         return SubmitActionResponse(success=True)
 
     def _acknowledge(
@@ -80,20 +82,6 @@ class ActionService:
             changes = _COUNTER_OF[DeliveryStatus(state.status)]
             campaign_store.count_deliveries(transaction, state.campaign_key, key.ordinal, changes)
         return state
-
-    def _wake_if_settled(self, state: DeliveryState) -> None:
-        """End a waiting deadline early once nobody is left to wait for.
-
-        Looked up after the commit, so of two last acknowledgements at once at least one sees both.
-        A crash in between costs nothing but the early end.
-        """
-        found = self._database.read_now(
-            lambda reader: campaign_store.counters(reader, [state.campaign_key])
-        )
-        counters = found[state.campaign_key]
-        if counters.unresolved(wait_for_enrollment=bool(state.wait_for_enrollment)) == 0:
-            key = wake_key(state.campaign_key, state.current_step_id)
-            self._database.write_now(lambda transaction: self._engine.move(transaction, key, 0))
 
 
 def _validate(request: SubmitActionRequest) -> None:
@@ -113,6 +101,8 @@ def _check(state: DeliveryState, member_key: int) -> None:
     if state.campaign_status in store.STOPPED:
         name = CampaignStatus(state.campaign_status).name.lower()
         raise FailedPreconditionError(f"the campaign is {name}; there is nothing to confirm")
+    if not state.has_content:
+        raise FailedPreconditionError("the message could not be made; there is nothing to confirm")
     if state.action_type != ActionType.ACK:
         raise FailedPreconditionError("this message does not ask for a confirmation")
     if state.status == DeliveryStatus.ACKNOWLEDGED:

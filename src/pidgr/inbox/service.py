@@ -16,7 +16,6 @@ from pidgr.contract.v1.inbox_pb import (
     SyncRequest,
     SyncResponse,
 )
-from pidgr.errors import invalid_field
 from pidgr.identity.caller import Caller
 from pidgr.inbox import store
 from pidgr.inbox.messages import inbox_entry
@@ -117,7 +116,5 @@ class InboxService:
 
 
 def _limit(limit: int) -> int:
-    """Return how many entries to read: 50 by default, 200 at most."""
-    if limit < 0:
-        raise invalid_field("limit", "must not be negative")
-    return min(limit or DEFAULT_LIMIT, MAXIMUM_LIMIT)
+    """Return how many entries to read: 50 for 0, otherwise what is nearest within 1 and 200."""
+    return min(max(limit, 1), MAXIMUM_LIMIT) if limit else DEFAULT_LIMIT

@@ -54,9 +54,7 @@ class DeliveryState:
     action_type: int
     campaign_key: int
     campaign_status: int
-    next_wake_at: int | None
-    wait_for_enrollment: bool
-    current_step_id: str
+    has_content: bool
 
 
 # Deliveries that could not be rendered have nothing to show.
@@ -101,27 +99,18 @@ _MARK_DELIVERED: Final = Statement("""
       and status = :pending
 """)
 _CAMPAIGN_OF_RUN: Final = Statement("select campaign_key from step_run where key = :step_run_key")
-_STATE: Final = Statement(
-    """
-    select d.member_key, d.kind, d.status, r.action_type, p.key, p.status, p.next_wake_at,
-           p.wait_for_enrollment, p.current_step_id
+_SELECT_STATE: Final = """
+    select d.member_key, d.kind, d.status, r.action_type, p.key, p.status,
+           d.content_key is not null or exists (
+             select 1 from delivery_body b
+             where b.step_run_key = d.step_run_key and b.ordinal = d.ordinal)
     from delivery d
     join step_run r on r.key = d.step_run_key
     join campaign p on p.key = r.campaign_key
     where d.step_run_key = :step_run_key and d.ordinal = :ordinal
       and d.organization_key = :organization_key
-    """,
-    postgresql="""
-    select d.member_key, d.kind, d.status, r.action_type, p.key, p.status, p.next_wake_at,
-           p.wait_for_enrollment, p.current_step_id
-    from delivery d
-    join step_run r on r.key = d.step_run_key
-    join campaign p on p.key = r.campaign_key
-    where d.step_run_key = :step_run_key and d.ordinal = :ordinal
-      and d.organization_key = :organization_key
-    for update of d
-    """,
-)
+"""
+_STATE: Final = Statement(_SELECT_STATE, postgresql=f"{_SELECT_STATE} for update of d")
 _ACKNOWLEDGE: Final = Statement("""
     update delivery
     set status = :acknowledged, acted_at = :now, read_at = coalesce(read_at, :now),
