@@ -4,6 +4,8 @@ import itertools
 import uuid
 from typing import Any
 
+import grpc
+
 from pidgr.campaigns.advance import wake_key
 from pidgr.storage.schema import metadata
 from pidgr.storage.sql import Statement
@@ -192,6 +194,30 @@ class Story:
         system.database.write_now(
             lambda transaction: system.engine.move(transaction, wake_key(key, step_id), 0)
         )
+
+
+class World(Story):
+    """Three people with a phone each, and Dan without."""
+
+    def __init__(self, installation: Installation, client: Client) -> None:
+        super().__init__(installation, client, installation.found(), people=3, devices=True)
+        self.ada, self.bob, self.cleo = self.user_ids
+        self.dan = self.invite("dan@example.com", name="Dan")
+
+    def refusal(self, rpc: str, user_id: str, **fields: Any) -> tuple[grpc.StatusCode, str]:
+        error = self.client.error(rpc, self.tokens[user_id], **fields)
+        return error.code(), error.details()
+
+    def message(self, campaign_id: str, user_id: str) -> Any:
+        """Return somebody's message of a campaign; opening it is its delivery receipt."""
+        delivery_id = self.delivery_id(campaign_id, user_id)
+        opened = self.client(
+            "InboxService/GetMessage", self.tokens[user_id], delivery_id=delivery_id
+        )
+        return opened.entry.message
+
+    def variable(self, name: str, **fields: Any) -> Any:
+        return self.stubs.TemplateVariable(name=name, **fields)
 
 
 def row_counts(installation: Installation) -> dict[str, int]:

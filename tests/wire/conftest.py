@@ -8,7 +8,9 @@ import grpc
 import psycopg
 import pytest
 from support.grpc_client import Client, Organization, Stubs, compiled_stubs
+from support.push_gateway import PushGateway, push_gateway
 from support.running import Installation, running
+from support.story import World
 
 from pidgr.storage.database import Database
 from pidgr.system import migrate
@@ -19,11 +21,20 @@ def stubs() -> Stubs:
     return compiled_stubs()
 
 
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[PushGateway]:
+    """Where the server sends its pushes."""
+    with push_gateway() as running:
+        yield running
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def installation(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    gateway: PushGateway,
 ) -> Iterator[Installation]:
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = {"push_url": gateway.url}
     if request.param == "postgresql":
         server = request.getfixturevalue("postgres_server")
         name = f"wire_{secrets.token_hex(6)}"
@@ -49,3 +60,8 @@ def client(installation: Installation, stubs: Stubs) -> Iterator[Client]:
         options=[("grpc.max_receive_message_length", 64 << 20)],
     ) as channel:
         yield Client(channel, stubs)
+
+
+@pytest.fixture(scope="module")
+def world(installation: Installation, client: Client) -> World:
+    return World(installation, client)
