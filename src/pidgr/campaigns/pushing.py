@@ -1,12 +1,13 @@
 """Sends one lane's pushes in batches; the lane's push cursor is the outbox."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import overload
 
-from pidgr.campaigns import run_store, store
+from pidgr.campaigns import push_store, run_store, store
 from pidgr.campaigns.delivery_id import DeliveryIds
+from pidgr.campaigns.push_store import PushText, Target
 from pidgr.campaigns.run_store import Lane, StepRun
 from pidgr.campaigns.store import CampaignRow, Counters
 from pidgr.clock import Clock
@@ -14,13 +15,7 @@ from pidgr.content.rendering import strip_markers
 from pidgr.contract.v1.common_pb import DeliveryStatus, Platform, StepType
 from pidgr.outreach.push import Answer, Outcome, Push, Pusher
 from pidgr.storage.database import Database
-from pidgr.storage.transaction import Reader, Row, Transaction
-
-_PUSHABLE: Final = {
-    "pending": DeliveryStatus.PENDING,
-    "delivered": DeliveryStatus.DELIVERED,
-    "no_device": DeliveryStatus.NO_DEVICE,
-}
+from pidgr.storage.transaction import Reader, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +34,63 @@ class PushBatch:
         return f"{self.run.key}:{self.lane.number}:{self.since}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """One device of one recipient."""
+class Pushes(Sequence[Push]):
+    """A batch's pushes, each made when it is looked at: an adapter may only want their number."""
 
-    ordinal: int
-    status: int
-    push: Push
+    def __init__(
+        self,
+        batch: PushBatch,
+        targets: Sequence[Target],
+        shared: Mapping[int, PushText],
+        own: Mapping[int, PushText],
+        delivery_ids: DeliveryIds,
+    ) -> None:
+        self._batch = batch
+        self._targets = targets
+        self._shared = shared
+        self._own = own
+        self._delivery_ids = delivery_ids
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    @overload
+    def __getitem__(self, index: int) -> Push: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Push]: ...
+
+    def __getitem__(self, index: int | slice) -> Push | list[Push]:
+        if isinstance(index, slice):
+            return [self._push(target) for target in self._targets[index]]
+        return self._push(self._targets[index])
+
+    def _push(self, target: Target) -> Push:
+        campaign = self._batch.campaign
+        text = (
+            self._own[target.ordinal]
+            if target.content_key is None
+            else self._shared[target.content_key]
+        )
+        return Push(
+            delivery_id=self._delivery_ids.encode(self._batch.lane.base_run_key, target.ordinal),
+            campaign_id=campaign.id,
+            device_id=target.device_id,
+            platform=Platform(target.platform).name,
+            push_token=target.push_token,
+            title=strip_markers(text.title),
+            summary=text.summary,
+            critical=bool(campaign.critical),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Addressed:
+    """Whom a batch goes to, and the waiting recipients who have no device left to push to."""
+
+    targets: list[Target]
+    pushes: Pushes
+    deviceless: list[int]
 
 
 class Pushing:
@@ -65,72 +110,62 @@ class Pushing:
         Raises:
             UnavailableError: the provider wants the same batch later.
         """
-        targets = self._database.read_now(lambda reader: self._targets(reader, batch))
-        if targets is None:
+        addressed = self._database.read_now(lambda reader: self._addressed(reader, batch))
+        if addressed is None:
             return False
         answers: Sequence[Answer] = ()
-        if targets:
-            pushes = [target.push for target in targets]
-            answers = self._pusher.send(pushes, batch.idempotency_key)
+        if addressed.targets:
+            answers = self._pusher.send(addressed.pushes, batch.idempotency_key)
         return self._database.write_now(
-            lambda transaction: self._record(transaction, batch, targets, answers)
+            lambda transaction: self._record(transaction, batch, addressed, answers)
         )
 
-    def _targets(self, reader: Reader, batch: PushBatch) -> list[_Target] | None:
+    def _addressed(self, reader: Reader, batch: PushBatch) -> _Addressed | None:
         lane = run_store.lane(reader, batch.lane.step_run_key, batch.lane.number)
         if lane is None or lane.stopped:
             return None
-        rows = run_store.push_targets(
-            reader,
-            {
-                "run_key": lane.base_run_key,
-                "since": batch.since,
-                "upto": batch.upto,
-                **_PUSHABLE,
-            },
+        area = (lane.base_run_key, batch.since, batch.upto)
+        targets, deviceless = push_store.targets(reader, *area)
+        keys = {target.content_key for target in targets}
+        own = push_store.own_texts(reader, *area) if None in keys else {}
+        shared = push_store.shared_texts(reader, [key for key in keys if key is not None])
+        # Devices may have gone since the row was written. What a reminder finds was pushed once.
+        is_first = batch.run.step_type == StepType.SEND_NOTIFICATION
+        return _Addressed(
+            targets=targets,
+            pushes=Pushes(batch, targets, shared, own, self._delivery_ids),
+            deviceless=deviceless if is_first else [],
         )
-        return [self._target(batch, row) for row in rows]
-
-    def _target(self, batch: PushBatch, row: Row) -> _Target:
-        ordinal, _member, status, device_id, platform, token, *texts = row
-        shared_title, own_title, shared_summary, own_summary = texts
-        push = Push(
-            delivery_id=self._delivery_ids.encode(batch.lane.base_run_key, ordinal),
-            campaign_id=batch.campaign.id,
-            device_id=device_id,
-            platform=Platform(platform).name,
-            push_token=token,
-            title=strip_markers(own_title if shared_title is None else shared_title),
-            summary=own_summary if shared_summary is None else shared_summary,
-            critical=bool(batch.campaign.critical),
-        )
-        return _Target(ordinal, status, push)
 
     def _record(
         self,
         transaction: Transaction,
         batch: PushBatch,
-        targets: list[_Target],
+        addressed: _Addressed,
         answers: Sequence[Answer],
     ) -> bool:
         """Move the cursor and settle what the provider refused, in one transaction."""
         now = self._clock.now()
         if not run_store.move_pushed(transaction, batch.lane, batch.since, batch.upto, now):
             return False
-        outcomes: dict[int, set[Outcome]] = defaultdict(set)
-        for target, answer in zip(targets, answers, strict=True):
-            outcomes[target.ordinal].add(answer.outcome)
-            if answer.outcome is not Outcome.ACCEPTED:
-                self._record_refusal(transaction, batch, target, answer)
-        self._settle(transaction, batch, targets, outcomes)
+        refusals = [
+            (target, answer)
+            for target, answer in zip(addressed.targets, answers, strict=True)
+            if answer.outcome is not Outcome.ACCEPTED
+        ]
+        for target, answer in refusals:
+            self._record_refusal(transaction, batch, target, answer)
+        arrivals = any(target.status == DeliveryStatus.NO_DEVICE for target in addressed.targets)
+        if refusals or arrivals or addressed.deviceless:
+            self._settle(transaction, batch, addressed, answers)
         return True
 
     def _record_refusal(
-        self, transaction: Transaction, batch: PushBatch, target: _Target, answer: Answer
+        self, transaction: Transaction, batch: PushBatch, target: Target, answer: Answer
     ) -> None:
-        device_id = target.push.device_id
+        device_id = target.device_id
         if answer.outcome is Outcome.DEAD_TOKEN:
-            run_store.deactivate_device(transaction, device_id, target.push.push_token)
+            push_store.deactivate_device(transaction, device_id, target.push_token)
         run_store.record_error(
             transaction,
             batch.lane.base_run_key,
@@ -144,25 +179,28 @@ class Pushing:
         self,
         transaction: Transaction,
         batch: PushBatch,
-        targets: list[_Target],
-        outcomes: dict[int, set[Outcome]],
+        addressed: _Addressed,
+        answers: Sequence[Answer],
     ) -> None:
         """Change the status of deliveries that the pushes did or did not reach.
 
         A recipient without a device who has one by now was reached: they wait like the others.
-        One whose devices are all dead has no device. Any other refusal on all devices of a first
-        send is a failure; a reminder's is not.
+        One whose devices are all dead or gone has no device. Any other refusal on all devices of a
+        first send is a failure; a reminder's is not.
         """
-        was = {target.ordinal: target.status for target in targets}
+        was = {target.ordinal: target.status for target in addressed.targets}
+        outcomes: dict[int, set[Outcome]] = defaultdict(set)
+        for target, answer in zip(addressed.targets, answers, strict=True):
+            outcomes[target.ordinal].add(answer.outcome)
         reached: list[int] = []
-        deviceless: list[int] = []
+        deviceless = list(addressed.deviceless)
         refused: list[int] = []
-        for ordinal, answers in outcomes.items():
-            if Outcome.ACCEPTED in answers:
+        for ordinal, found in outcomes.items():
+            if Outcome.ACCEPTED in found:
                 if was[ordinal] == DeliveryStatus.NO_DEVICE:
                     reached.append(ordinal)
             elif was[ordinal] == DeliveryStatus.PENDING:
-                only_dead = answers == {Outcome.DEAD_TOKEN}
+                only_dead = found == {Outcome.DEAD_TOKEN}
                 (deviceless if only_dead else refused).append(ordinal)
         pending, no_device = DeliveryStatus.PENDING, DeliveryStatus.NO_DEVICE
         arrived = self._move(transaction, batch, reached, no_device, pending)
@@ -186,4 +224,4 @@ class Pushing:
     ) -> int:
         if not ordinals:
             return 0
-        return run_store.set_status(transaction, batch.lane.base_run_key, ordinals, since, to)
+        return push_store.set_status(transaction, batch.lane.base_run_key, ordinals, since, to)

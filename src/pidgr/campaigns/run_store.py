@@ -165,28 +165,6 @@ _RECIPIENTS: Final = Statement("""
     where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
     order by a.ordinal
 """)
-_PUSH_TARGETS: Final = Statement("""
-    select d.ordinal, d.member_key, d.status, v.id, v.platform, v.push_token, c.title, b.title,
-           c.summary, b.summary
-    from delivery d
-    join device v on v.member_key = d.member_key and v.active
-    left join content c on c.key = d.content_key
-    left join delivery_body b on b.step_run_key = d.step_run_key and b.ordinal = d.ordinal
-    where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
-      and d.status in (:pending, :delivered, :no_device)
-    order by d.ordinal
-""")
-_SET_STATUS: Final = Statement(
-    """
-    update delivery set status = :status, changed_at = :changed_at
-    where step_run_key = :run_key and status = :since_status
-      and ordinal in (select value from json_each(:ordinals))
-    """,
-    postgresql="""
-    update delivery set status = :status, changed_at = :changed_at
-    where step_run_key = :run_key and status = :since_status and ordinal = any(:ordinals)
-    """,
-)
 _MARK_MISSED: Final = Statement("""
     update delivery set status = :missed, changed_at = :changed_at
     where step_run_key = :run_key and ordinal >= :since and ordinal < :upto and status = :status
@@ -196,9 +174,6 @@ _UPSERT_ERROR: Final = Statement("""
     values (:run_key, :ordinal, :device_id, :error, :now)
     on conflict (step_run_key, ordinal, device_id)
     do update set error = excluded.error, occurred_at = excluded.occurred_at
-""")
-_DEACTIVATE_DEVICE: Final = Statement("""
-    update device set active = false where id = :device_id and push_token = :push_token
 """)
 _TEMPLATE_TEXT: Final = Statement("""
     select t.type, t.source_locale, v.title, v.body, v.variables
@@ -327,27 +302,6 @@ def recipients(reader: Reader, campaign_key: int, since: int, upto: int) -> list
     return reader.rows(_RECIPIENTS, parameters)
 
 
-def push_targets(reader: Reader, parameters: dict[str, object]) -> list[Row]:
-    """Return one row per active device of the batch's recipients who have not settled yet."""
-    return reader.rows(_PUSH_TARGETS, parameters)
-
-
-def set_status(
-    transaction: Transaction, run_key: int, ordinals: Sequence[int], since_status: int, status: int
-) -> int:
-    """Move single deliveries from one status to another; returns how many were still in it."""
-    return transaction.execute(
-        _SET_STATUS,
-        {
-            "run_key": run_key,
-            "ordinals": transaction.array(ordinals),
-            "since_status": since_status,
-            "status": status,
-            "changed_at": transaction.change_time(),
-        },
-    )
-
-
 def mark_missed(
     transaction: Transaction, run_key: int, since: int, upto: int, *, status: int, missed: int
 ) -> int:
@@ -379,11 +333,6 @@ def record_error(
             "now": now,
         },
     )
-
-
-def deactivate_device(transaction: Transaction, device_id: str, push_token: str) -> None:
-    """Retire a device whose token the provider calls dead, unless it has registered a new one."""
-    transaction.execute(_DEACTIVATE_DEVICE, {"device_id": device_id, "push_token": push_token})
 
 
 def template_text(reader: Reader, template_key: int, version: int) -> TemplateText:

@@ -1,0 +1,107 @@
+"""SQL of pushing: who is pushed what, and what becomes of those a push did not reach."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from pidgr.contract.v1.common_pb import DeliveryStatus
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Reader, Transaction
+
+
+class Target(NamedTuple):
+    """One active device of a recipient who has not settled yet.
+
+    ``content_key`` is None where the message is the recipient's own.
+    """
+
+    ordinal: int
+    status: int
+    content_key: int | None
+    device_id: str
+    platform: int
+    push_token: str
+
+
+class PushText(NamedTuple):
+    """What a push shows of a message."""
+
+    title: str
+    summary: str
+
+
+_DEVICE_ID: Final = Target._fields.index("device_id")
+_TARGETS: Final = Statement(f"""
+    select d.ordinal, d.status, d.content_key, v.id, v.platform, v.push_token
+    from delivery d left join device v on v.member_key = d.member_key and v.active
+    where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
+      and d.status in ({int(DeliveryStatus.PENDING)}, {int(DeliveryStatus.DELIVERED)},
+                       {int(DeliveryStatus.NO_DEVICE)})
+      and (v.id is not null or d.status = {int(DeliveryStatus.PENDING)})
+    order by d.ordinal
+""")
+_SHARED_TEXTS: Final = Statement(
+    "select key, title, summary from content where key in (select value from json_each(:keys))",
+    postgresql="select key, title, summary from content where key = any(:keys)",
+)
+_OWN_TEXTS: Final = Statement("""
+    select ordinal, title, summary from delivery_body
+    where step_run_key = :run_key and ordinal >= :since and ordinal < :upto
+""")
+_SET_STATUS: Final = Statement(
+    """
+    update delivery set status = :status, changed_at = :changed_at
+    where step_run_key = :run_key and status = :since_status
+      and ordinal in (select value from json_each(:ordinals))
+    """,
+    postgresql="""
+    update delivery set status = :status, changed_at = :changed_at
+    where step_run_key = :run_key and status = :since_status and ordinal = any(:ordinals)
+    """,
+)
+_DEACTIVATE_DEVICE: Final = Statement("""
+    update device set active = false where id = :device_id and push_token = :push_token
+""")
+
+
+def targets(reader: Reader, run_key: int, since: int, upto: int) -> tuple[list[Target], list[int]]:
+    """Return the devices to push to for a range of a run's deliveries, by ordinal.
+
+    Also the ordinals of those who wait for a push and have no active device any more.
+    """
+    rows = reader.rows(_TARGETS, {"run_key": run_key, "since": since, "upto": upto})
+    found = [Target._make(row) for row in rows if row[_DEVICE_ID] is not None]
+    return found, [row[0] for row in rows if row[_DEVICE_ID] is None]
+
+
+def shared_texts(reader: Reader, content_keys: Collection[int]) -> Mapping[int, PushText]:
+    """Return shared messages by content key."""
+    rows = reader.rows(_SHARED_TEXTS, {"keys": reader.array(list(content_keys))})
+    return {key: PushText(title, summary) for key, title, summary in rows}
+
+
+def own_texts(reader: Reader, run_key: int, since: int, upto: int) -> Mapping[int, PushText]:
+    """Return recipients' own messages by ordinal, for a range of a run's deliveries."""
+    parameters = {"run_key": run_key, "since": since, "upto": upto}
+    rows = reader.rows(_OWN_TEXTS, parameters)
+    return {ordinal: PushText(title, summary) for ordinal, title, summary in rows}
+
+
+def set_status(
+    transaction: Transaction, run_key: int, ordinals: Sequence[int], since_status: int, status: int
+) -> int:
+    """Move single deliveries from one status to another; returns how many were still in it."""
+    return transaction.execute(
+        _SET_STATUS,
+        {
+            "run_key": run_key,
+            "ordinals": transaction.array(ordinals),
+            "since_status": since_status,
+            "status": status,
+            "changed_at": transaction.change_time(),
+        },
+    )
+
+
+def deactivate_device(transaction: Transaction, device_id: str, push_token: str) -> None:
+    """Retire a device whose token the provider calls dead, unless it has registered a new one."""
+    transaction.execute(_DEACTIVATE_DEVICE, {"device_id": device_id, "push_token": push_token})
