@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pidgr.clock import SECOND
+from pidgr.clock import SECOND, to_datetime
 from pidgr.errors import SetupError
 from pidgr.logs import configure_logging
 from pidgr.settings import PREFIX, Settings
@@ -198,12 +198,27 @@ def create_org(
 @admin.command("token")
 def token(
     user_id: Annotated[str, typer.Option(help="Whose token.")],
-    ttl: Annotated[int, typer.Option(min=1, help="Seconds the token lives.")] = 3600,
+    ttl: Annotated[
+        int, typer.Option(min=1, max=86_400, help="Seconds the token lives, a day at most.")
+    ] = 3600,
 ) -> None:
     """Print an access token for a member; the operator vouches for who they are."""
     from pidgr import operations  # noqa: PLC0415
 
     _say(operations.mint_token(Settings(), user_id, ttl * SECOND))
+
+
+@admin.command("rotate-keys")
+def rotate_keys() -> None:
+    """Let a new key sign access tokens.
+
+    It is published now and signs in ten minutes; the old one counts until the last token it signed
+    has expired. Servers take up both without a restart.
+    """
+    from pidgr import operations  # noqa: PLC0415
+
+    moment = to_datetime(operations.rotate_keys(Settings()))
+    _say(f"The new key signs from {moment:%Y-%m-%d %H:%M:%S} UTC on.")
 
 
 @members.command("import")
