@@ -1,24 +1,44 @@
 """MemberService: who belongs to the organization (SEMANTICS 2.8)."""
 
+from typing import Final
+
 from pidgr.clock import Clock
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.member_pb import (
+    BulkInviteResult,
+    BulkInviteUsersRequest,
+    BulkInviteUsersResponse,
+    DeactivateUserRequest,
+    DeactivateUserResponse,
     GetUserRequest,
     GetUserResponse,
+    GetUserSettingsRequest,
+    GetUserSettingsResponse,
     InviteUserRequest,
     InviteUserResponse,
     ListUsersRequest,
     ListUsersResponse,
+    ReactivateUserRequest,
+    ReactivateUserResponse,
+    RevokeInviteRequest,
+    RevokeInviteResponse,
+    UpdateUserProfileRequest,
+    UpdateUserProfileResponse,
+    UpdateUserRegionRequest,
+    UpdateUserRegionResponse,
     UpdateUserRoleRequest,
     UpdateUserRoleResponse,
+    UpdateUserSettingsRequest,
+    UpdateUserSettingsResponse,
 )
-from pidgr.contract.v1.user_pb import UserProfile, UserStatus
-from pidgr.directory import member_store, standing
+from pidgr.contract.v1.user_pb import ThemePreference, UserProfile, UserSettings, UserStatus
+from pidgr.directory import inviting, member_store, person_store, standing
 from pidgr.directory.granting import invitation_role
 from pidgr.directory.member_store import NewMember, existing_member
 from pidgr.directory.messages import user_message
 from pidgr.directory.name_order import member_after, member_position
 from pidgr.directory.profile import check_profile
+from pidgr.directory.profile_change import change_profile
 from pidgr.errors import (
     AlreadyExistsError,
     Violations,
@@ -28,17 +48,21 @@ from pidgr.identity.caller import Caller
 from pidgr.pagination import PageTokens
 from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
 from pidgr.validation import (
+    LOCALES,
     NAME_LENGTH,
     REGIONS,
     check_choice,
     check_email,
+    check_enum,
     check_text,
     require_uuid,
 )
 
+_MOST_INVITED: Final = 100
+
 
 class MemberService:
-    """Invites and shows members."""
+    """Invites, shows and changes members."""
 
     def __init__(self, clock: Clock, page_tokens: PageTokens) -> None:
         self._clock = clock
@@ -87,6 +111,40 @@ class MemberService:
             user=user_message(existing_member(unit, organization_key, new.id))
         )
 
+    def bulk_invite_users(
+        self, request: BulkInviteUsersRequest, caller: Caller, unit: Transaction
+    ) -> BulkInviteUsersResponse:
+        """Invite many people; what is wrong with one address does not stop the others.
+
+        Raises:
+            InvalidArgumentError: none or more than 100 addresses, or the role's id is not a UUID.
+            NotFoundError: no such role.
+            PermissionDeniedError: the role allows something that the caller may not do.
+        """
+        emails = inviting.distinct_addresses(request.emails)
+        if not 0 < len(emails) <= _MOST_INVITED:
+            raise invalid_field("emails", f"must be 1 to {_MOST_INVITED}, are {len(emails):,}")
+        role = invitation_role(unit, caller, request.role_id)
+        organization_key = caller.organization_key
+        invitations = inviting.invite_many(
+            unit, organization_key, emails, role.key, self._clock.now()
+        )
+        results = [
+            BulkInviteResult(
+                email=invitation.email,
+                success=not invitation.error,
+                error=invitation.error,
+                user=None
+                if invitation.error
+                else user_message(existing_member(unit, organization_key, invitation.member_id)),
+            )
+            for invitation in invitations
+        ]
+        invited = sum(result.success for result in results)
+        return BulkInviteUsersResponse(
+            results=results, invited_count=invited, failed_count=len(results) - invited
+        )
+
     def update_user_role(
         self, request: UpdateUserRoleRequest, caller: Caller, unit: Transaction
     ) -> UpdateUserRoleResponse:
@@ -99,9 +157,115 @@ class MemberService:
             FailedPreconditionError: nobody who can sign in would be super admin any more.
         """
         user_id = require_uuid("user_id", request.user_id)
-        return UpdateUserRoleResponse(
-            user=user_message(standing.change_role(unit, caller, user_id, request.role_id))
+        changed = standing.change_role(unit, caller, user_id, request.role_id)
+        return UpdateUserRoleResponse(user=user_message(changed))
+
+    def deactivate_user(
+        self, request: DeactivateUserRequest, caller: Caller, unit: Transaction
+    ) -> DeactivateUserResponse:
+        """Shut a member out. One who is deactivated already stays so.
+
+        Raises:
+            InvalidArgumentError: the id is not a UUID.
+            NotFoundError: no such member.
+            FailedPreconditionError: it is the caller, or the last super admin.
+        """
+        user_id = require_uuid("user_id", request.user_id)
+        changed = standing.deactivate(unit, caller, user_id, self._clock.now())
+        return DeactivateUserResponse(user=user_message(changed))
+
+    def reactivate_user(
+        self, request: ReactivateUserRequest, caller: Caller, unit: Transaction
+    ) -> ReactivateUserResponse:
+        """Invite a deactivated member again.
+
+        Raises:
+            InvalidArgumentError: the id is not a UUID.
+            NotFoundError: no such member.
+            FailedPreconditionError: the member is not deactivated.
+        """
+        user_id = require_uuid("user_id", request.user_id)
+        return ReactivateUserResponse(user=user_message(standing.reactivate(unit, caller, user_id)))
+
+    def revoke_invite(
+        self, request: RevokeInviteRequest, caller: Caller, unit: Transaction
+    ) -> RevokeInviteResponse:
+        """Delete a member who is invited.
+
+        Raises:
+            InvalidArgumentError: the id is not a UUID.
+            NotFoundError: no such member.
+            FailedPreconditionError: the member is not INVITED.
+        """
+        standing.revoke_invitation(unit, caller, require_uuid("user_id", request.user_id))
+        return RevokeInviteResponse()
+
+    def update_user_profile(
+        self, request: UpdateUserProfileRequest, caller: Caller, unit: Transaction
+    ) -> UpdateUserProfileResponse:
+        """Change what is known of a person: oneself freely, others with MEMBERS_MANAGE.
+
+        Raises:
+            InvalidArgumentError: no profile, a malformed one, or a manager who cannot be.
+            PermissionDeniedError: somebody else without MEMBERS_MANAGE, or nobody from an API key.
+            NotFoundError: no such member.
+        """
+        user_id = _self_or_other(caller, request.user_id, Permission.MEMBERS_MANAGE)
+        if request.profile is None:
+            raise invalid_field("profile", "must be given")
+        changed = change_profile(unit, caller.organization_key, user_id, request.profile)
+        return UpdateUserProfileResponse(user=user_message(changed))
+
+    def update_user_region(
+        self, request: UpdateUserRegionRequest, caller: Caller, unit: Transaction
+    ) -> UpdateUserRegionResponse:
+        """Set the region whose rules a member's data is under; empty means the organization's.
+
+        Raises:
+            InvalidArgumentError: an unknown region, or the id is not a UUID.
+            NotFoundError: no such member.
+        """
+        user_id = require_uuid("user_id", request.user_id)
+        region = request.data_governance_region
+        violations = Violations()
+        check_choice(violations, "data_governance_region", region, REGIONS)
+        violations.raise_if_any()
+        organization_key = caller.organization_key
+        member = existing_member(unit, organization_key, user_id)
+        person_store.set_region(unit, organization_key, member.key, region)
+        changed = existing_member(unit, organization_key, user_id)
+        return UpdateUserRegionResponse(user=user_message(changed))
+
+    def get_user_settings(
+        self, request: GetUserSettingsRequest, caller: Caller, unit: Reader
+    ) -> GetUserSettingsResponse:
+        """Return the caller's own settings."""
+        del request
+        return GetUserSettingsResponse(settings=_settings(unit, caller))
+
+    def update_user_settings(
+        self, request: UpdateUserSettingsRequest, caller: Caller, unit: Transaction
+    ) -> UpdateUserSettingsResponse:
+        """Change the caller's own settings; what is empty or UNSPECIFIED stays.
+
+        Raises:
+            InvalidArgumentError: no settings, or an unknown locale or theme.
+        """
+        wanted = request.settings
+        if wanted is None:
+            raise invalid_field("settings", "must be given")
+        violations = Violations()
+        check_enum(violations, "settings.theme_preference", wanted.theme_preference)
+        check_choice(violations, "settings.preferred_locale", wanted.preferred_locale, LOCALES)
+        violations.raise_if_any()
+        person_store.update_settings(
+            unit,
+            caller.organization_key,
+            caller.member().key,
+            int(wanted.theme_preference),
+            wanted.preferred_locale,
         )
+        return UpdateUserSettingsResponse(settings=_settings(unit, caller))
 
     def get_user(self, request: GetUserRequest, caller: Caller, unit: Reader) -> GetUserResponse:
         """Return one member: oneself freely, others with MEMBERS_READ.
@@ -111,9 +275,7 @@ class MemberService:
             PermissionDeniedError: somebody else without MEMBERS_READ, or nobody from an API key.
             NotFoundError: no such member.
         """
-        user_id = require_uuid("user_id", request.user_id or caller.member().id)
-        if caller.person is None or user_id != caller.person.id:
-            caller.require(Permission.MEMBERS_READ)
+        user_id = _self_or_other(caller, request.user_id, Permission.MEMBERS_READ)
         return GetUserResponse(
             user=user_message(existing_member(unit, caller.organization_key, user_id))
         )
@@ -137,3 +299,19 @@ class MemberService:
             users=[user_message(stored) for stored in found[: page.size]],
             pagination_meta=self._page_tokens.meta(scope, page, positions, total),
         )
+
+
+def _self_or_other(caller: Caller, user_id: str, permission: Permission) -> str:
+    """Return whom a request is about, having demanded the permission unless it is the caller."""
+    user_id = require_uuid("user_id", user_id or caller.member().id)
+    if caller.person is None or user_id != caller.person.id:
+        caller.require(permission)
+    return user_id
+
+
+def _settings(reader: Reader, caller: Caller) -> UserSettings:
+    stored = person_store.settings(reader, caller.organization_key, caller.member().key)
+    return UserSettings(
+        theme_preference=ThemePreference(stored.theme_preference or ThemePreference.SYSTEM),
+        preferred_locale=stored.preferred_locale,
+    )

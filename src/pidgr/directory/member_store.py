@@ -111,6 +111,17 @@ _HOLD: Final = Statement(
     order by key for key share
     """,
 )
+_HOLD_OPEN: Final = Statement(
+    """
+    select 1 from member
+    where organization_key = :organization_key and key = :member_key and status <> :deactivated
+    """,
+    postgresql="""
+    select 1 from member
+    where organization_key = :organization_key and key = :member_key and status <> :deactivated
+    for key share
+    """,
+)
 _KNOWN: Final = Statement(
     """
     select email_folded from member
@@ -210,6 +221,16 @@ def hold_members(
     """Return the keys, by id, of those who are members; they stay so until the end."""
     parameters = {"organization_key": organization_key, "ids": transaction.array(ids)}
     return dict(transaction.rows(_HOLD, parameters))
+
+
+def hold_open_member(transaction: Transaction, organization_key: int, member_key: int) -> bool:
+    """Tell whether a member is there and not deactivated; they stay so until the end."""
+    parameters = {
+        "organization_key": organization_key,
+        "member_key": member_key,
+        "deactivated": UserStatus.DEACTIVATED,
+    }
+    return transaction.value(_HOLD_OPEN, parameters) is not None
 
 
 def members_page(

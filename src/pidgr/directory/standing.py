@@ -1,7 +1,9 @@
 """Changes of what a member is in the organization: role and status (SEMANTICS 2.8 and 3.3)."""
 
+from pidgr.campaigns import erasure_store
 from pidgr.contract.v1.user_pb import UserStatus
-from pidgr.directory import organization_store, standing_store
+from pidgr.directory import member_store, organization_store, standing_store
+from pidgr.directory.collective_store import GROUPS, TEAMS
 from pidgr.directory.granting import role_to_grant
 from pidgr.directory.member_store import StoredMember, existing_member
 from pidgr.errors import FailedPreconditionError
@@ -29,6 +31,66 @@ def change_role(
         _keep_a_super_admin(transaction, organization_key, member)
         standing_store.set_role(transaction, organization_key, member.key, role.key)
     return existing_member(transaction, organization_key, member_id)
+
+
+def deactivate(transaction: Transaction, caller: Caller, member_id: str, now: int) -> StoredMember:
+    """Shut a member out: signed out at once, nothing is pushed to them any more.
+
+    Raises:
+        NotFoundError: no such member.
+        FailedPreconditionError: it is the caller, or the last super admin.
+    """
+    organization_key = caller.organization_key
+    organization_store.lock_organization(transaction, organization_key)
+    member = existing_member(transaction, organization_key, member_id)
+    if member.status == UserStatus.DEACTIVATED:
+        return member
+    if caller.person is not None and caller.person.id == member_id:
+        raise FailedPreconditionError("you cannot deactivate yourself; ask another administrator")
+    _keep_a_super_admin(transaction, organization_key, member)
+    standing_store.lock_member(transaction, organization_key, member.key)
+    standing_store.set_status(transaction, organization_key, member.key, UserStatus.DEACTIVATED)
+    standing_store.end_sessions(transaction, organization_key, member.key, now)
+    standing_store.silence_devices(transaction, organization_key, member.key)
+    return existing_member(transaction, organization_key, member_id)
+
+
+def reactivate(transaction: Transaction, caller: Caller, member_id: str) -> StoredMember:
+    """Invite a deactivated member again. Whoever signs in must prove the address anew.
+
+    Raises:
+        NotFoundError: no such member.
+        FailedPreconditionError: the member is not deactivated.
+    """
+    organization_key = caller.organization_key
+    organization_store.lock_organization(transaction, organization_key)
+    member = existing_member(transaction, organization_key, member_id)
+    if member.status != UserStatus.DEACTIVATED:
+        raise FailedPreconditionError("only a deactivated member can be reactivated")
+    standing_store.invite_again(transaction, organization_key, member.key)
+    return existing_member(transaction, organization_key, member_id)
+
+
+def revoke_invitation(transaction: Transaction, caller: Caller, member_id: str) -> None:
+    """Delete an invited member with what is stored about them.
+
+    Raises:
+        NotFoundError: no such member.
+        FailedPreconditionError: the member has signed in, or has been deactivated.
+    """
+    organization_key = caller.organization_key
+    organization_store.lock_organization(transaction, organization_key)
+    key = member_store.member_key(transaction, organization_key, member_id)
+    if key is not None:
+        standing_store.lock_member(transaction, organization_key, key)
+    member = existing_member(transaction, organization_key, member_id)
+    if member.status != UserStatus.INVITED:
+        message = "the invitation has been taken up or withdrawn; deactivate the member instead"
+        raise FailedPreconditionError(message)
+    for store in (GROUPS, TEAMS):
+        store.forget_member(transaction, organization_key, member.key)
+    erasure_store.forget_member(transaction, organization_key, member.key)
+    standing_store.delete_member(transaction, organization_key, member.key, member_id)
 
 
 def _keep_a_super_admin(

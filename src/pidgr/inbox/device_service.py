@@ -16,7 +16,7 @@ from pidgr.contract.v1.device_pb import (
     RegisterResponse,
 )
 from pidgr.directory import member_store
-from pidgr.errors import NotFoundError, Violations
+from pidgr.errors import NotFoundError, UnauthenticatedError, Violations
 from pidgr.identity.caller import Caller
 from pidgr.inbox import device_store
 from pidgr.inbox.device_store import StoredDevice
@@ -40,6 +40,7 @@ class DeviceService:
         Raises:
             InvalidArgumentError: a malformed field.
             PermissionDeniedError: the caller is an API key.
+            UnauthenticatedError: the caller has just been deactivated.
         """
         person = caller.member()
         device_id = require_uuid("device_id", request.device_id)
@@ -48,6 +49,10 @@ class DeviceService:
         check_text(violations, "push_token", request.push_token, _PUSH_TOKEN_LENGTH, required=True)
         violations.raise_if_any()
         organization_key = caller.organization_key
+        # The credential may have been good a moment ago: a device registered while its member is
+        # shut out would go on getting pushes.
+        if not member_store.hold_open_member(unit, organization_key, person.key):
+            raise UnauthenticatedError("this member has been deactivated")
         device_store.register(
             unit,
             organization_key,

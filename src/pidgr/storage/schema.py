@@ -269,6 +269,8 @@ member = Table(
     ),
     # Who signs in with an address, whatever the organization.
     Index("ix_member_email_folded", "email_folded"),
+    # Deliveries go on naming members who were deleted: no number may come back for somebody else.
+    sqlite_autoincrement=True,
 )
 
 api_key = Table(

@@ -1,7 +1,8 @@
 """One unit of work: what a store may do with the database."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -18,7 +19,10 @@ _NO_PARAMETERS: Final[Parameters] = {}
 
 
 class UniqueViolationError(Exception):
-    """A row with the same unique key exists; the unit of work can only be rolled back now."""
+    """A row with the same unique key exists.
+
+    The unit of work can only be rolled back now, or to a savepoint.
+    """
 
 
 class Reader:
@@ -96,8 +100,8 @@ class Transaction(Reader):
         """Return this transaction's position in the order of inbox changes, in microseconds.
 
         It is database time, not the service clock: on SQLite strictly increasing per commit, on
-        PostgreSQL the transaction's start, which an inbox cursor can compare with the oldest
-        transaction still in flight (see ``pidgr.inbox.store``).
+        PostgreSQL a moment after the transaction's start, which an inbox cursor can compare with
+        the oldest transaction still in flight (see ``pidgr.inbox.store``).
         """
         if self._change_time is None:
             self._change_time = self._read_change_time(self)
@@ -108,13 +112,25 @@ class Transaction(Reader):
         count: int = self._cursor(statement, parameters).rowcount
         return count
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo a block that fails, and only that, so that the unit of work can go on."""
+        self._driver.execute("savepoint part")
+        try:
+            yield
+        except BaseException:
+            self._driver.execute("rollback to savepoint part")
+            raise
+        finally:
+            self._driver.execute("release savepoint part")
+
     def bulk_insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         """Insert many rows by the driver's fastest way: COPY or one prepared statement."""
         names = ", ".join(columns)
         try:
             if self.dialect == "sqlite":
                 marks = ", ".join("?" for _ in columns)
-                text = f"insert into {table} ({names}) values ({marks})"  # noqa: S608 - names are ours
+                text = f"insert into {table} ({names}) values ({marks})"
                 self._driver.executemany(text, rows)
                 return
             with (

@@ -579,6 +579,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "subject", "organization_key", name=op.f("uq_member_subject_organization_key")
         ),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("member", schema=None) as batch_op:
         batch_op.create_index("ix_member_email_folded", ["email_folded"], unique=False)

@@ -1,0 +1,106 @@
+"""SQL of what is known of a member as a person, and of what they want for themself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pidgr.directory.profile import PROFILE_FIELDS
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Reader, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSettings:
+    """A member's own settings; 0 and "" where they never chose."""
+
+    theme_preference: int
+    preferred_locale: str
+
+
+_UPDATE_PROFILE: Final = Statement(f"""
+    update member
+    set {", ".join(f"{field} = :{field}" for field in PROFILE_FIELDS)},
+        manager_id = :manager_id, custom_attributes = :custom_attributes
+    where organization_key = :organization_key and key = :member_key
+""")
+# "union" and not "union all": it ends even where the stored links already go round.
+_REPORTS_TO: Final = Statement("""
+    with recursive above(id, manager_id) as (
+      select id, manager_id from member
+      where organization_key = :organization_key and id = :manager_id
+      union
+      select m.id, m.manager_id from member m join above on m.id = above.manager_id
+      where m.organization_key = :organization_key
+    )
+    select 1 from above where id = :member_id
+""")
+_SET_REGION: Final = Statement("""
+    update member set data_governance_region = :region
+    where organization_key = :organization_key and key = :member_key
+""")
+_SETTINGS: Final = Statement("""
+    select theme_preference, preferred_locale from member
+    where organization_key = :organization_key and key = :member_key
+""")
+_UPDATE_SETTINGS: Final = Statement("""
+    update member
+    set theme_preference = case when :theme = 0 then theme_preference else :theme end,
+        preferred_locale = case when :locale = '' then preferred_locale else :locale end
+    where organization_key = :organization_key and key = :member_key
+""")
+
+
+def update_profile(
+    transaction: Transaction, organization_key: int, member_key: int, values: Mapping[str, str]
+) -> None:
+    """Replace a member's whole profile: the profile's fields, manager_id and custom_attributes."""
+    parameters = {**values, "organization_key": organization_key, "member_key": member_key}
+    transaction.execute(_UPDATE_PROFILE, parameters)
+
+
+def reports_to(reader: Reader, organization_key: int, manager_id: str, member_id: str) -> bool:
+    """Tell whether a manager is the member, or reports to them over whatever levels."""
+    parameters = {
+        "organization_key": organization_key,
+        "manager_id": manager_id,
+        "member_id": member_id,
+    }
+    return reader.value(_REPORTS_TO, parameters) is not None
+
+
+def set_region(
+    transaction: Transaction, organization_key: int, member_key: int, region: str
+) -> None:
+    """Set the region whose rules a member's data is under."""
+    transaction.execute(
+        _SET_REGION,
+        {"organization_key": organization_key, "member_key": member_key, "region": region},
+    )
+
+
+def settings(reader: Reader, organization_key: int, member_key: int) -> StoredSettings:
+    """Return a caller's own settings.
+
+    Raises:
+        LookupError: there is no such member; a defect of the caller of this function.
+    """
+    parameters = {"organization_key": organization_key, "member_key": member_key}
+    found = reader.record(StoredSettings, _SETTINGS, parameters)
+    if found is None:
+        raise LookupError(member_key)
+    return found
+
+
+def update_settings(
+    transaction: Transaction, organization_key: int, member_key: int, theme: int, locale: str
+) -> None:
+    """Change a member's settings; 0 and "" stay as they are."""
+    transaction.execute(
+        _UPDATE_SETTINGS,
+        {
+            "organization_key": organization_key,
+            "member_key": member_key,
+            "theme": theme,
+            "locale": locale,
+        },
+    )
