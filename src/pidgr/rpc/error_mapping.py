@@ -42,11 +42,14 @@ log = structlog.get_logger(__name__)
 def to_connect_error(error: Exception, response_headers: Headers) -> ConnectError:
     """Return what the client sees of an error.
 
-    Errors of ours keep their sentence. Anything else is a defect: it is logged whole under an
-    opaque id, and the client gets the id.
+    Errors of ours and of the protocol library (an unreadable message, a deadline) keep their
+    sentence. Anything else is a defect: it is logged whole under an opaque id, and the client gets
+    the id.
     """
     if isinstance(error, ConnectError):
-        return error
+        reason = ErrorInfo(reason=error.code.name, domain=DOMAIN)
+        message = _shortened(error.message, _MESSAGE_BYTES)
+        return ConnectError(error.code, message, error.details or [reason])
     if isinstance(error, errors.PidgrError):
         if isinstance(error, errors.ResourceExhaustedError) and error.retry_after_seconds:
             # A header only: set in the trailers too, gRPC-Web clients would read "7, 7".
