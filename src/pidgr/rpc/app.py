@@ -1,10 +1,10 @@
 """Assembles the ASGI application: fifteen services, health, reflection and a few plain pages."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from connectrpc.compression.gzip import GzipCompression
+from connectrpc.compression import Compression
 from connectrpc.interceptor import Interceptor
 from connectrpc_grpcreflect import (
     ServerReflectionAlphaASGIApplication,
@@ -15,7 +15,7 @@ from connectrpc_grpcreflect import (
 from protobuf import DescService
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from pidgr.campaigns.service import CampaignService
 from pidgr.content.template_service import TemplateService
@@ -51,6 +51,7 @@ from pidgr.inbox.service import InboxService
 from pidgr.logs import configure_logging
 from pidgr.rpc.binding import bind
 from pidgr.rpc.compression import ThriftyGzip
+from pidgr.rpc.dispatch import Dispatcher, rpc_paths
 from pidgr.rpc.health import HealthService
 from pidgr.rpc.idempotency import Idempotency
 from pidgr.rpc.interceptors import Authenticate, Authorize, LimitRate, Observe
@@ -63,6 +64,11 @@ from pidgr.system import System, build_system
 
 # The audience of CreateCampaign and the answers of GetCampaignAudience hold 100,000 members.
 MAXIMUM_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+
+# Health and reflection are asked by anyone, and in a few words.
+_MAXIMUM_QUESTION_BYTES: Final = 64 * 1024
+
+_COMPRESSIONS: Final[tuple[Compression, ...]] = (ThriftyGzip(),)
 
 CONTRACT: Final[tuple[tuple[type[Any], type[Any]], ...]] = (
     (action_connect.ActionService, action_connect.ActionServiceASGIApplication),
@@ -114,36 +120,15 @@ def implementations(system: System) -> dict[str, object]:
     }
 
 
-class Dispatcher:
-    """Sends ``/package.Service/Method`` straight to its service, everything else to the pages.
-
-    One look-up: a web framework's router in front of the services costs more than their protocol.
-    """
-
-    def __init__(self, services: dict[str, ASGIApp], fallback: ASGIApp) -> None:
-        self._services = services
-        self._fallback = fallback
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the server's lifespan."""
-        app = self._fallback
-        if scope["type"] == "http":
-            app = self._services.get(scope["path"].rpartition("/")[0], self._fallback)
-        await app(scope, receive, send)
-
-
 def build_app(system: System) -> ASGIApp:
     """Return the application of one process; its lifespan starts and stops the engine."""
     descriptions = [contract.desc() for contract, _ in CONTRACT]
     health = HealthService(description.type_name for description in descriptions)
     issuers = ExternalIssuers(system.database, system.clock, system.settings.trusted_issuers)
     authenticator = Authenticator(system.database, system.signer, issuers, system.clock)
-    services = _contract_services(system, authenticator)
-    services[f"/{health_connect.Health.desc().type_name}"] = health_connect.HealthASGIApplication(
-        health
-    )
+    rpcs = _contract_rpcs(system, authenticator) | _health_rpcs(health)
     if system.settings.reflection:
-        services.update(_reflection([*descriptions, health_connect.Health.desc()]))
+        rpcs |= _reflection_rpcs([*descriptions, health_connect.Health.desc()])
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -154,7 +139,7 @@ def build_app(system: System) -> ASGIApp:
         system.close()
 
     routes = [*pages(system, health), *sign_in_pages(system, authenticator)]
-    dispatcher = Dispatcher(services, Starlette(routes=routes, lifespan=lifespan))
+    dispatcher = Dispatcher(rpcs, Starlette(routes=routes, lifespan=lifespan))
     return CORSMiddleware(
         dispatcher,
         allow_origins=system.settings.cors_origins,
@@ -165,7 +150,7 @@ def build_app(system: System) -> ASGIApp:
     )
 
 
-def _contract_services(system: System, authenticator: Authenticator) -> dict[str, ASGIApp]:
+def _contract_rpcs(system: System, authenticator: Authenticator) -> dict[str, ASGIApp]:
     settings = system.settings
     limiter = RateLimiter(settings.rate_limit_per_second, settings.rate_limit_burst)
     interceptors: tuple[Interceptor, ...] = (
@@ -174,26 +159,43 @@ def _contract_services(system: System, authenticator: Authenticator) -> dict[str
         LimitRate(limiter),
         Authorize(),
     )
-    compressions: Iterable[GzipCompression] = (ThriftyGzip(),)
     idempotency = Idempotency(system.master_key, system.clock)
     ours = implementations(system)
-    services: dict[str, ASGIApp] = {}
+    rpcs: dict[str, ASGIApp] = {}
     for contract, application in CONTRACT:
         description: DescService = contract.desc()
         service = ours.get(description.type_name.rpartition(".")[2])
-        services[f"/{description.type_name}"] = application(
+        app = application(
             bind(description, service, system.database, idempotency),
             interceptors=interceptors,
             read_max_bytes=MAXIMUM_MESSAGE_BYTES,
-            compressions=compressions,
+            compressions=_COMPRESSIONS,
         )
-    return services
+        rpcs |= dict.fromkeys(rpc_paths(description), app)
+    return rpcs
 
 
-def _reflection(descriptions: list[DescService]) -> dict[str, ASGIApp]:
-    current = ServerReflectionASGIApplication(ServerReflectionService(*descriptions))
-    alpha = ServerReflectionAlphaASGIApplication(ServerReflectionAlphaService(*descriptions))
-    return {current.path: current, alpha.path: alpha}
+def _health_rpcs(health: HealthService) -> dict[str, ASGIApp]:
+    app = health_connect.HealthASGIApplication(
+        health, read_max_bytes=_MAXIMUM_QUESTION_BYTES, compressions=_COMPRESSIONS
+    )
+    return dict.fromkeys(rpc_paths(health_connect.Health.desc()), app)
+
+
+def _reflection_rpcs(descriptions: list[DescService]) -> dict[str, ASGIApp]:
+    apps = (
+        ServerReflectionASGIApplication(
+            ServerReflectionService(*descriptions),
+            read_max_bytes=_MAXIMUM_QUESTION_BYTES,
+            compressions=_COMPRESSIONS,
+        ),
+        ServerReflectionAlphaASGIApplication(
+            ServerReflectionAlphaService(*descriptions),
+            read_max_bytes=_MAXIMUM_QUESTION_BYTES,
+            compressions=_COMPRESSIONS,
+        ),
+    )
+    return {f"{app.path}/ServerReflectionInfo": app for app in apps}
 
 
 def create_app() -> ASGIApp:
