@@ -14,6 +14,7 @@ from pidgr.identity.sign_in_method import OTP
 from pidgr.identity.store import Membership
 from pidgr.identity.tokens import Claims, TokenSigner
 from pidgr.storage.database import Database
+from pidgr.validation import is_uuid
 
 _SCHEME: Final = "bearer"
 # Longer headers are refused before anything is hashed or parsed.
@@ -36,13 +37,20 @@ class Authenticator:
         self._clock = clock
         self._last_use = LastUse(database, clock)
 
-    async def authenticate(self, authorization: str | None, organization_id: str = "") -> Caller:
+    async def authenticate(
+        self,
+        authorization: str | None,
+        organization_id: str = "",
+        *,
+        while_suspended: bool = False,
+    ) -> Caller:
         """Return the caller behind a header value.
 
         Args:
             authorization: the header.
             organization_id: the organization a person wants to act in instead of their token's;
                 an API key has one organization only and takes no notice (SEMANTICS 6.4).
+            while_suspended: whether the call is open to a suspended organization.
 
         Raises:
             UnauthenticatedError: no credential, or one that is not valid now.
@@ -51,12 +59,20 @@ class Authenticator:
         """
         credential = _bearer(authorization)
         if credential.startswith(api_keys.COMMON_PREFIX):
-            return await self._by_api_key(credential)
-        if self._issuers.issued(credential):
-            claims = await self._issuers.authenticate(credential)
+            caller = await self._by_api_key(credential)
         else:
-            claims = await self._signer.authenticate(credential)
-        return await self._by_claims(claims, organization_id.lower())
+            caller = await self._by_token(credential, organization_id.lower())
+        suspended = caller.organization is not None and caller.organization.suspended
+        if suspended and not while_suspended:
+            raise PermissionDeniedError("this organization is suspended; ask its administrator")
+        return caller
+
+    async def _by_token(self, token: str, organization_id: str) -> Caller:
+        if self._issuers.issued(token):
+            claims = await self._issuers.authenticate(token)
+        else:
+            claims = await self._signer.authenticate(token)
+        return await self._by_claims(claims, organization_id)
 
     async def _by_api_key(self, credential: str) -> Caller:
         digest = api_keys.digest(credential)
@@ -69,7 +85,7 @@ class Authenticator:
             raise UnauthenticatedError("a SCIM token provisions members and opens no other door")
         self._last_use.note(grant.id, grant.last_used_at)
         return Caller(
-            organization=_organization(
+            organization=Organization(
                 grant.organization_key, grant.organization_id, suspended=bool(grant.suspended)
             ),
             permissions=permissions.from_names(grant.permissions),
@@ -80,15 +96,17 @@ class Authenticator:
         organization_id = chosen_id or claims.organization_id
         if not organization_id:
             return Caller(subject=claims.subject, email=claims.email, methods=claims.methods)
-        found = await self._database.read(
-            lambda reader: store.membership(reader, claims.subject, organization_id)
-        )
+        found = None
+        if is_uuid(organization_id):
+            found = await self._database.read(
+                lambda reader: store.membership(reader, claims.subject, organization_id)
+            )
         if organization_id != claims.organization_id:
             found = _may_choose(claims, found)
         if found is None or found.status != UserStatus.ACTIVE:
             raise UnauthenticatedError("the access token's member is unknown or deactivated")
         return Caller(
-            organization=_organization(
+            organization=Organization(
                 found.organization_key, found.organization_id, suspended=bool(found.suspended)
             ),
             person=Person(found.key, found.id, found.email, found.role_id),
@@ -119,9 +137,3 @@ def _bearer(authorization: str | None) -> str:
     if len(credential) > _LONGEST_CREDENTIAL:
         raise UnauthenticatedError("the credential is too long")
     return credential
-
-
-def _organization(key: int, organization_id: str, *, suspended: bool) -> Organization:
-    if suspended:
-        raise PermissionDeniedError("this organization is suspended; ask its administrator")
-    return Organization(key, organization_id, suspended)

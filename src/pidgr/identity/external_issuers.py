@@ -166,7 +166,14 @@ class ExternalIssuers:
                 exp={"essential": True},
             ).validate(decoded.claims)
             return {**decoded.claims, "exp": int(decoded.claims["exp"])}
-        except (JoseError, ValueError, TypeError, LookupError, OverflowError) as error:
+        except (
+            JoseError,
+            ValueError,
+            TypeError,
+            LookupError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise invalid_token() from error
 
     async def _organization(self, subject: str, claimed: object) -> str:

@@ -186,7 +186,7 @@ class TokenSigner:
                 sub={"essential": True},
                 exp={"essential": True},
             ).validate(decoded.claims)
-        except (JoseError, ValueError, TypeError, LookupError) as error:
+        except (JoseError, ValueError, TypeError, LookupError, RecursionError) as error:
             raise invalid_token() from error
         claims = decoded.claims
         methods = claims.get(METHOD_CLAIM)

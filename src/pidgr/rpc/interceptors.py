@@ -122,7 +122,9 @@ class Authenticate(MetadataInterceptor[None]):
             return
         headers = ctx.request_headers
         call.caller = await self._authenticator.authenticate(
-            headers.get("authorization"), chosen_organization(headers)
+            headers.get("authorization"),
+            chosen_organization(headers),
+            while_suspended=call.rule.while_suspended,
         )
 
     async def on_end(self, token: None, ctx: Context, error: Exception | None, /) -> None:

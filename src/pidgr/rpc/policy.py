@@ -43,6 +43,8 @@ class Rule:
     access: Access
     unit: Unit
     any_of: tuple[Permission, ...] = ()
+    while_suspended: bool = False
+    """Open to a suspended organization too (SEMANTICS 11, decision 39)."""
 
 
 P = Permission
@@ -114,7 +116,9 @@ POLICY: Final[dict[str, Rule]] = {
     "MemberService/ConfirmPasskeyEnrollment": _write(access=Access.OWN),
     "MemberService/UpdateUserRegion": _write(P.MEMBERS_MANAGE),
     "OrganizationService/CreateOrganization": _write(access=Access.IDENTITY),
-    "OrganizationService/GetOrganization": _read(P.ORG_READ),
+    "OrganizationService/GetOrganization": Rule(
+        Access.MEMBER, Unit.READ, (P.ORG_READ,), while_suspended=True
+    ),
     "OrganizationService/UpdateOrganization": _write(P.ORG_WRITE),
     "OrganizationService/UpdateSsoAttributeMappings": _write(P.ORG_WRITE),
     "OrganizationService/RotateAnalyticsSalt": _write(P.PRIVACY_WRITE),
