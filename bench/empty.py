@@ -15,8 +15,9 @@ from starlette.types import ASGIApp
 from pidgr.contract.v1 import action_connect, inbox_connect
 from pidgr.contract.v1.action_pb import SubmitActionRequest, SubmitActionResponse
 from pidgr.contract.v1.inbox_pb import SyncRequest, SyncResponse
-from pidgr.rpc.app import MAXIMUM_MESSAGE_BYTES, Dispatcher
+from pidgr.rpc.app import MAXIMUM_MESSAGE_BYTES
 from pidgr.rpc.compression import ThriftyGzip
+from pidgr.rpc.dispatch import Dispatcher, rpc_paths
 from pidgr.rpc.server import ServerOptions, serve
 
 ANSWER_FILE = "PIDGR_BENCH_SYNC_ANSWER"
@@ -50,17 +51,13 @@ def create_app() -> ASGIApp:
         "read_max_bytes": MAXIMUM_MESSAGE_BYTES,
         "compressions": (ThriftyGzip(),),
     }
-    return Dispatcher(
-        {
-            "/pidgr.v1.InboxService": inbox_connect.InboxServiceASGIApplication(
-                _Inbox(answer), **options
-            ),
-            "/pidgr.v1.ActionService": action_connect.ActionServiceASGIApplication(
-                _Action(), **options
-            ),
-        },
-        Starlette(),
-    )
+    inbox = inbox_connect.InboxServiceASGIApplication(_Inbox(answer), **options)
+    action = action_connect.ActionServiceASGIApplication(_Action(), **options)
+    rpcs: dict[str, ASGIApp] = {
+        **dict.fromkeys(rpc_paths(inbox_connect.InboxService.desc()), inbox),
+        **dict.fromkeys(rpc_paths(action_connect.ActionService.desc()), action),
+    }
+    return Dispatcher(rpcs, Starlette())
 
 
 def _announce(url: str) -> None:
