@@ -1,0 +1,103 @@
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from support.waiting import at_once
+
+from pidgr.storage import migration
+from pidgr.storage.database import Database
+from pidgr.storage.schema import metadata
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Reader
+from pidgr.system import migrate as migrate_everything
+
+_TABLES = Statement(
+    "select name from sqlite_master where type = 'table' order by name",
+    postgresql="select tablename from pg_tables where schemaname = 'public' order by tablename",
+)
+_COLLATION = Statement(
+    "select 'C'",
+    postgresql="""
+    select collation_name from information_schema.columns
+    where table_name = 'member' and column_name = 'sort_name'
+    """,
+)
+
+
+def tables(database: Database) -> set[str]:
+    return {name for (name,) in database.read_now(lambda reader: reader.rows(_TABLES))}
+
+
+def test_the_migrated_schema_is_the_declared_one(database: Database) -> None:
+    assert migration.pending(database)
+    migration.migrate(database)
+    assert not migration.pending(database)
+    assert migration.drift(database) == []
+    assert metadata.tables.keys() <= tables(database)
+
+
+def test_migrating_again_changes_nothing_and_keeps_the_rows(database: Database) -> None:
+    migrate_everything(database)
+    add = Statement("insert into system_value (name, value) values ('kept', :value)")
+    database.write_now(lambda transaction: transaction.execute(add, {"value": b"\x00\xff"}))
+    before = tables(database)
+    migrate_everything(database)
+    assert tables(database) == before
+    found = Statement("select value from system_value where name = 'kept'")
+    assert database.read_now(lambda reader: bytes(reader.value(found))) == b"\x00\xff"
+    assert migration.drift(database) == []
+
+
+def test_migrators_at_once_do_not_disturb_each_other(database_url: str) -> None:
+    databases = [Database(database_url) for _ in range(4)]
+    waiting = iter(databases)
+    lock = threading.Lock()
+
+    def run() -> None:
+        with lock:
+            own = next(waiting)
+        migrate_everything(own)
+
+    at_once(len(databases), run)
+    assert not migration.pending(databases[0])
+    assert migration.drift(databases[0]) == []
+    for database in databases:
+        database.close()
+
+
+def test_a_failed_migration_leaves_nothing_behind(database: Database) -> None:
+    in_the_way = Statement("create table device (name text)")
+    database.write_now(lambda transaction: transaction.execute(in_the_way))
+    with pytest.raises(sqlalchemy.exc.DatabaseError):
+        migration.migrate(database)
+    assert tables(database) == {"device"}
+    database.write_now(lambda transaction: transaction.execute(Statement("drop table device")))
+    migration.migrate(database)
+    assert migration.drift(database) == []
+
+
+def test_drift_is_noticed(database: Database) -> None:
+    migration.migrate(database)
+    database.write_now(
+        lambda transaction: transaction.execute(Statement("alter table member drop column phone"))
+    )
+    assert "phone" in str(migration.drift(database))
+
+
+def test_names_are_ordered_by_code_point_whatever_the_locale(database: Database) -> None:
+    migration.migrate(database)
+
+    def ordered(reader: Reader) -> object:
+        return reader.value(_COLLATION)
+
+    assert database.read_now(ordered) == "C"
+
+
+def test_a_path_may_hold_what_urls_and_settings_find_special(tmp_path: Path) -> None:
+    directory = tmp_path / "100% [a] b+c"
+    directory.mkdir()
+    database = Database(f"sqlite:///{directory / 'pidgr.sqlite3'}")
+    migration.migrate(database)
+    assert not migration.pending(database)
+    database.close()

@@ -1,0 +1,206 @@
+"""Units of work: what a read may not do, what a failed write leaves, and lost connections."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pysqlite3.dbapi2 as sqlite
+import pytest
+from support.waiting import until
+
+from pidgr.errors import UnavailableError
+from pidgr.storage.database import Database
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
+
+CREATE = Statement("create table thing (name text primary key, size bigint)")
+INSERT = Statement("insert into thing (name, size) values (:name, :size)")
+COUNT = Statement("select count(*) from thing")
+TERMINATE = (
+    "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+    " where datname = current_database() and pid <> pg_backend_pid()"
+)
+WRITES = {
+    "insert": INSERT,
+    "update": Statement("update thing set size = 2 where name = :name"),
+    "delete": Statement("delete from thing where name = :name"),
+    "create": Statement("create table other (name text)"),
+    "drop": Statement("drop table thing"),
+}
+
+
+@pytest.fixture
+def things(database: Database) -> Database:
+    database.write_now(lambda transaction: transaction.execute(CREATE))
+    return database
+
+
+def insert(row: dict[str, object], transaction: Transaction) -> None:
+    transaction.execute(INSERT, row)
+
+
+def count(database: Database) -> int:
+    found: int = database.read_now(lambda reader: reader.value(COUNT))
+    return found
+
+
+@pytest.mark.parametrize("kind", WRITES)
+def test_a_read_cannot_write(things: Database, kind: str) -> None:
+    things.write_now(lambda transaction: transaction.execute(INSERT, {"name": "a", "size": 1}))
+
+    def attempt(reader: Reader) -> None:
+        reader._driver.execute(
+            WRITES[kind].text(reader.dialect), {"name": "a" if kind != "insert" else "b", "size": 1}
+        )
+
+    for _ in range(2):
+        with pytest.raises((sqlite.OperationalError, psycopg.errors.ReadOnlySqlTransaction)):
+            things.read_now(attempt)
+        with pytest.raises((sqlite.OperationalError, psycopg.errors.ReadOnlySqlTransaction)):
+            asyncio.run(things.read(attempt, heavy=True))
+    assert count(things) == 1
+
+
+def test_a_read_sees_one_moment_on_sqlite_and_fresh_rows_on_the_next(things: Database) -> None:
+    assert count(things) == 0
+    things.write_now(lambda transaction: transaction.execute(INSERT, {"name": "a", "size": 1}))
+    assert count(things) == 1
+
+
+def test_a_write_that_fails_leaves_nothing_and_the_next_one_works(things: Database) -> None:
+    called: list[str] = []
+
+    def fail(transaction: Transaction) -> None:
+        transaction.execute(INSERT, {"name": "a", "size": 1})
+        transaction.after_commit.append(lambda: called.append("never"))
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        things.write_now(fail)
+    assert count(things) == 0
+    things.write_now(lambda transaction: transaction.execute(INSERT, {"name": "a", "size": 1}))
+    assert count(things) == 1
+    assert called == []
+
+
+def test_what_waits_for_the_commit_sees_the_committed_rows(things: Database) -> None:
+    seen: list[int] = []
+
+    def work(transaction: Transaction) -> str:
+        transaction.execute(INSERT, {"name": "a", "size": 1})
+        transaction.after_commit.append(lambda: seen.append(count(things)))
+        assert seen == []
+        return "done"
+
+    assert things.write_now(work) == "done"
+    assert seen == [1]
+
+
+def test_a_taken_key_has_an_error_of_its_own(things: Database) -> None:
+    things.write_now(lambda transaction: transaction.execute(INSERT, {"name": "a", "size": 1}))
+    with pytest.raises(UniqueViolationError):
+        things.write_now(lambda transaction: transaction.execute(INSERT, {"name": "a", "size": 2}))
+    rows = [("b", 1), ("a", 2)]
+    with pytest.raises(UniqueViolationError):
+        things.write_now(lambda unit: unit.bulk_insert("thing", ("name", "size"), rows))
+    assert count(things) == 1
+
+
+def test_change_times_rise_with_every_commit(things: Database) -> None:
+    times = [things.write_now(lambda transaction: transaction.change_time()) for _ in range(50)]
+    assert times == sorted(set(times))
+
+    def twice(transaction: Transaction) -> bool:
+        return transaction.change_time() == transaction.change_time()
+
+    assert things.write_now(twice)
+
+
+def test_many_writers_at_once_lose_nothing(things: Database) -> None:
+    async def write(name: str) -> None:
+        await things.write(lambda unit: unit.execute(INSERT, {"name": name, "size": 1}))
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(write(f"urgent {number}") for number in range(100)))
+
+    def background() -> None:
+        for number in range(100):
+            name = f"{threading.get_ident()} {number}"
+            things.write_now(
+                lambda unit, name=name: unit.execute(INSERT, {"name": name, "size": 1})
+            )
+
+    threads = [threading.Thread(target=background) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    asyncio.run(all_at_once())
+    for thread in threads:
+        thread.join()
+    assert count(things) == 400
+
+
+@pytest.fixture
+def postgresql(postgres_url: str) -> Iterator[Database]:
+    opened = Database(postgres_url)
+    opened.write_now(lambda transaction: transaction.execute(CREATE))
+    yield opened
+    opened.close()
+
+
+def cut_every_connection(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        cut = connection.execute(TERMINATE).fetchone()
+        assert cut is not None
+        assert cut[0] > 0
+        until(
+            lambda: (
+                connection.execute(
+                    "select count(*) from pg_stat_activity where application_name = 'pidgr'"
+                    " and datname = current_database()"
+                ).fetchone()
+                == (0,)
+            )
+        )
+
+
+def test_a_read_survives_the_loss_of_its_connection(
+    postgresql: Database, postgres_url: str
+) -> None:
+    assert count(postgresql) == 0
+    cut_every_connection(postgres_url)
+    assert count(postgresql) == 0
+
+
+def test_a_write_on_a_lost_connection_says_try_again_and_then_works(
+    postgresql: Database, postgres_url: str
+) -> None:
+    cut_every_connection(postgres_url)
+
+    def write(name: str) -> None:
+        postgresql.write_now(lambda unit: unit.execute(INSERT, {"name": name, "size": 1}))
+
+    with pytest.raises(UnavailableError):
+        write("a")
+    write("b")
+    assert count(postgresql) == 1
+
+
+def test_a_connection_lost_halfway_leaves_nothing(postgresql: Database, postgres_url: str) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.execute(INSERT, {"name": "a", "size": 1})
+        cut_every_connection(postgres_url)
+        transaction.execute(INSERT, {"name": "b", "size": 1})
+
+    with pytest.raises(UnavailableError):
+        postgresql.write_now(work)
+    assert count(postgresql) == 0
+
+
+def test_a_database_that_is_not_there_is_unavailable() -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/nothing?connect_timeout=2")
+    with pytest.raises(UnavailableError):
+        database.read_now(lambda reader: reader.value(COUNT))
+    with pytest.raises(UnavailableError):
+        database.write_now(lambda transaction: transaction.value(COUNT))
+    database.close()
