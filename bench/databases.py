@@ -62,7 +62,7 @@ class Workbench:
         """Run a statement with ``:name`` parameters and return the cursor."""
         if self.kind == "sqlite":
             return self.driver.execute(text, values)
-        text = postgresql if postgresql is not None else text
+        text = (postgresql if postgresql is not None else text).replace("%", "%%")
         for name in values:
             text = text.replace(f":{name}", f"%({name})s")
         return self.driver.execute(text, values)

@@ -26,7 +26,8 @@ _MOST_LANES: Final = 8
 # Rows of one transaction: long enough to amortise the commit, short enough that an API write
 # behind it on SQLite waits some tens of milliseconds.
 ROWS_PER_BATCH: Final = 5_000
-PUSHES_PER_BATCH: Final = 1_000
+# Recipients of one push batch, which a crash may repeat.
+PUSHES_PER_BATCH: Final = 2_000
 
 log = structlog.get_logger("pidgr.campaigns")
 
@@ -109,7 +110,9 @@ class LaneRunner:
                 write(transaction, since, upto)
                 return True
 
-            if not self._database.write_now(batch):
+            # Rows and cursor are undone together or not at all, and the first push batch, or the
+            # end of the lane, makes them durable: nothing is announced before.
+            if not self._database.write_now(batch, durable=False):
                 return False
         return True
 

@@ -139,13 +139,17 @@ _STOP_LANES: Final = Statement("""
     where not finished and step_run_key in
       (select key from step_run where campaign_key = :campaign_key and finished_at is null)
 """)
-_INSERT_SHARED: Final = Statement("""
+# Of ``audience a``. "offset 0" keeps PostgreSQL from reading every device there is for each batch:
+# it would put them into a hash table (50 ms for 100,000 devices) rather than look 5,000 up.
+HAS_DEVICE: Final = """
+    exists (select 1 from device d where d.member_key = a.member_key and d.active limit 1 offset 0)
+"""
+_INSERT_SHARED: Final = Statement(f"""
     insert into delivery
       (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
        created_at, changed_at)
     select :step_run_key, a.ordinal, :organization_key, a.member_key, :kind,
-           case when exists (select 1 from device d where d.member_key = a.member_key and d.active)
-                then :pending else :no_device end,
+           case when {HAS_DEVICE} then :pending else :no_device end,
            :content_key, :locale, :now, :changed_at
     from audience a
     where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
@@ -156,9 +160,9 @@ _COUNT_STATUS: Final = Statement("""
     where step_run_key = :step_run_key and ordinal >= :since and ordinal < :upto
       and status = :status
 """)
-_RECIPIENTS: Final = Statement("""
+_RECIPIENTS: Final = Statement(f"""
     select a.ordinal, a.member_key, a.variables,
-           exists (select 1 from device d where d.member_key = a.member_key and d.active),
+           {HAS_DEVICE},
            m.email, m.name, m.first_name, m.last_name, m.department, m.title, m.phone, m.location,
            m.employee_id, m.manager_name, m.start_date, m.custom_attributes, m.preferred_locale
     from audience a join member m on m.key = a.member_key

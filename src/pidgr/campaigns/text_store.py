@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.campaigns.run_store import BatchCounts, count_batch
+from pidgr.campaigns.run_store import HAS_DEVICE, BatchCounts, count_batch
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 from pidgr.validation import LOCALES
@@ -39,8 +39,7 @@ _INSERT_BY_LOCALE: Final = Statement(f"""
       (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
        created_at, changed_at)
     select :step_run_key, a.ordinal, :organization_key, a.member_key, :kind,
-           case when exists (select 1 from device d where d.member_key = a.member_key and d.active)
-                then :pending else :no_device end,
+           case when {HAS_DEVICE} then :pending else :no_device end,
            s.content_key, s.locale, :now, :changed_at
     from audience a
     join member m on m.key = a.member_key

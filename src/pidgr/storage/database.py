@@ -171,14 +171,23 @@ class Database:
         finally:
             driver.execute("commit")
 
-    def write_now(self, work: Callable[[Transaction], Result], *, urgent: bool = False) -> Result:
+    def write_now(
+        self, work: Callable[[Transaction], Result], *, urgent: bool = False, durable: bool = True
+    ) -> Result:
         """Run a unit of work that writes in the calling thread, and commit it.
+
+        Args:
+            work: the unit of work.
+            urgent: go ahead of background writers.
+            durable: whether to wait until the commit is on the disk. If not, a power cut may undo
+                it, but never without undoing everything that was committed after it, and the next
+                durable commit, of anybody, makes it durable too.
 
         Raises:
             UnavailableError: the database cannot be reached. Whether a commit in flight when the
                 connection broke took effect is unknown, as with any database.
         """
-        with self._writing(urgent=urgent) as connection:
+        with self._writing(urgent=urgent, durable=durable) as connection:
             transaction = Transaction(connection, self.dialect, self._change_time)
             result = work(transaction)
         for callback in transaction.after_commit:
@@ -214,16 +223,32 @@ class Database:
         return outcomes
 
     @contextmanager
-    def _writing(self, *, urgent: bool) -> Iterator[sqlalchemy.Connection]:
+    def _writing(self, *, urgent: bool, durable: bool = True) -> Iterator[sqlalchemy.Connection]:
         """Open a transaction of this thread for the length of a block."""
         try:
             with self.gate.turn(urgent=urgent) if self.dialect == "sqlite" else nullcontext():
                 connection = self._connection("writer")
-                with connection.begin():
+                with self._commits(connection, durable=durable), connection.begin():
+                    if not durable and self.dialect == "postgresql":
+                        connection.exec_driver_sql("set local synchronous_commit = off")
                     yield connection
         except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
             self._drop("writer")
             raise _unavailable() from error
+
+    @contextmanager
+    def _commits(self, connection: sqlalchemy.Connection, *, durable: bool) -> Iterator[None]:
+        """Let SQLite's commits within a block not wait for the disk, unless they are durable."""
+        if durable or self.dialect == "postgresql":
+            yield
+            return
+        driver = connection.connection.driver_connection
+        assert driver is not None  # noqa: S101 - NullPool hands out live connections
+        driver.execute("pragma synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            driver.execute("pragma synchronous=FULL")
 
     def _change_time(self, transaction: Transaction) -> int:
         if self.dialect == "postgresql":

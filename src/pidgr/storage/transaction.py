@@ -3,19 +3,33 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import psycopg
 import pysqlite3.dbapi2 as sqlite
 import sqlalchemy
+from sqlalchemy.dialects import postgresql
 
+from pidgr.storage import schema
 from pidgr.storage.sql import Dialect, Statement
 
 Record = TypeVar("Record")
 Parameters = Mapping[str, object]
 Row = tuple[Any, ...]
 
+_POSTGRESQL: Final[sqlalchemy.Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]
 _NO_PARAMETERS: Final[Parameters] = {}
+
+
+@lru_cache
+def _column_types(table: str, columns: tuple[str, ...]) -> list[str]:
+    """Return the names PostgreSQL has for the types of a table's columns."""
+    types = (schema.metadata.tables[table].c[name].type for name in columns)
+    # Without a collation, which is no part of the type.
+    return [
+        str(one.compile(dialect=_POSTGRESQL)).lower().partition(" collate ")[0] for one in types
+    ]
 
 
 class UniqueViolationError(Exception):
@@ -135,8 +149,9 @@ class Transaction(Reader):
                 return
             with (
                 self._driver.cursor() as cursor,
-                cursor.copy(f"copy {table} ({names}) from stdin") as copy,
+                cursor.copy(f"copy {table} ({names}) from stdin (format binary)") as copy,
             ):
+                copy.set_types(_column_types(table, tuple(columns)))
                 for row in rows:
                     copy.write_row(row)
         except (psycopg.errors.UniqueViolation, sqlite.IntegrityError) as error:
