@@ -59,7 +59,9 @@ _ANYTHING_SENT: Final = Statement("""
     select 1 from step_run r
     where r.campaign_key = :campaign_key
       and (r.content_key is not null
-        or exists (select 1 from delivery_body b where b.step_run_key = r.key))
+        or exists (select 1 from delivery_body b where b.step_run_key = r.key)
+        or exists (select 1 from delivery d
+                   where d.step_run_key = r.key and d.content_key is not null))
     limit 1
 """)
 
