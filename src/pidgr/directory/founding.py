@@ -8,10 +8,10 @@ from typing import Final
 from pidgr.contract.v1.organization_pb import CompanySize, Industry, OrgType
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.directory import member_store, organization_store, role_store
-from pidgr.directory.analytics_settings import new_salt
 from pidgr.directory.collective_store import GROUPS, TEAMS
 from pidgr.directory.default_workflow import DEFAULT_WORKFLOW
 from pidgr.directory.member_store import NewMember
+from pidgr.directory.privacy import new_salt
 from pidgr.errors import AlreadyExistsError, Violations
 from pidgr.identity import permissions
 from pidgr.identity import store as identity_store

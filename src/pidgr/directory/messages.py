@@ -1,7 +1,7 @@
 """From stored records to the contract's messages."""
 
 from pidgr.clock import to_timestamp
-from pidgr.contract.v1.common_pb import Role, WorkflowDefinition
+from pidgr.contract.v1.common_pb import Role, VerificationUnitLevel, WorkflowDefinition
 from pidgr.contract.v1.group_pb import Group
 from pidgr.contract.v1.organization_pb import CompanySize, Industry, Organization, OrgType
 from pidgr.contract.v1.team_pb import Team
@@ -11,11 +11,13 @@ from pidgr.directory.member_store import StoredMember
 from pidgr.directory.organization_store import StoredOrganization
 from pidgr.directory.profile import attributes_from_json
 from pidgr.directory.role_store import StoredRole
+from pidgr.directory.sso_mappings import mappings_from_json
 from pidgr.identity import permissions
 
 
 def organization_message(stored: StoredOrganization) -> Organization:
-    """Return an organization with its default workflow."""
+    """Return an organization with its default workflow and SSO mappings."""
+    synthetic = stored.include_synthetic_in_aggregates
     return Organization(
         id=stored.id,
         name=stored.name,
@@ -29,6 +31,19 @@ def organization_message(stored: StoredOrganization) -> Organization:
         data_governance_region=stored.data_governance_region,
         # An installation keeps content where it keeps everything else.
         data_content_region=stored.data_governance_region,
+        sso_attribute_mappings=mappings_from_json(stored.sso_attribute_mappings),
+        ml_retrain_cold_threshold=stored.ml_retrain_cold_threshold,
+        ml_cancelled_counts=bool(stored.ml_cancelled_counts),
+        ml_manual_limit_monthly=stored.ml_manual_limit_monthly,
+        # Nothing has ever been trained here, so every campaign came since the last training.
+        campaigns_since_last_training=stored.completed_campaigns
+        + (stored.cancelled_campaigns if stored.ml_cancelled_counts else 0),
+        total_completed_campaigns=stored.completed_campaigns,
+        include_synthetic_in_aggregates=None if synthetic is None else bool(synthetic),
+        provisional_archetypes_enabled=bool(stored.provisional_archetypes_enabled),
+        default_verification_unit_level=VerificationUnitLevel(
+            stored.default_verification_unit_level
+        ),
     )
 
 

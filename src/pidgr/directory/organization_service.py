@@ -1,4 +1,4 @@
-"""OrganizationService: founding and reading organizations (SEMANTICS 2.9)."""
+"""OrganizationService: founding organizations and their settings (SEMANTICS 2.9)."""
 
 from typing import Final
 
@@ -8,20 +8,42 @@ from pidgr.contract.v1.organization_pb import (
     CreateOrganizationResponse,
     GetOrganizationRequest,
     GetOrganizationResponse,
+    GetOrgPrivacySettingsRequest,
+    GetOrgPrivacySettingsResponse,
+    ListUserOrganizationsRequest,
+    ListUserOrganizationsResponse,
+    Organization,
+    RotateAnalyticsSaltRequest,
+    RotateAnalyticsSaltResponse,
+    UpdateAnalyticsEpsilonRequest,
+    UpdateAnalyticsEpsilonResponse,
+    UpdateOrganizationRequest,
+    UpdateOrganizationResponse,
+    UpdateOrgPrivacySettingsRequest,
+    UpdateOrgPrivacySettingsResponse,
+    UpdateSsoAttributeMappingsRequest,
+    UpdateSsoAttributeMappingsResponse,
 )
-from pidgr.directory import founding, member_store, organization_store
+from pidgr.directory import founding, member_store, organization_store, privacy
 from pidgr.directory.founding import NewOrganization
 from pidgr.directory.messages import organization_message, user_message
-from pidgr.errors import NotFoundError, UnauthenticatedError
+from pidgr.directory.organization_change import change_organization
+from pidgr.directory.sso_mappings import check_mappings, mappings_to_json
+from pidgr.errors import NotFoundError, UnauthenticatedError, Violations
 from pidgr.identity.caller import Caller
 from pidgr.storage.transaction import Reader, Transaction
 
 # The only set of sample data so far is none at all.
 _FIXTURES: Final = ("", "empty")
+_TOGGLES: Final = (
+    (privacy.AI_CLUSTERING, "ai_clustering_enabled"),
+    (privacy.BEHAVIORAL_ANALYTICS, "behavioral_analytics_enabled"),
+    (privacy.THIRD_PARTY_CHANNELS, "third_party_channels_enabled"),
+)
 
 
 class OrganizationService:
-    """Founds organizations and shows callers their own."""
+    """Founds organizations, and shows callers their own and changes it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -70,5 +92,89 @@ class OrganizationService:
     ) -> GetOrganizationResponse:
         """Return the caller's organization."""
         del request
-        stored = organization_store.organization(unit, caller.organization_key)
-        return GetOrganizationResponse(organization=organization_message(stored))
+        return GetOrganizationResponse(organization=_organization(unit, caller))
+
+    def list_user_organizations(
+        self, request: ListUserOrganizationsRequest, caller: Caller, unit: Reader
+    ) -> ListUserOrganizationsResponse:
+        """Return where the caller is an active member, oldest first, without expired sandboxes."""
+        del request
+        found = organization_store.organizations_of(unit, caller.subject, self._clock.now())
+        return ListUserOrganizationsResponse(
+            organizations=[organization_message(stored) for stored in found]
+        )
+
+    def update_organization(
+        self, request: UpdateOrganizationRequest, caller: Caller, unit: Transaction
+    ) -> UpdateOrganizationResponse:
+        """Change settings; what is empty, 0, UNSPECIFIED or unset stays.
+
+        Raises:
+            InvalidArgumentError: a malformed field or an invalid workflow.
+            AlreadyExistsError: the name is taken.
+            FailedPreconditionError: provisional_archetypes_enabled, in a sandbox.
+        """
+        change_organization(unit, caller.organization_key, request)
+        return UpdateOrganizationResponse(organization=_organization(unit, caller))
+
+    def update_sso_attribute_mappings(
+        self, request: UpdateSsoAttributeMappingsRequest, caller: Caller, unit: Transaction
+    ) -> UpdateSsoAttributeMappingsResponse:
+        """Replace how claims of the identity provider fill profiles; an empty list clears it.
+
+        Raises:
+            InvalidArgumentError: a claim or field that is malformed, unknown or filled twice.
+        """
+        mappings = request.sso_attribute_mappings
+        violations = Violations()
+        check_mappings(violations, "sso_attribute_mappings", mappings)
+        violations.raise_if_any()
+        organization_store.set_sso_attribute_mappings(
+            unit, caller.organization_key, mappings_to_json(mappings)
+        )
+        return UpdateSsoAttributeMappingsResponse(organization=_organization(unit, caller))
+
+    def rotate_analytics_salt(
+        self, request: RotateAnalyticsSaltRequest, caller: Caller, unit: Transaction
+    ) -> RotateAnalyticsSaltResponse:
+        """Replace the secret that puts people into cohort buckets.
+
+        Raises:
+            InvalidArgumentError: fewer buckets than now.
+        """
+        count = privacy.rotate_salt(unit, caller.organization_key, request.new_bucket_count)
+        return RotateAnalyticsSaltResponse(bucket_count=count)
+
+    def update_analytics_epsilon(
+        self, request: UpdateAnalyticsEpsilonRequest, caller: Caller, unit: Transaction
+    ) -> UpdateAnalyticsEpsilonResponse:
+        """Set how much noise behavioural features get.
+
+        Raises:
+            InvalidArgumentError: outside 0.5 to 5.0.
+        """
+        privacy.change_epsilon(unit, caller.organization_key, request.epsilon)
+        return UpdateAnalyticsEpsilonResponse(epsilon=request.epsilon)
+
+    def get_org_privacy_settings(
+        self, request: GetOrgPrivacySettingsRequest, caller: Caller, unit: Reader
+    ) -> GetOrgPrivacySettingsResponse:
+        """Return which kinds of processing are switched on."""
+        del request
+        settings = privacy.settings_message(unit, caller.organization_key)
+        return GetOrgPrivacySettingsResponse(settings=settings)
+
+    def update_org_privacy_settings(
+        self, request: UpdateOrgPrivacySettingsRequest, caller: Caller, unit: Transaction
+    ) -> UpdateOrgPrivacySettingsResponse:
+        """Switch kinds of processing on or off; what is unset stays."""
+        wanted = {
+            kind: getattr(request, field) for kind, field in _TOGGLES if request.has_field(field)
+        }
+        privacy.turn_toggles(unit, caller, wanted, self._clock.now())
+        settings = privacy.settings_message(unit, caller.organization_key)
+        return UpdateOrgPrivacySettingsResponse(settings=settings)
+
+
+def _organization(reader: Reader, caller: Caller) -> Organization:
+    return organization_message(organization_store.organization(reader, caller.organization_key))

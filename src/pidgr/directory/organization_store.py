@@ -1,15 +1,22 @@
 """SQL of organizations."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pidgr.contract.v1.common_pb import CampaignStatus
+from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOrganization:
-    """An organization as it lies in the database; ``default_workflow`` is JSON of the contract."""
+    """An organization as it lies in the database.
+
+    ``default_workflow`` is JSON of the contract, ``sso_attribute_mappings`` a JSON array of
+    (claim, profile field).
+    """
 
     key: int
     id: str
@@ -20,14 +27,57 @@ class StoredOrganization:
     default_locale: str
     default_workflow: str
     data_governance_region: str
+    sso_attribute_mappings: str
+    ml_retrain_cold_threshold: int
+    ml_cancelled_counts: bool
+    ml_manual_limit_monthly: int
+    include_synthetic_in_aggregates: bool | None
+    provisional_archetypes_enabled: bool
+    default_verification_unit_level: int
     created_at: int
     expires_at: int | None
+    completed_campaigns: int
+    cancelled_campaigns: int
 
 
-_BY_KEY: Final = Statement("""
-    select key, id, name, org_type, industry, company_size, default_locale, default_workflow,
-           data_governance_region, created_at, expires_at
-    from organization where key = :organization_key
+def _count(status: CampaignStatus) -> str:
+    return f"""
+        (select count(*) from campaign c
+         where c.organization_key = o.key and c.status = {int(status)})
+    """
+
+
+_SELECT: Final = f"""
+    select o.key, o.id, o.name, o.org_type, o.industry, o.company_size, o.default_locale,
+           o.default_workflow, o.data_governance_region, o.sso_attribute_mappings,
+           o.ml_retrain_cold_threshold, o.ml_cancelled_counts, o.ml_manual_limit_monthly,
+           o.include_synthetic_in_aggregates, o.provisional_archetypes_enabled,
+           o.default_verification_unit_level, o.created_at, o.expires_at,
+           {_count(CampaignStatus.COMPLETED)}, {_count(CampaignStatus.CANCELLED)}
+    from organization o
+"""
+_BY_KEY: Final = Statement(f"{_SELECT} where o.key = :organization_key")
+_OF_SUBJECT: Final = Statement(f"""
+    {_SELECT} join member m on m.organization_key = o.key
+    where m.subject = :subject and m.status = :active
+      and (o.expires_at is null or o.expires_at > :now)
+    order by o.created_at, o.key
+""")
+_UPDATE: Final = Statement("""
+    update organization
+    set name = :name, name_folded = :name_folded, industry = :industry,
+        company_size = :company_size, default_locale = :default_locale,
+        default_workflow = :default_workflow,
+        ml_retrain_cold_threshold = :ml_retrain_cold_threshold,
+        ml_cancelled_counts = :ml_cancelled_counts,
+        ml_manual_limit_monthly = :ml_manual_limit_monthly,
+        include_synthetic_in_aggregates = :include_synthetic_in_aggregates,
+        provisional_archetypes_enabled = :provisional_archetypes_enabled,
+        default_verification_unit_level = :default_verification_unit_level
+    where key = :organization_key
+""")
+_SET_MAPPINGS: Final = Statement("""
+    update organization set sso_attribute_mappings = :mappings where key = :organization_key
 """)
 _KEY_OF_ID: Final = Statement("select key from organization where id = :id")
 _DEFAULT_LOCALE: Final = Statement(
@@ -61,6 +111,12 @@ def organization(reader: Reader, organization_key: int) -> StoredOrganization:
     return found
 
 
+def organizations_of(reader: Reader, subject: str, now: int) -> list[StoredOrganization]:
+    """Return where a person can act, oldest first, without what has expired."""
+    parameters = {"subject": subject, "active": UserStatus.ACTIVE, "now": now}
+    return reader.records(StoredOrganization, _OF_SUBJECT, parameters)
+
+
 def organization_key(reader: Reader, organization_id: str) -> int | None:
     """Find the key of an organization by its id, for operators, who name it themselves."""
     key: int | None = reader.value(_KEY_OF_ID, {"id": organization_id})
@@ -80,6 +136,25 @@ def lock_organization(transaction: Transaction, organization_key: int) -> None:
     each other's manager, are both right when looked at alone.
     """
     transaction.value(_LOCK, {"organization_key": organization_key})
+
+
+def update_organization(
+    transaction: Transaction, organization_key: int, values: Mapping[str, object]
+) -> None:
+    """Replace everything of an organization that UpdateOrganization may change, by column.
+
+    Raises:
+        UniqueViolationError: the folded name is taken.
+    """
+    transaction.execute(_UPDATE, {**values, "organization_key": organization_key})
+
+
+def set_sso_attribute_mappings(
+    transaction: Transaction, organization_key: int, mappings: str
+) -> None:
+    """Replace how claims of the identity provider fill profiles."""
+    parameters = {"organization_key": organization_key, "mappings": mappings}
+    transaction.execute(_SET_MAPPINGS, parameters)
 
 
 def insert_organization(

@@ -423,6 +423,8 @@ campaign = Table(
     _time("step_entered_at", optional=True),
     _time("next_wake_at", optional=True),
     Index("ix_campaign_organization_key_key", "organization_key", "key"),
+    # How many an organization has completed.
+    Index("ix_campaign_organization_key_status", "organization_key", "status"),
 )
 
 # Deliveries by state, in shards so that acknowledgements of one campaign do not queue up behind

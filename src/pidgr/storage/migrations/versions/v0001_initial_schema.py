@@ -519,6 +519,9 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_campaign_organization_key_key", ["organization_key", "key"], unique=False
         )
+        batch_op.create_index(
+            "ix_campaign_organization_key_status", ["organization_key", "status"], unique=False
+        )
 
     op.create_table(
         "member",
