@@ -1,6 +1,7 @@
 """Units of work: what a read may not do, what a failed write leaves, and lost connections."""
 
 import asyncio
+import functools
 import threading
 from collections.abc import Iterator
 
@@ -119,17 +120,15 @@ def test_change_times_rise_with_every_commit(things: Database) -> None:
 
 def test_many_writers_at_once_lose_nothing(things: Database) -> None:
     async def write(name: str) -> None:
-        await things.write(lambda unit: unit.execute(INSERT, {"name": name, "size": 1}))
+        await things.write(functools.partial(insert, {"name": name, "size": 1}))
 
     async def all_at_once() -> None:
         await asyncio.gather(*(write(f"urgent {number}") for number in range(100)))
 
     def background() -> None:
         for number in range(100):
-            name = f"{threading.get_ident()} {number}"
-            things.write_now(
-                lambda unit, name=name: unit.execute(INSERT, {"name": name, "size": 1})
-            )
+            row = {"name": f"{threading.get_ident()} {number}", "size": 1}
+            things.write_now(functools.partial(insert, row))
 
     threads = [threading.Thread(target=background) for _ in range(3)]
     for thread in threads:
