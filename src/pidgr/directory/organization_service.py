@@ -36,9 +36,9 @@ from pidgr.storage.transaction import Reader, Transaction
 # The only set of sample data so far is none at all.
 _FIXTURES: Final = ("", "empty")
 _TOGGLES: Final = (
-    (privacy.AI_CLUSTERING, "ai_clustering_enabled"),
-    (privacy.BEHAVIORAL_ANALYTICS, "behavioral_analytics_enabled"),
-    (privacy.THIRD_PARTY_CHANNELS, "third_party_channels_enabled"),
+    "ai_clustering_enabled",
+    "behavioral_analytics_enabled",
+    "third_party_channels_enabled",
 )
 
 
@@ -169,7 +169,9 @@ class OrganizationService:
     ) -> UpdateOrgPrivacySettingsResponse:
         """Switch kinds of processing on or off; what is unset stays."""
         wanted = {
-            kind: getattr(request, field) for kind, field in _TOGGLES if request.has_field(field)
+            field.removesuffix("_enabled"): getattr(request, field)
+            for field in _TOGGLES
+            if request.has_field(field)
         }
         privacy.turn_toggles(unit, caller, wanted, self._clock.now())
         settings = privacy.settings_message(unit, caller.organization_key)
