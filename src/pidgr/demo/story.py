@@ -75,7 +75,7 @@ _CONFIRM: Final = 0.85
 
 # The shortest deadline the contract allows, and the part of it in which people answer.
 _DEADLINE: Final = "1m"
-_ANSWERING_SECONDS: Final = 42.0
+ANSWERING_SECONDS: Final = 42.0
 # Far beyond the deadline: a story that is not over by then is stuck.
 _LONGEST_SECONDS: Final = 300.0
 _LOOK_SECONDS: Final = 0.5
@@ -107,6 +107,7 @@ class Story:
         api_key: of an organization with members, of whom none has a device.
         screen: where to tell it.
         mint: gives each of some members an access token, in order.
+        answering_seconds: over how long people come to their inboxes.
     """
 
     def __init__(
@@ -115,11 +116,13 @@ class Story:
         api_key: str,
         screen: Screen,
         mint: Callable[[Sequence[str]], Iterable[str]],
+        answering_seconds: float = ANSWERING_SECONDS,
     ) -> None:
         self._url = url
         self._administrator = _bearer(api_key)
         self._screen = screen
         self._mint = mint
+        self._answering_seconds = answering_seconds
         self._tokens: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._over = False
@@ -140,6 +143,10 @@ class Story:
             await self._answer(clients, campaign_id, with_device)
             return await self._outcome(clients, campaign_id, len(people) - len(with_device))
         except ConnectError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # Ctrl-C: the client library tells an interrupted call as an error of the call.
+                raise asyncio.CancelledError from error
             raise StoryError(f"the server answered {error.code.name}: {error.message}") from error
 
     async def _people(self, clients: Clients) -> list[User]:
@@ -245,7 +252,7 @@ class Story:
         with self._screen.bars(totals) as bars:
 
             async def visit(user: User) -> None:
-                due = began + _ANSWERING_SECONDS * places[user.id] / len(arriving)
+                due = began + self._answering_seconds * places[user.id] / len(arriving)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 if self._over:
                     return
