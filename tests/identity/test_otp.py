@@ -287,6 +287,22 @@ def test_a_verified_address_accepts_its_invitations_everywhere(
     run(story)
 
 
+def test_a_suspended_organization_comes_last(
+    desk: Desk, installation: Installation, acme: Tenant
+) -> None:
+    suspend = Statement("update organization set suspended = true where id = :id")
+    installation.write(lambda unit: unit.execute(suspend, {"id": acme.id}))
+
+    async def story() -> None:
+        assert (await desk.enter(ADA)).organization_id == acme.id
+        globex = installation.found("Globex", ADA)
+        tokens = await desk.enter(ADA)
+        assert tokens.organization_id == globex.id
+        assert tokens.organizations == ((globex.id, "Globex"), (acme.id, "Acme"))
+
+    run(story)
+
+
 def test_a_person_can_name_the_organization(
     desk: Desk, installation: Installation, acme: Tenant
 ) -> None:

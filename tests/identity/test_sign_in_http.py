@@ -219,6 +219,8 @@ def test_the_sixth_code_within_minutes_is_refused_with_the_time_to_wait(visitor:
     ("content", "content_type"),
     [
         (b"{}", "application/json"),
+        (b'{"email": "a\\ud800@example.com"}', "application/json"),
+        (b'{"email": "a\\u0000@example.com"}', "application/json"),
         (b'{"email": 7}', "application/json"),
         (b'{"email": null}', "application/json"),
         (b'{"email": ""}', "application/json"),

@@ -17,11 +17,12 @@ from joserfc.jwk import KeySet, RSAKey
 from support.organization import START, Installation, Tenant
 from support.sign_in import PAIR, Desk
 from support.waiting import until
+from typer.testing import CliRunner
 
-from pidgr import operations
+from pidgr import cli, operations
 from pidgr.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from pidgr.errors import UnauthenticatedError
-from pidgr.identity import identity_store, operator, signing_keys
+from pidgr.identity import identity_store, operator, signing_keys, store
 from pidgr.identity.tokens import TokenSigner
 from pidgr.rpc.app import build_app
 from pidgr.rpc.server import BackgroundServer, ServerOptions
@@ -183,14 +184,26 @@ def test_an_old_key_counts_until_its_last_token_has_expired(desk: Desk) -> None:
 
 
 def test_a_retired_private_key_is_deleted_by_the_next_rotation(desk: Desk) -> None:
-    from pidgr.identity import store
-
     desk.signer.rotate_keys()
     desk.clock.advance(2 * DAY)
     desk.signer.rotate_keys()
     stored = desk.installation.read(store.signing_keys)
     assert len(stored) == 2
     assert PAIR.thumbprint() not in {key.kid for key in stored}
+
+
+def test_the_command_line_rotates(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'pidgr.sqlite3'}"
+    said = CliRunner().invoke(
+        cli.app,
+        ["admin", "rotate-keys"],
+        env={"PIDGR_DATA_DIR": str(tmp_path), "PIDGR_DATABASE_URL": database},
+    )
+    assert said.exit_code == 0
+    assert said.output.startswith("The new key signs from 20")
+    opened = Database(database)
+    assert len(opened.read_now(store.signing_keys)) == 2
+    opened.close()
 
 
 def test_of_two_rotations_within_a_minute_the_later_key_signs(desk: Desk) -> None:

@@ -47,10 +47,17 @@ _OUTGOING: Final = Statement("""
     where key = :key and sealed_code is not null
 """)
 _FORGET_CODE: Final = Statement("update sign_in_attempt set sealed_code = null where key = :key")
-_SWEEP: Final = Statement("""
+_SWEEP: Final = Statement(
+    """
     delete from sign_in_attempt where key in
       (select key from sign_in_attempt where expires_at < :before order by expires_at limit 10)
-""")
+    """,
+    postgresql="""
+    delete from sign_in_attempt where key in
+      (select key from sign_in_attempt where expires_at < :before order by expires_at limit 10
+       for update skip locked)
+    """,
+)
 
 
 def insert_attempt(

@@ -30,11 +30,19 @@ _TAKE: Final = Statement(
     """,
 )
 _NEXT: Final = Statement("select next_at from door_limit where name = :name")
-# A few at a time, whenever one is added: the table stays as large as the traffic is.
-_FORGET: Final = Statement("""
+# A few at a time, whenever one is added: the table stays as large as the traffic is. Last in its
+# transaction and around what others hold, so that nobody waits for somebody who waits for them.
+_FORGET: Final = Statement(
+    """
     delete from door_limit where name in
       (select name from door_limit where next_at < :now order by next_at limit 10)
-""")
+    """,
+    postgresql="""
+    delete from door_limit where name in
+      (select name from door_limit where next_at < :now order by next_at limit 10
+       for update skip locked)
+    """,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,6 @@ class DoorLimits:
         digest = hashlib.blake2b(name.encode(), key=self._key, digest_size=16).hexdigest()
         stored = f"{limit.door}/{digest}"
         latest = now + (limit.burst - 1) * limit.interval
-        transaction.execute(_FORGET, {"now": now})
         taken = transaction.value(
             _TAKE,
             {
@@ -79,3 +86,4 @@ class DoorLimits:
                 f"too many requests; try again in {max(1, round(wait))} s",
                 retry_after_seconds=wait,
             )
+        transaction.execute(_FORGET, {"now": now})

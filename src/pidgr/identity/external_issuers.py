@@ -16,6 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from pidgr.clock import HOUR, SECOND, Clock
+from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.errors import UnauthenticatedError
 from pidgr.identity import identity_store
 from pidgr.identity.signing_keys import ALGORITHM
@@ -182,7 +183,8 @@ class ExternalIssuers:
         joined = await self._database.read(
             lambda reader: identity_store.memberships(reader, subject)
         )
-        return next((one.organization_id for one in joined if one.is_open), "")
+        active = (one for one in joined if one.status == UserStatus.ACTIVE)
+        return next((one.organization_id for one in active), "")
 
 
 def _issuer(token: str) -> str:

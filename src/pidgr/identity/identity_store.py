@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -22,23 +21,17 @@ class Membership:
     organization_name: str
     default_locale: str
     otp_disabled: bool
-    suspended: bool
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the person may act there."""
-        return self.status == UserStatus.ACTIVE and not self.suspended
 
 
 _SELECT: Final = """
     select m.id, m.email, m.subject, m.status, m.preferred_locale, o.key, o.id, o.name,
-           o.default_locale, o.otp_disabled, o.suspended
+           o.default_locale, o.otp_disabled
     from member m join organization o on o.key = m.organization_key
 """
-_OF_SUBJECT: Final = Statement(f"{_SELECT} where m.subject = :subject order by m.created_at, m.key")
-_OF_ADDRESS: Final = Statement(
-    f"{_SELECT} where m.email_folded = :email_folded order by m.created_at, m.key"
-)
+# As they joined; suspended organizations, of which little can be read, last.
+_ORDER: Final = "order by o.suspended, m.created_at, m.key"
+_OF_SUBJECT: Final = Statement(f"{_SELECT} where m.subject = :subject {_ORDER}")
+_OF_ADDRESS: Final = Statement(f"{_SELECT} where m.email_folded = :email_folded {_ORDER}")
 _SUBJECT_OF_ADDRESS: Final = Statement(
     "select subject from identity where email_folded = :email_folded"
 )

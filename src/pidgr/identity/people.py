@@ -12,7 +12,7 @@ from pidgr.storage.transaction import Reader, Transaction
 
 def accepts(membership: Membership, method: str) -> bool:
     """Tell whether a member may act after a sign-in by this method."""
-    return membership.is_open and not _refuses(membership, method)
+    return membership.status == UserStatus.ACTIVE and not _refuses(membership, method)
 
 
 def welcome(reader: Reader, email_folded: str, method: str) -> list[Membership] | None:
@@ -27,7 +27,6 @@ def welcome(reader: Reader, email_folded: str, method: str) -> list[Membership] 
         member
         for member in members
         if member.status != UserStatus.DEACTIVATED
-        and not member.suspended
         and not _refuses(member, method)
         and member.subject in {None, subject}
     ]

@@ -40,10 +40,17 @@ _REVOKE: Final = Statement("""
 _REVOKE_ALL: Final = Statement("""
     update sign_in_session set revoked_at = :now where subject = :subject and revoked_at is null
 """)
-_SWEEP: Final = Statement("""
+_SWEEP: Final = Statement(
+    """
     delete from sign_in_session where key in
       (select key from sign_in_session where expires_at < :now order by expires_at limit 10)
-""")
+    """,
+    postgresql="""
+    delete from sign_in_session where key in
+      (select key from sign_in_session where expires_at < :now order by expires_at limit 10
+       for update skip locked)
+    """,
+)
 
 
 def insert_session(

@@ -126,6 +126,9 @@ class Fields:
         value = self._values.get(name, "" if not required else None)
         if not isinstance(value, str) or (required and not value):
             raise invalid_field(name, "must be a text")
+        # JSON can spell halves of characters, and databases store neither those nor NUL.
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise invalid_field(name, "holds what is no character")
         return value
 
     def flag(self, name: str, *, required: bool = False) -> bool:
