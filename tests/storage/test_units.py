@@ -102,10 +102,17 @@ def test_a_taken_key_has_an_error_of_its_own(things: Database) -> None:
     things.write_now(lambda transaction: transaction.execute(INSERT, {"name": "a", "size": 1}))
     with pytest.raises(UniqueViolationError):
         things.write_now(lambda transaction: transaction.execute(INSERT, {"name": "a", "size": 2}))
-    rows = [("b", 1), ("a", 2)]
-    with pytest.raises(UniqueViolationError):
-        things.write_now(lambda unit: unit.bulk_insert("thing", ("name", "size"), rows))
     assert count(things) == 1
+
+
+def test_a_taken_key_among_many_rows_refuses_them_all(migrated_database: Database) -> None:
+    columns, rows = ("name", "value"), [("a", b"1"), ("b", b"2"), ("a", b"3")]
+    with pytest.raises(UniqueViolationError):
+        migrated_database.write_now(lambda unit: unit.bulk_insert("system_value", columns, rows))
+    stored = Statement("select count(*) from system_value")
+    assert migrated_database.read_now(lambda reader: reader.value(stored)) == 0
+    migrated_database.write_now(lambda unit: unit.bulk_insert("system_value", columns, rows[:2]))
+    assert migrated_database.read_now(lambda reader: reader.value(stored)) == 2
 
 
 def test_change_times_rise_with_every_commit(things: Database) -> None:
