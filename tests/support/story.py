@@ -150,19 +150,10 @@ class Story:
         )
 
     def start(self, *, until_step: str = "wait", **fields: Any) -> Any:
-        """Create a campaign, start it and wait until it stands at a step or is over.
-
-        With nobody to wait for it passes its deadline at once.
-        """
+        """Create a campaign, start it and wait until it stands at a step or is over."""
         campaign = self.create(**fields)
         self.client("CampaignService/StartCampaign", self.key, campaign_id=campaign.id)
-
-        def arrived() -> bool:
-            now = self.get(campaign.id)
-            there = now.workflow_progress.current_step_id == until_step
-            return bool(there or now.HasField("completed_at"))
-
-        until(arrived)
+        self.reach(campaign.id, until_step)
         return campaign
 
     def reach(self, campaign_id: str, step_id: str) -> None:
@@ -175,7 +166,7 @@ class Story:
         def there() -> bool:
             campaign = self.get(campaign_id)
             at_step = campaign.workflow_progress.current_step_id == step_id
-            return at_step or campaign.status != running
+            return bool(at_step or campaign.status != running)
 
         until(there)
 
