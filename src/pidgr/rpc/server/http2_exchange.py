@@ -29,6 +29,8 @@ class Http2Exchange(Exchange):
         self.protocol = protocol
         self.stream = stream
         self.credit: asyncio.Event | None = None
+        self._head: tuple[int, Headers] | None = None
+        self._ended = False
 
     def before_receive(self) -> None:
         """Read on if this request's unread body was what stopped the connection."""
@@ -42,14 +44,22 @@ class Http2Exchange(Exchange):
             self.credit.set()
 
     def send_head(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Put the head on the wire without the fields HTTP/2 forbids (RFC 9113, 8.2.2)."""
+        """Keep the head, without the fields HTTP/2 forbids (RFC 9113, 8.2.2), until the body."""
         fields = [(name.lower(), value) for name, value in headers]
-        # It leaves with the first part of the body, like in HTTP/1.
-        self.stream.send_response(status, [h for h in fields if h[0] not in _STRIPPED])
+        self._head = (status, [h for h in fields if h[0] not in _STRIPPED])
 
     async def send_body(self, data: bytes, *, more_body: bool) -> None:
-        """Put a part of the body on the wire, as fast as the client's window opens."""
-        if data and not self.bodyless:
+        """Put a part of the body on the wire, as fast as the client's window opens.
+
+        A head that nothing follows ends the stream itself: gRPC clients read their status from it
+        only then, and not from a head before an empty body.
+        """
+        empty = not data or self.bodyless
+        if self._head is not None:
+            self._ended = empty and not more_body and not self.trailers_announced
+            self.stream.send_response(*self._head, end_stream=self._ended)
+            self._head = None
+        if not empty:
             await self._send_data(data)
         if more_body:
             self.protocol.flush_soon()
@@ -57,7 +67,8 @@ class Http2Exchange(Exchange):
     def send_end(self, trailers: Headers) -> None:
         """End the stream."""
         fields = [(name.lower(), value) for name, value in trailers]
-        self.stream.end_message([h for h in fields if h[0] not in _STRIPPED] or None)
+        if not self._ended:
+            self.stream.end_message([h for h in fields if h[0] not in _STRIPPED] or None)
         self.protocol.response_complete(self)
         self.protocol.flush_soon()
 
