@@ -307,15 +307,18 @@ def test_unknown_rpcs_are_unimplemented(door: Door, protocol: Protocol, path: st
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", f"{CREATE_TEAM}?encoding=json&message={{}}", "POST"),
-        ("PUT", CREATE_TEAM, "POST"),
-        ("DELETE", LIST_CAMPAIGNS, "GET, POST"),
-        ("POST", "/healthz", "GET, HEAD"),
+        ("GET", f"{CREATE_TEAM}?encoding=json&message={{}}", {"POST"}),
+        ("PUT", CREATE_TEAM, {"POST"}),
+        ("DELETE", LIST_CAMPAIGNS, {"GET", "POST"}),
+        ("POST", "/healthz", {"GET", "HEAD"}),
     ],
 )
-def test_other_http_methods_are_refused(door: Door, method: str, path: str, allowed: str) -> None:
+def test_other_http_methods_are_refused(
+    door: Door, method: str, path: str, allowed: set[str]
+) -> None:
     outcome = door.raw(f"{method} {path} HTTP/1.1".encode())
-    assert (outcome.http_status, outcome.headers["allow"]) == (405, allowed)
+    assert outcome.http_status == 405
+    assert set(outcome.headers["allow"].split(", ")) == allowed
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,19 @@ def test_requests_may_be_compressed(
     assert created.body == body
 
 
+@pytest.mark.parametrize("path", ["/pidgr.v1.TeamService/Nothing", "/pidgr.v1.Nothing/ListTeams"])
+def test_an_unknown_rpc_is_unimplemented_in_words(channel: grpc.Channel, path: str) -> None:
+    unary: Any = channel.unary_unary(path)
+    streaming: Any = channel.stream_stream(path)
+    with pytest.raises(grpc.RpcError) as refused:
+        unary(b"", timeout=20)
+    with pytest.raises(grpc.RpcError) as refused_stream:
+        list(streaming(iter([b"", b""]), timeout=20))
+    for error in (refused.value, refused_stream.value):
+        assert error.code() == grpc.StatusCode.UNIMPLEMENTED
+        assert path in (error.details() or "")
+
+
 def test_the_request_id_is_echoed(client: Client, organization: Organization) -> None:
     teams = client.stubs.TeamServiceStub(client.channel)
     request = client.stubs.ListTeamsRequest()

@@ -158,6 +158,14 @@ def test_a_stream_that_outlives_the_grace_of_an_aged_connection_ends_unavailable
         submitter(channel)(QUICK, timeout=10)
 
 
+def test_a_head_without_a_body_ends_its_stream(server: BackgroundServer) -> None:
+    with FrameClient(server.port) as client:
+        client.request(1, "/echo", b"")
+        head = client.until(HEADERS)
+        assert head.flags & END_STREAM
+        assert client.fields(head)[":status"] == "200"
+
+
 def test_grpc_trailers_are_sent_even_to_a_client_that_does_not_ask_for_them(
     server: BackgroundServer,
 ) -> None:
