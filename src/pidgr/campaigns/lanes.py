@@ -6,6 +6,7 @@ lane is sent again.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -14,7 +15,7 @@ from pidgr.campaigns import delivery_store, run_store, store, workflow
 from pidgr.campaigns.advance import LANE, Advance
 from pidgr.campaigns.pushing import PushBatch, Pushing
 from pidgr.campaigns.run_store import Lane, StepRun
-from pidgr.campaigns.sending import Sender
+from pidgr.campaigns.sending import PrepareBatch, Sender, Write
 from pidgr.campaigns.store import CampaignRow, Counters
 from pidgr.clock import Clock
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, StepType
@@ -87,33 +88,35 @@ class LaneRunner:
         """Do the lane's work; False when it was stopped or taken over on the way."""
         match run.step_type:
             case StepType.SEND_NOTIFICATION:
-                write = self._sender.writer(campaign, run, lane)
+                prepare = self._sender.preparer(campaign, run, lane)
                 # All rows first: the inbox is the truth and must not wait for a slow provider.
-                return self._write(lane, write) and self._push(campaign, run, lane)
+                return self._write(lane, prepare) and self._push(campaign, run, lane)
             case StepType.SEND_REMINDER:
                 return self._push(campaign, run, lane)
             case StepType.MARK_MISSED:
-                return self._write(lane, lambda *batch: self._mark_missed(campaign, lane, *batch))
+                mark = partial(self._mark_missed, campaign, lane)
+                return self._write(lane, lambda since, upto: partial(mark, since, upto))
             case _:
                 message = f"step type {run.step_type} has no lanes"
                 raise NotImplementedError(message)
 
-    def _write(self, lane: Lane, write: Callable[[Transaction, int, int], None]) -> bool:
+    def _write(self, lane: Lane, prepare: PrepareBatch) -> bool:
         for since in range(lane.written_upto, lane.high, ROWS_PER_BATCH):
             self._engine.checkpoint()
             upto = min(since + ROWS_PER_BATCH, lane.high)
-
-            def batch(transaction: Transaction, since: int = since, upto: int = upto) -> bool:
-                now = self._clock.now()
-                if not run_store.move_written(transaction, lane, since, upto, now):
-                    return False
-                write(transaction, since, upto)
-                return True
-
+            batch = partial(self._write_batch, lane, since, upto, prepare(since, upto))
             # Rows and cursor are undone together or not at all, and the first push batch, or the
             # end of the lane, makes them durable: nothing is announced before.
             if not self._database.write_now(batch, durable=False):
                 return False
+        return True
+
+    def _write_batch(
+        self, lane: Lane, since: int, upto: int, write: Write, transaction: Transaction
+    ) -> bool:
+        if not run_store.move_written(transaction, lane, since, upto, self._clock.now()):
+            return False
+        write(transaction)
         return True
 
     def _push(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> bool:
@@ -128,9 +131,9 @@ class LaneRunner:
         self,
         campaign: CampaignRow,
         lane: Lane,
-        transaction: Transaction,
         since: int,
         upto: int,
+        transaction: Transaction,
     ) -> None:
         """Settle as missed whoever was reached and has not acknowledged (SEMANTICS 3.2)."""
         waiting, delivered = (

@@ -144,6 +144,19 @@ _STOP_LANES: Final = Statement("""
 HAS_DEVICE: Final = """
     exists (select 1 from device d where d.member_key = a.member_key and d.active limit 1 offset 0)
 """
+JOIN_MEMBER: Final = "join member m on m.key = a.member_key"
+
+
+def linear(text: str) -> Statement:
+    """Return a statement over an audience that looks its members up one by one.
+
+    PostgreSQL would rather read all members for each batch: 50 ms instead of 6 for 5,000 of
+    200,000. Its planner leaves a subquery with an offset as it is.
+    """
+    lateral = "cross join lateral (select * from member where key = a.member_key offset 0) m"
+    return Statement(text, postgresql=text.replace(JOIN_MEMBER, lateral))
+
+
 _INSERT_SHARED: Final = Statement(f"""
     insert into delivery
       (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
@@ -160,12 +173,11 @@ _COUNT_STATUS: Final = Statement("""
     where step_run_key = :step_run_key and ordinal >= :since and ordinal < :upto
       and status = :status
 """)
-_RECIPIENTS: Final = Statement(f"""
-    select a.ordinal, a.member_key, a.variables,
-           {HAS_DEVICE},
-           m.email, m.name, m.first_name, m.last_name, m.department, m.title, m.phone, m.location,
-           m.employee_id, m.manager_name, m.start_date, m.custom_attributes, m.preferred_locale
-    from audience a join member m on m.key = a.member_key
+_RECIPIENTS: Final = linear(f"""
+    select a.ordinal, a.variables, m.email, m.name, m.first_name, m.last_name, m.department,
+           m.title, m.phone, m.location, m.employee_id, m.manager_name, m.start_date,
+           m.custom_attributes, m.preferred_locale
+    from audience a {JOIN_MEMBER}
     where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
     order by a.ordinal
 """)

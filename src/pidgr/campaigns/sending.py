@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from pidgr.campaigns import run_store, store, text_store, workflow
+from pidgr.campaigns import push_store, run_store, store, text_store, workflow
 from pidgr.campaigns.advance import definition_of
 from pidgr.campaigns.planning import ANY_LOCALE, compile_text
 from pidgr.campaigns.run_store import BatchCounts, Lane, StepRun
@@ -24,18 +25,6 @@ from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Row, Transaction
 
-_DELIVERY_COLUMNS: Final = (
-    "step_run_key",
-    "ordinal",
-    "organization_key",
-    "member_key",
-    "kind",
-    "status",
-    "content_key",
-    "locale",
-    "created_at",
-    "changed_at",
-)
 _BODY_COLUMNS: Final = (
     "step_run_key",
     "ordinal",
@@ -46,10 +35,11 @@ _BODY_COLUMNS: Final = (
     "body",
 )
 # Where the profile begins in a row of ``run_store.recipients``.
-_FIRST_PROFILE_COLUMN: Final = 4
+_FIRST_PROFILE_COLUMN: Final = 2
 _LAST_PROFILE_COLUMN: Final = _FIRST_PROFILE_COLUMN + len(PROFILE_COLUMNS)
 
-WriteBatch = Callable[[Transaction, int, int], None]
+Write = Callable[[Transaction], None]
+PrepareBatch = Callable[[int, int], Write]
 
 
 class LocalTemplate(NamedTuple):
@@ -59,6 +49,13 @@ class LocalTemplate(NamedTuple):
     locale: int
 
 
+class _Rendered(NamedTuple):
+    """A batch's bodies as rows, and by ordinal why a message could not be made."""
+
+    bodies: list[Row]
+    errors: dict[int, str]
+
+
 class Sender:
     """Writes batches of primary deliveries."""
 
@@ -66,19 +63,27 @@ class Sender:
         self._database = database
         self._clock = clock
 
-    def writer(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> WriteBatch:
-        """Return the function that writes the deliveries of ordinals ``since`` to ``upto``."""
+    def preparer(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> PrepareBatch:
+        """Return the function that prepares the deliveries of ordinals ``since`` to ``upto``.
+
+        What it returns writes them; rendering is done by then, so that no transaction waits for it.
+        """
         if run.content_key is not None:
-            return lambda *batch: self._write_shared(
-                campaign, run, lane, run_store.insert_shared, *batch
-            )
+            insert = partial(self._insert, campaign, run, lane, run_store.insert_shared)
+            return lambda since, upto: partial(insert, since, upto)
+        insert = partial(self._insert, campaign, run, lane, text_store.insert_by_locale)
         texts = self._database.read_now(lambda reader: text_store.texts(reader, run.key))
         if all(text.content_key is not None for text in texts.values()):
-            return lambda *batch: self._write_shared(
-                campaign, run, lane, text_store.insert_by_locale, *batch
-            )
+            return lambda since, upto: partial(insert, since, upto)
         compiled = self._compile(campaign, run, texts)
-        return lambda *batch: self._write_personal(campaign, run, lane, compiled, *batch)
+
+        def prepare(since: int, upto: int) -> Write:
+            rendered = self._render(campaign, run, compiled, since, upto)
+            return lambda transaction: self._insert_rendered(
+                campaign, run, lane, rendered, transaction, partial(insert, since, upto)
+            )
+
+        return prepare
 
     def _compile(
         self, campaign: CampaignRow, run: StepRun, texts: Mapping[str, StepText]
@@ -99,15 +104,15 @@ class Sender:
             for preferred, text in texts.items()
         }
 
-    def _write_shared(
+    def _insert(
         self,
         campaign: CampaignRow,
         run: StepRun,
         lane: Lane,
         insert: Callable[[Transaction, dict[str, object]], BatchCounts],
-        transaction: Transaction,
         since: int,
         upto: int,
+        transaction: Transaction,
     ) -> None:
         """Write a batch inside the database: one statement, no recipient passes through Python."""
         counts = insert(
@@ -130,57 +135,57 @@ class Sender:
         changes = Counters(waiting=counts.waiting, no_device=counts.no_device)
         store.count_deliveries(transaction, campaign.key, lane.number, changes)
 
-    def _write_personal(
+    def _render(
         self,
         campaign: CampaignRow,
         run: StepRun,
-        lane: Lane,
         compiled: Mapping[str, LocalTemplate],
-        transaction: Transaction,
         since: int,
         upto: int,
-    ) -> None:
-        """Render a batch and write it; a recipient whose message cannot be made fails alone."""
-        now, changed_at = self._clock.now(), transaction.change_time()
-        deliveries: list[Row] = []
+    ) -> _Rendered:
+        """Render a batch; a recipient whose message cannot be made fails alone."""
+        rows = self._database.read_now(
+            lambda reader: run_store.recipients(reader, campaign.key, since, upto)
+        )
         bodies: list[Row] = []
-        statuses = dict.fromkeys(DeliveryStatus, 0)
-        for row in run_store.recipients(transaction, campaign.key, since, upto):
-            ordinal, member_key, has_device = row[0], row[1], row[3]
-            status = DeliveryStatus.PENDING if has_device else DeliveryStatus.NO_DEVICE
+        errors: dict[int, str] = {}
+        for row in rows:
+            ordinal = row[0]
             local = compiled.get(row[-1]) or compiled[ANY_LOCALE]
             try:
                 bodies.append((run.key, ordinal, *_stored(_render(local.template, row))))
             except RenderError as error:
-                status = DeliveryStatus.FAILED
-                run_store.record_error(transaction, run.key, ordinal, "", error=str(error), now=now)
-            statuses[status] += 1
-            deliveries.append(
-                (
-                    run.key,
-                    ordinal,
-                    campaign.organization_key,
-                    member_key,
-                    int(Delivery.Kind.PRIMARY),
-                    int(status),
-                    None,
-                    local.locale,
-                    now,
-                    changed_at,
-                )
+                errors[ordinal] = str(error)
+        return _Rendered(bodies, errors)
+
+    def _insert_rendered(
+        self,
+        campaign: CampaignRow,
+        run: StepRun,
+        lane: Lane,
+        rendered: _Rendered,
+        transaction: Transaction,
+        insert: Write,
+    ) -> None:
+        insert(transaction)
+        transaction.bulk_insert("delivery_body", _BODY_COLUMNS, rendered.bodies)
+        if not rendered.errors:
+            return
+        now = self._clock.now()
+        for ordinal, text in rendered.errors.items():
+            run_store.record_error(transaction, run.key, ordinal, "", error=text, now=now)
+        waiting, no_device = (
+            push_store.set_status(
+                transaction, run.key, list(rendered.errors), since, DeliveryStatus.FAILED
             )
-        transaction.bulk_insert("delivery", _DELIVERY_COLUMNS, deliveries)
-        transaction.bulk_insert("delivery_body", _BODY_COLUMNS, bodies)
-        changes = Counters(
-            waiting=statuses[DeliveryStatus.PENDING],
-            no_device=statuses[DeliveryStatus.NO_DEVICE],
-            failed=statuses[DeliveryStatus.FAILED],
+            for since in (DeliveryStatus.PENDING, DeliveryStatus.NO_DEVICE)
         )
+        changes = Counters(waiting=-waiting, no_device=-no_device, failed=waiting + no_device)
         store.count_deliveries(transaction, campaign.key, lane.number, changes)
 
 
 def _render(compiled: CompiledTemplate, row: Row) -> RenderedMessage:
-    own: dict[str, str] = json.loads(row[2]) if row[2] else {}
+    own: dict[str, str] = json.loads(row[1]) if row[1] else {}
     columns: Sequence[str] = row[_FIRST_PROFILE_COLUMN:_LAST_PROFILE_COLUMN]
     return render(compiled, own, profile_values(compiled, columns, row[_LAST_PROFILE_COLUMN]))
 

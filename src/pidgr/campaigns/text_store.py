@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.campaigns.run_store import HAS_DEVICE, BatchCounts, count_batch
+from pidgr.campaigns.run_store import HAS_DEVICE, JOIN_MEMBER, BatchCounts, count_batch, linear
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 from pidgr.validation import LOCALES
@@ -34,7 +34,7 @@ _COLUMNS: Final = (
     "content_key",
 )
 _KNOWN: Final = ", ".join(f"'{locale}'" for locale in LOCALES)
-_INSERT_BY_LOCALE: Final = Statement(f"""
+_INSERT_BY_LOCALE: Final = linear(f"""
     insert into delivery
       (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
        created_at, changed_at)
@@ -42,7 +42,7 @@ _INSERT_BY_LOCALE: Final = Statement(f"""
            case when {HAS_DEVICE} then :pending else :no_device end,
            s.content_key, s.locale, :now, :changed_at
     from audience a
-    join member m on m.key = a.member_key
+    {JOIN_MEMBER}
     join step_text s on s.step_run_key = :step_run_key and s.preferred_locale =
          case when m.preferred_locale in ({_KNOWN}) then m.preferred_locale else '' end
     where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
