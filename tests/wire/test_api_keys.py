@@ -1,6 +1,7 @@
 """API keys through the wire: making, listing, using and revoking them."""
 
 import time
+from typing import Any
 
 import grpc
 import pytest
@@ -10,7 +11,7 @@ from support.running import Installation
 from support.waiting import until
 
 
-def create(client: Client, credential: str, permissions: list[str], **fields: object) -> object:
+def create(client: Client, credential: str, permissions: list[str], **fields: Any) -> Any:
     numbers = [client.stubs.Permission.Value(f"PERMISSION_{name}") for name in permissions]
     values = {"name": "robot", "permissions": numbers, **fields}
     return client("ApiKeyService/CreateApiKey", credential, **values)
@@ -104,7 +105,7 @@ def test_last_use_is_noted(client: Client, organization: Organization) -> None:
 
     def noted() -> bool:
         listed = client("ApiKeyService/ListApiKeys", organization.api_key).api_keys
-        return next(k for k in listed if k.id == made.api_key.id).HasField("last_used_at")
+        return bool(next(k for k in listed if k.id == made.api_key.id).HasField("last_used_at"))
 
     until(noted)
 

@@ -122,4 +122,4 @@ def test_a_malformed_key_is_named(client: Client, organization: Organization, ke
     with pytest.raises(grpc.RpcError) as refused:
         send(client, "TeamService/CreateTeam", organization.api_key, key, name="Never")
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert "idempotency-key" in refused.value.details()
+    assert "idempotency-key" in str(refused.value.details())

@@ -5,10 +5,10 @@ from typing import Any
 import grpc
 import pytest
 from support.grpc_client import Client, Organization
+from support.running import Installation
+from support.story import Story
 
 from pidgr.storage.sql import Statement
-from wire.conftest import Installation
-from wire.test_campaign_story import Story
 
 
 @pytest.fixture
