@@ -9,10 +9,10 @@ from bench.plan import Plan
 from bench.report import Line, line
 
 _GOALS: Final = {
-    ("sqlite", "shared", True): ">= 1.0x",
-    ("postgresql", "shared", True): ">= 0.6x",
-    ("sqlite", "personalised", False): ">= 0.6x",
-    ("postgresql", "personalised", False): ">= 0.5x",
+    ("sqlite", "shared"): ">= 1.0x",
+    ("postgresql", "shared"): ">= 0.6x",
+    ("sqlite", "personalised"): ">= 0.6x",
+    ("postgresql", "personalised"): ">= 0.5x",
 }
 _FLOORS: Final = {"sqlite": "executemany, one transaction", "postgresql": "binary COPY"}
 _MEMORY_GOAL_BYTES: Final = 150e6
@@ -22,7 +22,8 @@ _MILLION: Final = 1_000_000
 def measure(place: Installation, plan: Plan, *, devices: bool) -> Iterator[Line]:
     """Yield the lines of one database."""
     suffix = "a device each" if devices else "no devices"
-    for recipients in plan.shared:
+    # Whether people have devices matters less and less with size, so the largest is measured once.
+    for recipients in plan.shared if devices else plan.shared[:1]:
         yield from _measure(place, plan, "shared", recipients, suffix)
     if devices:
         for recipients in plan.personalised:
@@ -32,6 +33,7 @@ def measure(place: Installation, plan: Plan, *, devices: bool) -> Iterator[Line]
 def _measure(
     place: Installation, plan: Plan, template: str, recipients: int, suffix: str
 ) -> Iterator[Line]:
+    largest = recipients == plan.shared[-1]
     rounds: list[tuple[float, float]] = []
     peaks: list[tuple[float, float]] = []
     rows: dict[str, list[tuple[Any, ...]]] = {}
@@ -46,14 +48,13 @@ def _measure(
         floor = place.bench.bulk_write(rows)
         place.bench.empty_deliveries()
         rounds.append((recipients / seconds, recipients / floor))
-    largest = recipients == max(plan.shared)
     yield line(
         f"fan-out, {recipients:,} {template}, {suffix}",
         place.kind,
         "deliveries/s",
         rounds,
         floor_is=f"the same rows by {_FLOORS[place.kind]}",
-        goal=_GOALS.get((place.kind, template, largest), ""),
+        goal=_GOALS[place.kind, template],
     )
     if largest:
         yield line(

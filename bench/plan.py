@@ -14,10 +14,10 @@ class Plan:
     """
 
     kinds: tuple[Kind, ...] = ("sqlite", "postgresql")
-    shared: tuple[int, ...] = (100_000, 200_000, 1_000_000)
+    shared: tuple[int, ...] = (200_000, 1_000_000)
     personalised: tuple[int, ...] = (200_000,)
     rounds: int = 3
-    load_seconds: float = 2.0
+    load_seconds: float = 1.5
     inbox_recipients: int = 100_000
     tail_recipients: int = 1_000_000
     tail_seconds: float = 4.0
@@ -39,4 +39,4 @@ QUICK = Plan(
     tail_seconds=0.5,
     tail_campaigns=1,
 )
-WITHOUT_MILLION = Plan(shared=(100_000, 200_000), tail_recipients=200_000)
+WITHOUT_MILLION = Plan(shared=(200_000,), tail_recipients=200_000)
