@@ -20,9 +20,10 @@ def definition_of(campaign: CampaignRow) -> WorkflowDefinition:
     return WorkflowDefinition.from_json(campaign.workflow)
 
 
-def step_task(campaign_key: int, step_id: str) -> Task:
-    """Return the task that begins a step. A step runs once in a campaign."""
-    return Task(STEP, f"c{campaign_key}:{step_id}", (campaign_key, step_id), Queue.STEPS)
+def step_task(campaign_key: int, step_id: str, iteration: int = 0, delay: int = 0) -> Task:
+    """Return the task that begins a step, or one of its repeats after a delay."""
+    key = f"c{campaign_key}:step{iteration}:{step_id}"
+    return Task(STEP, key, (campaign_key, step_id, iteration), Queue.STEPS, delay)
 
 
 def wake_task(campaign_key: int, step_id: str, delay: int) -> Task:
@@ -50,15 +51,35 @@ class Advance:
     def finish(
         self, transaction: Transaction, campaign: CampaignRow, run: StepRun, outcome: str
     ) -> None:
-        """End a step run once, and enqueue what follows or complete the campaign.
+        """End a step run once, and enqueue its repeat, what follows, or complete the campaign.
 
         The caller holds the campaign's row lock, so a concurrent cancel comes before or after.
         """
-        now = self._clock.now()
+        step = workflow.find_step(definition_of(campaign), run.step_id)
+        pause = workflow.pause_before_repeat(step, run.iteration)
+        if pause is None:
+            self.move_on(transaction, campaign, run, outcome)
+        elif self._end(transaction, campaign, run):
+            now = self._clock.now()
+            repeat = step_task(campaign.key, step.id, run.iteration + 1, pause)
+            self._engine.enqueue(transaction, repeat)
+            store.set_progress(
+                transaction, campaign.key, step.id, now=now, next_wake_at=now + pause
+            )
+
+    def _end(self, transaction: Transaction, campaign: CampaignRow, run: StepRun) -> bool:
+        """End a run; False when it has ended before or its campaign no longer runs."""
         if campaign.status != CampaignStatus.RUNNING:
+            return False
+        return run_store.finish_step_run(transaction, run.key, self._clock.now())
+
+    def move_on(
+        self, transaction: Transaction, campaign: CampaignRow, run: StepRun, outcome: str
+    ) -> None:
+        """End a step run once, without repeats."""
+        if not self._end(transaction, campaign, run):
             return
-        if not run_store.finish_step_run(transaction, run.key, now):
-            return
+        now = self._clock.now()
         step = workflow.find_step(definition_of(campaign), run.step_id)
         following = workflow.next_step(step, outcome)
         if following is None:

@@ -23,12 +23,14 @@ class DeliveryRow:
     delivered_at: int | None
     read_at: int | None
     acted_at: int | None
+    parent_run_key: int | None
+    parent_ordinal: int | None
 
 
 _PENDING: Final = int(DeliveryStatus.PENDING)
 _PAGE: Final = f"""
     select d.step_run_key, d.ordinal, m.id, m.email, {EFFECTIVE_STATUS}, d.kind, d.locale,
-           d.delivered_at, d.read_at, d.acted_at
+           d.delivered_at, d.read_at, d.acted_at, d.parent_run_key, d.parent_ordinal
     from delivery d
     {LANE_OF_DELIVERY}
     left join member m on m.key = d.member_key
@@ -46,13 +48,17 @@ _NOT_PUSHED: Final = Statement(
 _PUSHED: Final = Statement(
     f"{_PAGE} and d.status = {_PENDING} and d.ordinal < l.pushed_upto {_ORDER}"
 )
+# Only lanes that make deliveries: those of a send, up to the row cursor, and children's.
 _COUNT_NOT_PUSHED: Final = Statement(f"""
     select count(*)
     from step_run r
-    join lane l on l.step_run_key = r.key and l.pushed_upto < l.written_upto
+    join lane l on l.step_run_key = r.key
     join delivery d on d.step_run_key = r.key and d.ordinal >= l.pushed_upto
-     and d.ordinal < l.written_upto and d.status = {_PENDING}
-    where r.campaign_key = :campaign_key and r.step_type = {int(StepType.SEND_NOTIFICATION)}
+     and d.ordinal < case when l.spawns then l.number * r.lane_size + l.spawned
+                          else l.written_upto end
+     and d.status = {_PENDING}
+    where r.campaign_key = :campaign_key
+      and (l.spawns or r.step_type = {int(StepType.SEND_NOTIFICATION)})
 """)
 # A send either shares one content or has a body per recipient.
 _ANYTHING_SENT: Final = Statement("""

@@ -13,6 +13,8 @@ import structlog
 
 from pidgr.campaigns import delivery_store, run_store, store, workflow
 from pidgr.campaigns.advance import LANE, Advance
+from pidgr.campaigns.children import Children
+from pidgr.campaigns.delivery_id import LARGEST_ORDINAL
 from pidgr.campaigns.pushing import PushBatch, Pushing
 from pidgr.campaigns.run_store import Lane, StepRun
 from pidgr.campaigns.sending import PrepareBatch, Sender, Write
@@ -48,8 +50,51 @@ def divide(
     cuts = [(low, min(low + size, recipients)) for low in range(0, recipients, size)]
     spans = [(base, low, high) for base in base_run_keys for low, high in cuts]
     return size, [
-        Lane(step_run_key, number, base, low, high, low, low, stopped=False, finished=False)
+        Lane(
+            step_run_key,
+            number,
+            base,
+            low,
+            high,
+            written_upto=low,
+            pushed_upto=low,
+            spawns=False,
+            spawned=0,
+            stopped=False,
+            finished=False,
+        )
         for number, (base, low, high) in enumerate(spans)
+    ]
+
+
+def divide_children(
+    step_run_key: int, base_run_keys: Sequence[int], recipients: int, first_number: int
+) -> tuple[int, list[Lane]]:
+    """Return one lane per base run that makes children of its deliveries.
+
+    Each lane numbers its children from a range of its own, as wide as the ids allow.
+
+    Returns:
+        How many ordinals a lane spans, and the lanes.
+    """
+    if recipients == 0:
+        return 0, []
+    size = (LARGEST_ORDINAL + 1) // (first_number + len(base_run_keys))
+    return size, [
+        Lane(
+            step_run_key,
+            number,
+            base,
+            0,
+            recipients,
+            written_upto=0,
+            pushed_upto=number * size,
+            spawns=True,
+            spawned=0,
+            stopped=False,
+            finished=False,
+        )
+        for number, base in enumerate(base_run_keys, first_number)
     ]
 
 
@@ -57,13 +102,19 @@ class LaneRunner:
     """Handles the engine's lane tasks."""
 
     def __init__(
-        self, database: Database, engine: Engine, clock: Clock, sender: Sender, pushing: Pushing
+        self,
+        database: Database,
+        engine: Engine,
+        clock: Clock,
+        sender: Sender,
+        pushing: Pushing,
     ) -> None:
         self._database = database
         self._engine = engine
         self._clock = clock
         self._sender = sender
         self._pushing = pushing
+        self._children = Children(database, engine, clock)
         self._advance = Advance(engine, clock)
 
     def register(self, fail: Callable[[Task, Exception], None]) -> None:
@@ -86,12 +137,14 @@ class LaneRunner:
 
     def _work(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> bool:
         """Do the lane's work; False when it was stopped or taken over on the way."""
+        if lane.spawns:
+            return self._children.work(campaign, run, lane, self._push)
         match run.step_type:
             case StepType.SEND_NOTIFICATION:
                 prepare = self._sender.preparer(campaign, run, lane)
                 # All rows first: the inbox is the truth and must not wait for a slow provider.
                 return self._write(lane, prepare) and self._push(campaign, run, lane)
-            case StepType.SEND_REMINDER:
+            case StepType.SEND_REMINDER | StepType.ESCALATE:
                 return self._push(campaign, run, lane)
             case StepType.MARK_MISSED:
                 mark = partial(self._mark_missed, campaign, lane)
@@ -120,9 +173,10 @@ class LaneRunner:
         return True
 
     def _push(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> bool:
-        for since in range(lane.pushed_upto, lane.high, PUSHES_PER_BATCH):
+        end = lane.number * run.lane_size + lane.spawned if lane.spawns else lane.high
+        for since in range(lane.pushed_upto, end, PUSHES_PER_BATCH):
             self._engine.checkpoint()
-            upto = min(since + PUSHES_PER_BATCH, lane.high)
+            upto = min(since + PUSHES_PER_BATCH, end)
             if not self._pushing.send(PushBatch(campaign, run, lane, since, upto)):
                 return False
         return True

@@ -89,8 +89,15 @@ def delivery_message(
         recipient_email=row.email or "",
         synthetic=bool(campaign.synthetic),
         kind=Delivery.Kind(row.kind),
+        parent_delivery_id=_parent_id(row, delivery_ids),
         rendered_locale=LOCALES[row.locale],
     )
+
+
+def _parent_id(row: DeliveryRow, delivery_ids: DeliveryIds) -> str:
+    if row.parent_run_key is None or row.parent_ordinal is None:
+        return ""
+    return delivery_ids.encode(row.parent_run_key, row.parent_ordinal)
 
 
 def audience_entry(entry: AudienceEntry) -> CampaignAudienceEntry:

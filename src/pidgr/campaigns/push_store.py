@@ -43,9 +43,13 @@ _SHARED_TEXTS: Final = Statement(
     "select key, title, summary from content where key in (select value from json_each(:keys))",
     postgresql="select key, title, summary from content where key = any(:keys)",
 )
+# What was made on account of another delivery shows that one's message.
 _OWN_TEXTS: Final = Statement("""
-    select ordinal, title, summary from delivery_body
-    where step_run_key = :run_key and ordinal >= :since and ordinal < :upto
+    select d.ordinal, b.title, b.summary
+    from delivery d
+    join delivery_body b on b.step_run_key = coalesce(d.parent_run_key, d.step_run_key)
+     and b.ordinal = coalesce(d.parent_ordinal, d.ordinal)
+    where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
 """)
 _SET_STATUS: Final = Statement(
     """

@@ -29,6 +29,22 @@ class PushBatch:
     upto: int
 
     @property
+    def delivery_run_key(self) -> int:
+        """The run whose deliveries are pushed: the lane's own children, or its base run's."""
+        return self.run.key if self.lane.spawns else self.lane.base_run_key
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether the deliveries are the campaign's own, not made on account of others."""
+        # The repeats of an escalation sweep over the children of its first run.
+        return not self.lane.spawns and self.run.step_type != StepType.ESCALATE
+
+    @property
+    def is_first_send(self) -> bool:
+        """Whether a delivery that nobody takes has failed; a reminder's has not."""
+        return self.lane.spawns or self.run.step_type == StepType.SEND_NOTIFICATION
+
+    @property
     def idempotency_key(self) -> str:
         """The same key whenever the same batch is sent, so that a gateway can drop repeats."""
         return f"{self.run.key}:{self.lane.number}:{self.since}"
@@ -73,7 +89,7 @@ class Pushes(Sequence[Push]):
             else self._shared[target.content_key]
         )
         return Push(
-            delivery_id=self._delivery_ids.encode(self._batch.lane.base_run_key, target.ordinal),
+            delivery_id=self._delivery_ids.encode(self._batch.delivery_run_key, target.ordinal),
             campaign_id=campaign.id,
             device_id=target.device_id,
             platform=Platform(target.platform).name,
@@ -124,17 +140,16 @@ class Pushing:
         lane = run_store.lane(reader, batch.lane.step_run_key, batch.lane.number)
         if lane is None or lane.stopped:
             return None
-        area = (lane.base_run_key, batch.since, batch.upto)
+        area = (batch.delivery_run_key, batch.since, batch.upto)
         targets, deviceless = push_store.targets(reader, *area)
         keys = {target.content_key for target in targets}
         own = push_store.own_texts(reader, *area) if None in keys else {}
         shared = push_store.shared_texts(reader, [key for key in keys if key is not None])
         # Devices may have gone since the row was written. What a reminder finds was pushed once.
-        is_first = batch.run.step_type == StepType.SEND_NOTIFICATION
         return _Addressed(
             targets=targets,
             pushes=Pushes(batch, targets, shared, own, self._delivery_ids),
-            deviceless=deviceless if is_first else [],
+            deviceless=deviceless if batch.is_first_send else [],
         )
 
     def _record(
@@ -168,7 +183,7 @@ class Pushing:
             push_store.deactivate_device(transaction, device_id, target.push_token)
         run_store.record_error(
             transaction,
-            batch.lane.base_run_key,
+            batch.delivery_run_key,
             target.ordinal,
             device_id,
             error=answer.reason or answer.outcome.name.lower(),
@@ -206,13 +221,19 @@ class Pushing:
         arrived = self._move(transaction, batch, reached, no_device, pending)
         left = self._move(transaction, batch, deviceless, pending, no_device)
         failed = 0
-        if batch.run.step_type == StepType.SEND_NOTIFICATION:
+        if batch.is_first_send:
             failed = self._move(transaction, batch, refused, pending, DeliveryStatus.FAILED)
         if arrived or left or failed:
             changes = Counters(
                 waiting=arrived - left - failed, no_device=left - arrived, failed=failed
             )
-            store.count_deliveries(transaction, batch.campaign.key, batch.lane.number, changes)
+            store.count_deliveries(
+                transaction,
+                batch.campaign.key,
+                batch.lane.number,
+                changes,
+                is_primary=batch.is_primary,
+            )
 
     @staticmethod
     def _move(
@@ -224,4 +245,4 @@ class Pushing:
     ) -> int:
         if not ordinals:
             return 0
-        return push_store.set_status(transaction, batch.lane.base_run_key, ordinals, since, to)
+        return push_store.set_status(transaction, batch.delivery_run_key, ordinals, since, to)

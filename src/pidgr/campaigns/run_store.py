@@ -16,7 +16,11 @@ class StepRun:
     campaign_key: int
     organization_key: int
     step_id: str
+    iteration: int
     step_type: int
+    lane_size: int
+    action_type: int
+    action_label: str
     template_key: int | None
     template_version: int
     content_key: int | None
@@ -55,6 +59,9 @@ class Lane:
     high: int
     written_upto: int
     pushed_upto: int
+    # Whether the lane makes deliveries on account of its base run's, and how many it has made.
+    spawns: bool
+    spawned: int
     stopped: bool
     finished: bool
 
@@ -79,8 +86,9 @@ class BatchCounts:
 
 
 _RUN: Final = """
-    select key, campaign_key, organization_key, step_id, step_type, template_key,
-           template_version, content_key, locale, due_at, finished_at
+    select key, campaign_key, organization_key, step_id, iteration, step_type, lane_size,
+           action_type, action_label, template_key, template_version, content_key, locale, due_at,
+           finished_at
     from step_run
 """
 _RUN_BY_KEY: Final = Statement(f"{_RUN} where key = :key")
@@ -110,13 +118,19 @@ _PRIMARY_RUNS: Final = Statement("""
 """)
 _INSERT_LANE: Final = Statement("""
     insert into lane
-      (step_run_key, number, base_run_key, low, high, written_upto, pushed_upto, moved_at)
-    values (:step_run_key, :number, :base_run_key, :low, :high, :low, :low, :now)
+      (step_run_key, number, base_run_key, low, high, written_upto, pushed_upto, spawns, moved_at)
+    values (:step_run_key, :number, :base_run_key, :low, :high, :written_upto, :pushed_upto,
+            :spawns, :now)
 """)
-_LANE: Final = Statement("""
-    select step_run_key, number, base_run_key, low, high, written_upto, pushed_upto, stopped,
-           finished
-    from lane where step_run_key = :step_run_key and number = :number
+_LANE_COLUMNS: Final = """
+    step_run_key, number, base_run_key, low, high, written_upto, pushed_upto, spawns, spawned,
+    stopped, finished
+"""
+_LANE: Final = Statement(f"""
+    select {_LANE_COLUMNS} from lane where step_run_key = :step_run_key and number = :number
+""")
+_LANES: Final = Statement(f"""
+    select {_LANE_COLUMNS} from lane where step_run_key = :step_run_key order by number
 """)
 _MOVE_WRITTEN: Final = Statement("""
     update lane set written_upto = :upto, moved_at = :now
@@ -248,6 +262,9 @@ def insert_lanes(
                 "base_run_key": lane.base_run_key,
                 "low": lane.low,
                 "high": lane.high,
+                "written_upto": lane.written_upto,
+                "pushed_upto": lane.pushed_upto,
+                "spawns": lane.spawns,
                 "now": now,
             },
         )
@@ -259,6 +276,11 @@ def insert_lanes(
 def lane(reader: Reader, step_run_key: int, number: int) -> Lane | None:
     """Return a lane."""
     return reader.record(Lane, _LANE, {"step_run_key": step_run_key, "number": number})
+
+
+def lanes(reader: Reader, step_run_key: int) -> list[Lane]:
+    """Return the lanes of a run in order."""
+    return reader.records(Lane, _LANES, {"step_run_key": step_run_key})
 
 
 def move_written(transaction: Transaction, lane: Lane, since: int, upto: int, now: int) -> bool:

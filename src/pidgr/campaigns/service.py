@@ -301,7 +301,7 @@ def _require_status(row: CampaignRow, action: str, *allowed: CampaignStatus) -> 
 
 def _count(reader: Reader, row: CampaignRow, status: DeliveryStatus) -> int:
     """Return how many deliveries are in a status, from the counters."""
-    counters = store.counters(reader, [row.key]).get(row.key, Counters())
+    counters = store.counters_of_all_kinds(reader, row.key)
     if status == DeliveryStatus.UNSPECIFIED:
         return counters.total
     if status in {DeliveryStatus.PENDING, DeliveryStatus.SENT}:

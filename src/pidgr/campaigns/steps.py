@@ -10,13 +10,13 @@ from pidgr.campaigns.advance import (
     WAKE,
     Advance,
     definition_of,
-    lane_task,
     wake_task,
 )
 from pidgr.campaigns.early_wake import wake_if_settled
-from pidgr.campaigns.lanes import divide
+from pidgr.campaigns.escalation import Escalation
+from pidgr.campaigns.lane_plan import LanePlanner, insert_run
 from pidgr.campaigns.planning import plan_send
-from pidgr.campaigns.run_store import NewStepRun, StepRun
+from pidgr.campaigns.run_store import NewStepRun
 from pidgr.campaigns.store import CampaignRow
 from pidgr.clock import Clock
 from pidgr.contract.v1.common_pb import CampaignStatus, StepType, WorkflowStep
@@ -39,19 +39,23 @@ class StepRunner:
         self._engine = engine
         self._clock = clock
         self._advance = Advance(engine, clock)
+        self._planner = LanePlanner(engine, clock, self._advance)
+        self._escalation = Escalation(self._planner, self._advance)
 
     def register(self) -> None:
         """Give the engine its handlers."""
         self._engine.register(STEP, self.begin, self.fail)
         self._engine.register(WAKE, self.wake, self.fail)
 
-    def begin(self, campaign_key: int, step_id: str) -> None:
-        """Begin a step, unless it has begun or the campaign no longer runs."""
+    def begin(self, campaign_key: int, step_id: str, iteration: int) -> None:
+        """Begin a step or its repeat, unless it has begun or the campaign no longer runs."""
         self._database.write_now(
-            lambda transaction: self._begin(transaction, campaign_key, step_id)
+            lambda transaction: self._begin(transaction, campaign_key, step_id, iteration)
         )
 
-    def _begin(self, transaction: Transaction, campaign_key: int, step_id: str) -> None:
+    def _begin(
+        self, transaction: Transaction, campaign_key: int, step_id: str, iteration: int
+    ) -> None:
         campaign = store.lock_campaign_by_key(transaction, campaign_key)
         if campaign is None or campaign.status != CampaignStatus.RUNNING:
             return
@@ -63,27 +67,20 @@ class StepRunner:
                 self._begin_deadline(transaction, campaign, step)
             case StepType.SEND_REMINDER | StepType.MARK_MISSED:
                 self._begin_sweep(transaction, campaign, step)
+            case StepType.ESCALATE:
+                self._escalation.begin(
+                    transaction, campaign, step, self._new_run(campaign, step, iteration)
+                )
             case _:
                 message = f"no code runs a {step.type.name} step"
                 raise NotImplementedError(message)
 
-    def _insert_run(
-        self, transaction: Transaction, campaign: CampaignRow, run: NewStepRun
-    ) -> StepRun | None:
-        """Store a run and show it as the campaign's progress; None when the step has begun."""
-        key = run_store.insert_step_run(transaction, run)
-        if key is None:
-            return None
-        store.set_progress(
-            transaction, campaign.key, run.step_id, now=run.started_at, next_wake_at=run.due_at
-        )
-        return run_store.step_run(transaction, key)
-
-    def _new_run(self, campaign: CampaignRow, step: WorkflowStep) -> NewStepRun:
+    def _new_run(self, campaign: CampaignRow, step: WorkflowStep, iteration: int = 0) -> NewStepRun:
         return NewStepRun(
             campaign_key=campaign.key,
             organization_key=campaign.organization_key,
             step_id=step.id,
+            iteration=iteration,
             step_type=step.type,
             started_at=self._clock.now(),
         )
@@ -92,30 +89,19 @@ class StepRunner:
         self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep
     ) -> None:
         planned = plan_send(transaction, campaign, step, self._new_run(campaign, step))
-        run = self._insert_run(transaction, campaign, planned.run)
+        run = insert_run(transaction, planned.run)
         if run is not None:
             text_store.insert_texts(transaction, run.key, planned.texts)
-            self._plan_lanes(transaction, campaign, run, [run.key])
+            self._planner.plan(transaction, campaign, run, [run.key])
 
     def _begin_sweep(
         self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep
     ) -> None:
-        run = self._insert_run(transaction, campaign, self._new_run(campaign, step))
+        run = insert_run(transaction, self._new_run(campaign, step))
         if run is not None:
             bases = run_store.primary_runs(transaction, campaign.key, StepType.SEND_NOTIFICATION)
-            self._plan_lanes(transaction, campaign, run, bases)
-
-    def _plan_lanes(
-        self, transaction: Transaction, campaign: CampaignRow, run: StepRun, bases: list[int]
-    ) -> None:
-        """Divide a run over its recipients and enqueue its lanes; an empty one is over at once."""
-        lane_size, lanes = divide(run.key, bases, campaign.audience_size)
-        if not lanes:
-            self._advance.finish(transaction, campaign, run, workflow.COMPLETED)
-            return
-        run_store.insert_lanes(transaction, run.key, lane_size, lanes, self._clock.now())
-        for lane in lanes:
-            self._engine.enqueue(transaction, lane_task(run.key, lane.number))
+            copies = bases if workflow.targets(step) else []
+            self._planner.plan(transaction, campaign, run, bases, children_of=copies)
 
     def _begin_deadline(
         self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep
@@ -123,7 +109,7 @@ class StepRunner:
         delay = workflow.deadline_delay(step)
         entered = self._new_run(campaign, step)
         planned = replace(entered, due_at=entered.started_at + delay)
-        run = self._insert_run(transaction, campaign, planned)
+        run = insert_run(transaction, planned)
         if run is None:
             return
         if self._unresolved(transaction, campaign) == 0:

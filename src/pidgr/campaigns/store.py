@@ -99,13 +99,14 @@ _COUNTERS: Final = Statement(
     """
     select campaign_key, sum(waiting), sum(delivered), sum(acknowledged), sum(missed),
            sum(no_device), sum(failed)
-    from campaign_counter where campaign_key in (select value from json_each(:keys))
+    from campaign_counter
+    where is_primary and campaign_key in (select value from json_each(:keys))
     group by campaign_key
     """,
     postgresql="""
     select campaign_key, sum(waiting), sum(delivered), sum(acknowledged), sum(missed),
            sum(no_device), sum(failed)
-    from campaign_counter where campaign_key = any(:keys)
+    from campaign_counter where is_primary and campaign_key = any(:keys)
     group by campaign_key
     """,
 )
@@ -153,7 +154,8 @@ _START: Final = Statement("""
     update campaign set status = :running, started_at = :now where key = :key
 """)
 _ADD_COUNTERS: Final = Statement("""
-    insert into campaign_counter (campaign_key, shard) values (:key, :shard)
+    insert into campaign_counter (campaign_key, is_primary, shard)
+    values (:key, :is_primary, :shard)
 """)
 _FINISH: Final = Statement("""
     update campaign
@@ -171,7 +173,12 @@ _COUNT_DELIVERIES: Final = Statement("""
     set waiting = waiting + :waiting, delivered = delivered + :delivered,
         acknowledged = acknowledged + :acknowledged, missed = missed + :missed,
         no_device = no_device + :no_device, failed = failed + :failed
-    where campaign_key = :key and shard = :shard
+    where campaign_key = :key and is_primary = :is_primary and shard = :shard
+""")
+_ALL_KINDS: Final = Statement("""
+    select coalesce(sum(waiting), 0), coalesce(sum(delivered), 0), coalesce(sum(acknowledged), 0),
+           coalesce(sum(missed), 0), coalesce(sum(no_device), 0), coalesce(sum(failed), 0)
+    from campaign_counter where campaign_key = :key
 """)
 
 
@@ -211,9 +218,14 @@ def campaigns_page(
 
 
 def counters(reader: Reader, keys: Sequence[int]) -> dict[int, Counters]:
-    """Return the counters of campaigns by key; those that have not started have none."""
+    """Return the counters of primary deliveries by campaign; before the start there are none."""
     rows = reader.rows(_COUNTERS, {"keys": reader.array(keys)})
     return {row[0]: Counters(*map(int, row[1:])) for row in rows}
+
+
+def counters_of_all_kinds(reader: Reader, key: int) -> Counters:
+    """Return a campaign's deliveries by state, escalations and copies of reminders included."""
+    return reader.record(Counters, _ALL_KINDS, {"key": key}) or Counters()
 
 
 def count_campaigns(reader: Reader, organization_key: int) -> int:
@@ -276,7 +288,10 @@ def start_campaign(transaction: Transaction, key: int, *, running: int, now: int
     """Set a campaign running, with empty counters."""
     transaction.execute(_START, {"key": key, "running": running, "now": now})
     for shard in range(COUNTER_SHARDS):
-        transaction.execute(_ADD_COUNTERS, {"key": key, "shard": shard})
+        for is_primary in (True, False):
+            transaction.execute(
+                _ADD_COUNTERS, {"key": key, "is_primary": is_primary, "shard": shard}
+            )
 
 
 def finish_campaign(transaction: Transaction, key: int, *, status: int, now: int) -> None:
@@ -293,9 +308,10 @@ def set_progress(
     )
 
 
-def count_deliveries(transaction: Transaction, key: int, shard: int, changes: Counters) -> None:
+def count_deliveries(
+    transaction: Transaction, key: int, shard: int, changes: Counters, *, is_primary: bool = True
+) -> None:
     """Add changes, which may be negative, to one shard of a campaign's counters."""
     parameters: dict[str, object] = {name: getattr(changes, name) for name in Counters.__slots__}
-    transaction.execute(
-        _COUNT_DELIVERIES, {**parameters, "key": key, "shard": shard % COUNTER_SHARDS}
-    )
+    parameters |= {"key": key, "shard": shard % COUNTER_SHARDS, "is_primary": is_primary}
+    transaction.execute(_COUNT_DELIVERIES, parameters)

@@ -11,6 +11,7 @@ from pidgr.contract.v1.common_pb import (
     CallWebhookConfig,
     DeadlineCheckConfig,
     EscalateConfig,
+    EscalateMode,
     EscalationTarget,
     EscalationTargetType,
     SendNotificationConfig,
@@ -238,18 +239,23 @@ def require_runnable(definition: WorkflowDefinition) -> None:
         UnimplementedError: naming the step.
     """
     for step in definition.steps:
-        if step.type in {StepType.CALL_WEBHOOK, StepType.ESCALATE}:
-            message = f"step '{step.id}': {step.type.name} is not available in this version"
+        missing = _missing(step)
+        if missing:
+            message = f"step '{step.id}': {missing} is not available in this version"
             raise UnimplementedError(message)
-        config = step.config.value if step.config is not None else None
-        if isinstance(config, SendReminderConfig) and (
-            config.notify_targets or config.third_party_channels
-        ):
-            message = (
-                f"step '{step.id}': notify_targets and third_party_channels are not available in "
-                "this version"
-            )
-            raise UnimplementedError(message)
+
+
+def _missing(step: WorkflowStep) -> str:
+    config = step.config.value if step.config is not None else None
+    match config:
+        case CallWebhookConfig():
+            return "CALL_WEBHOOK"
+        case SendReminderConfig() | EscalateConfig() if config.third_party_channels:
+            return "third_party_channels"
+        case EscalateConfig() if config.mode == EscalateMode.ALERT_ONLY:
+            return "ALERT_ONLY"
+        case _:
+            return ""
 
 
 def find_step(definition: WorkflowDefinition, step_id: str) -> WorkflowStep:
@@ -283,6 +289,28 @@ def deadline_delay(step: WorkflowStep) -> int:
     delay = parse_duration(config.delay)
     assert delay is not None  # noqa: S101
     return round(delay)
+
+
+def targets(step: WorkflowStep) -> list[EscalationTarget]:
+    """Return whom an escalation, or a reminder beside its recipients, addresses."""
+    match step.config.value if step.config is not None else None:
+        case EscalateConfig() as config:
+            return config.targets
+        case SendReminderConfig() as config:
+            return config.notify_targets
+        case _:
+            return []
+
+
+def pause_before_repeat(step: WorkflowStep, iteration: int) -> int | None:
+    """Return the microseconds until an escalation's next round, or None after its last.
+
+    ``repeat_count`` is the number of rounds; 0 and 1 both mean one.
+    """
+    config = step.config.value if step.config is not None else None
+    if not isinstance(config, EscalateConfig) or iteration + 1 >= config.repeat_count:
+        return None
+    return config.repeat_interval_minutes * MINUTE
 
 
 def notification_config(step: WorkflowStep) -> SendNotificationConfig:

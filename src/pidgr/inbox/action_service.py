@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from pidgr.campaigns import child_store
 from pidgr.campaigns import store as campaign_store
-from pidgr.campaigns.delivery_id import DeliveryIds, unknown_delivery
+from pidgr.campaigns.delivery_id import DeliveryIds, DeliveryKey, unknown_delivery
 from pidgr.campaigns.early_wake import wake_if_settled
 from pidgr.campaigns.store import Counters
 from pidgr.clock import Clock
@@ -34,6 +35,7 @@ _COUNTER_OF: Final = {
     DeliveryStatus.NO_DEVICE: Counters(no_device=-1, acknowledged=1),
     # Its pushes failed, and the person found it in the inbox all the same.
     DeliveryStatus.FAILED: Counters(failed=-1, acknowledged=1),
+    DeliveryStatus.MISSED: Counters(missed=-1, acknowledged=1),
 }
 
 
@@ -78,10 +80,32 @@ class ActionService:
         if request.action_id != ACKNOWLEDGE_ACTION:
             raise invalid_field("action_id", "the message has no such action")
         store.acknowledge(transaction, key, self._clock.now())
-        if state.kind == store.PRIMARY:
-            changes = _COUNTER_OF[DeliveryStatus(state.status)]
-            campaign_store.count_deliveries(transaction, state.campaign_key, key.ordinal, changes)
+        campaign_store.count_deliveries(
+            transaction,
+            state.campaign_key,
+            key.ordinal,
+            _COUNTER_OF[DeliveryStatus(state.status)],
+            is_primary=state.kind == store.PRIMARY,
+        )
+        if state.has_copies:
+            self._dismiss_copies(transaction, state, key)
         return state
+
+    def _dismiss_copies(
+        self, transaction: Transaction, state: DeliveryState, key: DeliveryKey
+    ) -> None:
+        """Settle what others were told while this delivery waited."""
+        copies = child_store.dismiss_copies(
+            transaction, key.step_run_key, key.ordinal, self._clock.now()
+        )
+        for ordinal, status in copies:
+            campaign_store.count_deliveries(
+                transaction,
+                state.campaign_key,
+                ordinal,
+                _COUNTER_OF[DeliveryStatus(status)],
+                is_primary=False,
+            )
 
 
 def _validate(request: SubmitActionRequest) -> None:

@@ -96,23 +96,28 @@ class InboxService:
 
     async def _confirm_delivery(self, member_key: int, rows: Sequence[InboxRow]) -> None:
         """Move waiting deliveries among the rows to DELIVERED before they are answered."""
-        due = [
-            DeliveryKey(row.step_run_key, row.ordinal) for row in rows if row.status in _RECEIPT_DUE
-        ]
+        due = [row for row in rows if row.status in _RECEIPT_DUE]
         if due:
             await self._database.write(
                 lambda transaction: self._write_receipts(transaction, member_key, due)
             )
 
     def _write_receipts(
-        self, transaction: Transaction, member_key: int, due: Sequence[DeliveryKey]
+        self, transaction: Transaction, member_key: int, due: Sequence[InboxRow]
     ) -> None:
         now = self._clock.now()
-        for key in due:
+        for row in due:
+            key = DeliveryKey(row.step_run_key, row.ordinal)
             campaign_key = store.mark_delivered(transaction, member_key, key, now)
             if campaign_key is not None:
                 changes = Counters(waiting=-1, delivered=1)
-                count_deliveries(transaction, campaign_key, key.ordinal, changes)
+                count_deliveries(
+                    transaction,
+                    campaign_key,
+                    key.ordinal,
+                    changes,
+                    is_primary=row.kind == store.PRIMARY,
+                )
 
 
 def _limit(limit: int) -> int:

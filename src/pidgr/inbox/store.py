@@ -32,6 +32,8 @@ class InboxRow:
     created_at: int
     changed_at: int
     read_at: int | None
+    parent_run_key: int | None
+    parent_ordinal: int | None
     action_type: int
     action_label: str
     campaign_id: str
@@ -42,6 +44,10 @@ class InboxRow:
     summary: str
     preview: str
     body: str
+    # Of a copy of a reminder: whom the original was for, and when the reminder fired.
+    original_name: str | None
+    original_email: str | None
+    step_started_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +61,25 @@ class DeliveryState:
     campaign_key: int
     campaign_status: int
     has_content: bool
+    has_copies: bool
 
 
 # Deliveries that could not be rendered have nothing to show.
 _ENTRY: Final = f"""
     select d.step_run_key, d.ordinal, {EFFECTIVE_STATUS}, d.kind, d.locale, d.created_at,
-           d.changed_at, d.read_at, r.action_type, r.action_label, p.id, p.sender_name, p.critical,
+           d.changed_at, d.read_at, d.parent_run_key, d.parent_ordinal, r.action_type,
+           r.action_label, p.id, p.sender_name, p.critical,
            coalesce(c.content_id, b.content_id), coalesce(c.title, b.title),
            coalesce(c.summary, b.summary), coalesce(c.preview, b.preview),
-           coalesce(c.body, b.body)
+           coalesce(c.body, b.body), om.name, om.email, r.started_at
     from delivery d
     {LANE_OF_DELIVERY}
     join campaign p on p.key = r.campaign_key
     left join content c on c.key = d.content_key
-    left join delivery_body b on b.step_run_key = d.step_run_key and b.ordinal = d.ordinal
+    left join delivery_body b on b.step_run_key = coalesce(d.parent_run_key, d.step_run_key)
+     and b.ordinal = coalesce(d.parent_ordinal, d.ordinal)
+    left join delivery od on od.step_run_key = d.parent_run_key and od.ordinal = d.parent_ordinal
+    left join member om on om.key = od.member_key
     where d.member_key = :member_key and (c.key is not null or b.ordinal is not null)
 """
 _NEWEST: Final = Statement(f"""
@@ -99,11 +110,16 @@ _MARK_DELIVERED: Final = Statement("""
       and status = :pending
 """)
 _CAMPAIGN_OF_RUN: Final = Statement("select campaign_key from step_run where key = :step_run_key")
-_SELECT_STATE: Final = """
+_SELECT_STATE: Final = f"""
     select d.member_key, d.kind, d.status, r.action_type, p.key, p.status,
            d.content_key is not null or exists (
              select 1 from delivery_body b
-             where b.step_run_key = d.step_run_key and b.ordinal = d.ordinal)
+             where b.step_run_key = coalesce(d.parent_run_key, d.step_run_key)
+               and b.ordinal = coalesce(d.parent_ordinal, d.ordinal)),
+           exists (
+             select 1 from delivery x
+             where x.parent_run_key = d.step_run_key and x.parent_ordinal = d.ordinal
+               and x.kind = {int(Delivery.Kind.REMINDER_FYI)})
     from delivery d
     join step_run r on r.key = d.step_run_key
     join campaign p on p.key = r.campaign_key

@@ -433,6 +433,8 @@ campaign_counter = Table(
     "campaign_counter",
     metadata,
     Column("campaign_key", _BIG, ForeignKey("campaign.key"), primary_key=True),
+    # Primary deliveries make the campaign's figures; the others only the totals of their lists.
+    Column("is_primary", Boolean, primary_key=True),
     Column("shard", SmallInteger, primary_key=True, autoincrement=False),
     _count("waiting"),
     _count("delivered"),
@@ -506,6 +508,9 @@ lane = Table(
     # Two cursors: rows written, and pushes a provider has answered for. The second is the outbox.
     Column("written_upto", Integer, nullable=False),
     Column("pushed_upto", Integer, nullable=False),
+    # Children made so far, where the lane makes deliveries on account of others.
+    _count("spawned"),
+    _flag("spawns"),
     _flag("stopped"),
     _flag("finished"),
     _time("moved_at"),
@@ -570,6 +575,17 @@ delivery = Table(
     _time("delivered_at", optional=True),
     _time("read_at", optional=True),
     _time("acted_at", optional=True),
+    # Escalations and copies of reminders: the delivery on whose account they were made.
+    Column("parent_run_key", _BIG, nullable=True),
+    Column("parent_ordinal", Integer, nullable=True),
+    # Finds the copies to dismiss once their original is acknowledged; empty for primary ones.
+    Index(
+        "ix_delivery_parent_run_key_parent_ordinal",
+        "parent_run_key",
+        "parent_ordinal",
+        sqlite_where=text("parent_run_key is not null"),
+        postgresql_where=text("parent_run_key is not null"),
+    ),
     # The inbox: a person's entries in the order they changed.
     Index("ix_delivery_member_key_changed_at", "member_key", "changed_at"),
     postgresql_with={"fillfactor": 80},

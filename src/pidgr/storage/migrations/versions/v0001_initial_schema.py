@@ -39,6 +39,10 @@ def upgrade() -> None:
         sa.Column("delivered_at", sa.BigInteger(), nullable=True),
         sa.Column("read_at", sa.BigInteger(), nullable=True),
         sa.Column("acted_at", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "parent_run_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column("parent_ordinal", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("step_run_key", "ordinal", name=op.f("pk_delivery")),
         postgresql_with={"fillfactor": 80},
         sqlite_with_rowid=False,
@@ -46,6 +50,13 @@ def upgrade() -> None:
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index(
             "ix_delivery_member_key_changed_at", ["member_key", "changed_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_delivery_parent_run_key_parent_ordinal",
+            ["parent_run_key", "parent_ordinal"],
+            unique=False,
+            sqlite_where=sa.text("parent_run_key is not null"),
+            postgresql_where=sa.text("parent_run_key is not null"),
         )
 
     op.create_table(
@@ -669,6 +680,7 @@ def upgrade() -> None:
         sa.Column(
             "campaign_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
+        sa.Column("is_primary", sa.Boolean(), nullable=False),
         sa.Column("shard", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("waiting", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("delivered", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -679,7 +691,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["campaign_key"], ["campaign.key"], name=op.f("fk_campaign_counter_campaign_key")
         ),
-        sa.PrimaryKeyConstraint("campaign_key", "shard", name=op.f("pk_campaign_counter")),
+        sa.PrimaryKeyConstraint(
+            "campaign_key", "is_primary", "shard", name=op.f("pk_campaign_counter")
+        ),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -826,6 +840,8 @@ def upgrade() -> None:
         sa.Column("high", sa.Integer(), nullable=False),
         sa.Column("written_upto", sa.Integer(), nullable=False),
         sa.Column("pushed_upto", sa.Integer(), nullable=False),
+        sa.Column("spawned", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("spawns", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("stopped", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("finished", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("moved_at", sa.BigInteger(), nullable=False),

@@ -1,0 +1,154 @@
+"""SQL of deliveries made on account of another one: escalations and copies of reminders."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pidgr.contract.v1.campaign_pb import Delivery
+from pidgr.contract.v1.common_pb import DeliveryStatus
+from pidgr.contract.v1.user_pb import UserStatus
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Row, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Whom to address on account of a recipient, by the ids of the workflow step."""
+
+    users: tuple[str, ...]
+    groups: tuple[str, ...]
+    roles: tuple[str, ...]
+    manager: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnBatch:
+    """A part of a base run, for whose deliveries children are made."""
+
+    step_run_key: int
+    organization_key: int
+    base_run_key: int
+    since: int
+    upto: int
+    statuses: tuple[int, ...]
+    kind: Delivery.Kind
+
+
+# One row per (delivery, target): nobody is told about themself, nor twice on one account.
+_SPAWN: Final = """
+    insert into delivery
+      (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
+       created_at, changed_at, parent_run_key, parent_ordinal)
+    with base as (
+      select d.ordinal, d.member_key, d.content_key, d.locale
+      from delivery d
+      where d.step_run_key = :base_run_key and d.ordinal >= :since and d.ordinal < :upto
+        and d.status in ({statuses})
+        and (d.content_key is not null or exists
+             (select 1 from delivery_body b
+              where b.step_run_key = d.step_run_key and b.ordinal = d.ordinal))
+    ), named as (
+      select m.key
+      from member m join role r on r.key = m.role_key
+      where m.organization_key = :organization_key and m.status <> :deactivated
+        and (m.id in ({users}) or r.id in ({roles}) or m.key in
+             (select g.member_key from recipient_group_member g
+              join recipient_group p on p.key = g.recipient_group_key
+              where p.organization_key = :organization_key and p.id in ({groups})))
+    ), pairs as (
+      select b.ordinal, b.content_key, b.locale, n.key as target_key
+      from base b cross join named n
+      where n.key <> b.member_key
+      union
+      select b.ordinal, b.content_key, b.locale, n.key
+      from base b
+      join member m on m.key = b.member_key
+      join member n on n.organization_key = :organization_key and n.id = m.manager_id
+       and n.status <> :deactivated and n.key <> b.member_key
+      where :manager
+    )
+    select :step_run_key,
+           :first_ordinal + row_number() over (order by p.ordinal, p.target_key) - 1,
+           :organization_key, p.target_key, :kind,
+           case when exists (select 1 from device v where v.member_key = p.target_key and v.active)
+                then :pending else :no_device end,
+           p.content_key, p.locale, :now, :changed_at, :base_run_key, p.ordinal
+    from pairs p
+"""
+_LISTS: Final = ("statuses", "users", "groups", "roles")
+_INSERT_CHILDREN: Final = Statement(
+    _SPAWN.format(**{name: f"select value from json_each(:{name})" for name in _LISTS}),
+    postgresql=_SPAWN.format(
+        statuses="select unnest(:statuses::int[])",
+        users="select unnest(:users::text[])",
+        groups="select unnest(:groups::text[])",
+        roles="select unnest(:roles::text[])",
+    ),
+)
+_MOVE_SPAWNED: Final = Statement("""
+    update lane set spawned = :spawned
+    where step_run_key = :step_run_key and number = :number
+""")
+_COPIES: Final = Statement("""
+    select ordinal, status from delivery
+    where parent_run_key = :parent_run_key and parent_ordinal = :parent_ordinal
+      and kind = :copy and status <> :acknowledged
+""")
+_DISMISS: Final = Statement("""
+    update delivery
+    set status = :acknowledged, acted_at = :now, changed_at = :changed_at
+    where parent_run_key = :parent_run_key and parent_ordinal = :parent_ordinal
+      and kind = :copy and status <> :acknowledged
+""")
+
+
+def insert_children(
+    transaction: Transaction, batch: SpawnBatch, targets: Targets, first_ordinal: int, now: int
+) -> int:
+    """Write the children of a batch, numbered from an ordinal, and return how many there are."""
+    return transaction.execute(
+        _INSERT_CHILDREN,
+        {
+            "step_run_key": batch.step_run_key,
+            "organization_key": batch.organization_key,
+            "base_run_key": batch.base_run_key,
+            "since": batch.since,
+            "upto": batch.upto,
+            "statuses": transaction.array(batch.statuses),
+            "users": transaction.array(targets.users),
+            "groups": transaction.array(targets.groups),
+            "roles": transaction.array(targets.roles),
+            "manager": targets.manager,
+            "kind": batch.kind,
+            "first_ordinal": first_ordinal,
+            "pending": DeliveryStatus.PENDING,
+            "no_device": DeliveryStatus.NO_DEVICE,
+            "deactivated": UserStatus.DEACTIVATED,
+            "now": now,
+            "changed_at": transaction.change_time(),
+        },
+    )
+
+
+def set_spawned(transaction: Transaction, step_run_key: int, number: int, spawned: int) -> None:
+    """Note how many children a lane has made."""
+    transaction.execute(
+        _MOVE_SPAWNED, {"step_run_key": step_run_key, "number": number, "spawned": spawned}
+    )
+
+
+def dismiss_copies(
+    transaction: Transaction, parent_run_key: int, parent_ordinal: int, now: int
+) -> list[Row]:
+    """Settle the copies of reminders about a delivery; returns their (ordinal, former status)."""
+    parameters = {
+        "parent_run_key": parent_run_key,
+        "parent_ordinal": parent_ordinal,
+        "copy": Delivery.Kind.REMINDER_FYI,
+        "acknowledged": DeliveryStatus.ACKNOWLEDGED,
+        "now": now,
+        "changed_at": transaction.change_time(),
+    }
+    copies = transaction.rows(_COPIES, parameters)
+    if copies:
+        transaction.execute(_DISMISS, parameters)
+    return copies

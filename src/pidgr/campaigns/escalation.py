@@ -1,0 +1,78 @@
+"""ESCALATE: the first round makes deliveries for the targets, later rounds push them again."""
+
+from dataclasses import replace
+
+from pidgr.campaigns import run_store, store, workflow
+from pidgr.campaigns.advance import Advance
+from pidgr.campaigns.lane_plan import LanePlanner, insert_run
+from pidgr.campaigns.run_store import Lane, NewStepRun, StepRun
+from pidgr.campaigns.store import CampaignRow
+from pidgr.contract.v1.common_pb import EscalateConfig, EscalationCondition, StepType, WorkflowStep
+from pidgr.storage.transaction import Transaction
+
+
+class Escalation:
+    """Begins rounds of an escalation."""
+
+    def __init__(self, planner: LanePlanner, advance: Advance) -> None:
+        self._planner = planner
+        self._advance = advance
+
+    def begin(
+        self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep, run: NewStepRun
+    ) -> None:
+        """Begin the round that ``run.iteration`` counts from 0."""
+        bases = run_store.primary_runs(transaction, campaign.key, StepType.SEND_NOTIFICATION)
+        planned = run
+        if bases:
+            # The target gets the message with the recipient's own button.
+            original = run_store.step_run(transaction, bases[-1])
+            assert original is not None  # noqa: S101 - just listed
+            planned = replace(
+                run, action_type=original.action_type, action_label=original.action_label
+            )
+        stored = insert_run(transaction, planned)
+        if stored is None:
+            return
+        if _is_settled(transaction, campaign, step):
+            self._advance.move_on(transaction, campaign, stored, workflow.COMPLETED)
+        elif stored.iteration == 0:
+            self._planner.plan(transaction, campaign, stored, [], children_of=bases)
+        else:
+            lanes = _lanes_over_children(transaction, campaign, stored)
+            self._planner.set_to_work(transaction, campaign, stored, 0, lanes)
+
+
+def _is_settled(transaction: Transaction, campaign: CampaignRow, step: WorkflowStep) -> bool:
+    """Tell whether nobody is left on whose account to escalate."""
+    config = step.config.value if step.config is not None else None
+    assert isinstance(config, EscalateConfig)  # noqa: S101 - validated
+    if config.condition == EscalationCondition.IF_NOT_CLOSED:
+        return False
+    counters = store.counters(transaction, [campaign.key])[campaign.key]
+    return counters.total == counters.acknowledged + counters.failed
+
+
+def _lanes_over_children(
+    transaction: Transaction, campaign: CampaignRow, run: StepRun
+) -> list[Lane]:
+    """Return lanes that push what the first round has made once more."""
+    first = run_store.run_of_step(transaction, campaign.key, run.step_id)
+    assert first is not None  # noqa: S101 - rounds follow each other
+    made = [lane for lane in run_store.lanes(transaction, first.key) if lane.spawned]
+    return [
+        replace(
+            lane,
+            step_run_key=run.key,
+            number=number,
+            base_run_key=first.key,
+            low=lane.number * first.lane_size,
+            high=lane.number * first.lane_size + lane.spawned,
+            written_upto=lane.number * first.lane_size,
+            pushed_upto=lane.number * first.lane_size,
+            spawns=False,
+            spawned=0,
+            finished=False,
+        )
+        for number, lane in enumerate(made)
+    ]
