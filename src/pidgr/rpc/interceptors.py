@@ -64,13 +64,13 @@ class Observe(MetadataInterceptor[Call]):
         method = method_name(ctx)
         call = Call(method, POLICY[method], request_id=request_id)
         current_call.set(call)
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         ctx.response_headers["x-request-id"] = request_id
         metrics.OPEN.inc()
         return call
 
     async def on_end(self, token: Call, ctx: Context, error: Exception | None, /) -> None:
         """Close the call; raises the error in the form the client may see."""
-        structlog.contextvars.bind_contextvars(request_id=token.request_id)
         visible = to_connect_error(error, ctx.response_headers) if error is not None else None
         code = visible.code.name.lower() if visible is not None else "ok"
         elapsed = time.perf_counter() - token.started

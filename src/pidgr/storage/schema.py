@@ -526,7 +526,7 @@ webhook_call = Table(
     # Attempts that have ended, and when the latest one began.
     _count("attempts"),
     _time("attempted_at", optional=True),
-    # How the latest one ended: the receiver's status if it answered, and what was wrong if anything.
+    # How the latest one ended: the receiver's status if it answered, and what was wrong, if any.
     Column("status_code", Integer, nullable=True),
     _text("error"),
     sqlite_with_rowid=False,
