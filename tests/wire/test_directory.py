@@ -215,7 +215,7 @@ def test_roles_refuse_with_the_contracts_codes(world: World) -> None:
     foreign = world.elsewhere("RoleService/CreateRole", name="Foreign").role.id
     stubs, admin_id = world.stubs, world.organization.admin_id
     robot = world.key("MEMBERS_MANAGE")
-    for code, rpc, fields in (
+    refused: list[tuple[Code, str, dict[str, Any]]] = [
         (Code.INVALID_ARGUMENT, "CreateRole", {}),
         (Code.INVALID_ARGUMENT, "CreateRole", {"name": "a", "permissions": [0]}),
         (Code.INVALID_ARGUMENT, "CreateRole", {"name": "a", "permissions": [99]}),
@@ -233,7 +233,8 @@ def test_roles_refuse_with_the_contracts_codes(world: World) -> None:
             for rpc in ("UpdateRole", "DeleteRole")
             for role_id in (foreign, NOBODY)
         ),
-    ):
+    ]
+    for code, rpc, fields in refused:
         assert world.refusal(f"RoleService/{rpc}", **fields) is code, (rpc, fields)
     granting = {"permissions": [stubs.PERMISSION_ORG_WRITE]}
     beyond: list[tuple[str, dict[str, Any]]] = [

@@ -100,7 +100,7 @@ def _keep_a_super_admin(
 
     One who has not signed in yet does not count: the invitation may never be taken up.
     """
-    if member.role_slug != SUPER_ADMIN or member.status == UserStatus.DEACTIVATED:
+    if member.role_slug != SUPER_ADMIN:
         return
     if not standing_store.has_other_super_admin(transaction, organization_key, member.key):
         message = "this is the last super admin who can sign in; make somebody else one first"
