@@ -48,7 +48,7 @@ class GroupService(Protocol):
         """
         Reads one group.
 
-        Caller: a member of the group, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Caller: a member of the group, whoever made it, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
         Errors: NOT_FOUND; PERMISSION_DENIED.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -116,7 +116,7 @@ class GroupService(Protocol):
         Tells for many members which groups each is in. Not paginated.
 
         Caller: GROUPS_ALL_READ or GROUPS_ALL_WRITE.
-        Errors: INVALID_ARGUMENT above 200 ids.
+        Errors: INVALID_ARGUMENT without or above 200 ids. An id that is no member's is left out.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -292,7 +292,7 @@ class GroupServiceClient(ConnectClient):
         """
         Reads one group.
 
-        Caller: a member of the group, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Caller: a member of the group, whoever made it, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
         Errors: NOT_FOUND; PERMISSION_DENIED.
         """
         return await self.execute_unary(
@@ -485,7 +485,7 @@ class GroupServiceClient(ConnectClient):
         Tells for many members which groups each is in. Not paginated.
 
         Caller: GROUPS_ALL_READ or GROUPS_ALL_WRITE.
-        Errors: INVALID_ARGUMENT above 200 ids.
+        Errors: INVALID_ARGUMENT without or above 200 ids. An id that is no member's is left out.
         """
         return await self.execute_unary(
             request=request,
@@ -520,7 +520,7 @@ class GroupServiceSync(Protocol):
         """
         Reads one group.
 
-        Caller: a member of the group, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Caller: a member of the group, whoever made it, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
         Errors: NOT_FOUND; PERMISSION_DENIED.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -588,7 +588,7 @@ class GroupServiceSync(Protocol):
         Tells for many members which groups each is in. Not paginated.
 
         Caller: GROUPS_ALL_READ or GROUPS_ALL_WRITE.
-        Errors: INVALID_ARGUMENT above 200 ids.
+        Errors: INVALID_ARGUMENT without or above 200 ids. An id that is no member's is left out.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -762,7 +762,7 @@ class GroupServiceClientSync(ConnectClientSync):
         """
         Reads one group.
 
-        Caller: a member of the group, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
+        Caller: a member of the group, whoever made it, or GROUPS_ALL_READ or GROUPS_ALL_WRITE.
         Errors: NOT_FOUND; PERMISSION_DENIED.
         """
         return self.execute_unary(
@@ -955,7 +955,7 @@ class GroupServiceClientSync(ConnectClientSync):
         Tells for many members which groups each is in. Not paginated.
 
         Caller: GROUPS_ALL_READ or GROUPS_ALL_WRITE.
-        Errors: INVALID_ARGUMENT above 200 ids.
+        Errors: INVALID_ARGUMENT without or above 200 ids. An id that is no member's is left out.
         """
         return self.execute_unary(
             request=request,

@@ -78,7 +78,7 @@ class MemberService(Protocol):
 
     async def deactivate_user(self, request: DeactivateUserRequest, ctx: RequestContext[DeactivateUserRequest, DeactivateUserResponse], /) -> DeactivateUserResponse:
         """
-        Shuts a member out: no sign-in, no further message. History stays.
+        Shuts a member out: no sign-in, nothing pushed any more, to no device. History stays.
 
         Caller: MEMBERS_MANAGE.
         Errors: NOT_FOUND; FAILED_PRECONDITION for the caller themself and for the last super admin.
@@ -97,7 +97,8 @@ class MemberService(Protocol):
 
     async def revoke_invite(self, request: RevokeInviteRequest, ctx: RequestContext[RevokeInviteRequest, RevokeInviteResponse], /) -> RevokeInviteResponse:
         """
-        Deletes a member who has never signed in, with everything stored about them.
+        Deletes a member who has not taken up the invitation, with what is stored about them. Of what
+        campaigns have sent them the counts stay, without name or content.
 
         Caller: MEMBERS_MANAGE.
         Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION unless INVITED.
@@ -110,8 +111,8 @@ class MemberService(Protocol):
         by name, and an empty value removes one.
 
         Caller: any user for self; MEMBERS_MANAGE for others.
-        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, a manager_id that is not a
-        member, or limits exceeded after merging.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, for a manager_id that is not a
+        member, is the member themself or reports to them, or for limits exceeded after merging.
         Repeating: idempotent.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -466,7 +467,7 @@ class MemberServiceClient(ConnectClient):
         timeout_ms: int | None = None,
     ) -> DeactivateUserResponse:
         """
-        Shuts a member out: no sign-in, no further message. History stays.
+        Shuts a member out: no sign-in, nothing pushed any more, to no device. History stays.
 
         Caller: MEMBERS_MANAGE.
         Errors: NOT_FOUND; FAILED_PRECONDITION for the caller themself and for the last super admin.
@@ -519,7 +520,8 @@ class MemberServiceClient(ConnectClient):
         timeout_ms: int | None = None,
     ) -> RevokeInviteResponse:
         """
-        Deletes a member who has never signed in, with everything stored about them.
+        Deletes a member who has not taken up the invitation, with what is stored about them. Of what
+        campaigns have sent them the counts stay, without name or content.
 
         Caller: MEMBERS_MANAGE.
         Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION unless INVITED.
@@ -549,8 +551,8 @@ class MemberServiceClient(ConnectClient):
         by name, and an empty value removes one.
 
         Caller: any user for self; MEMBERS_MANAGE for others.
-        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, a manager_id that is not a
-        member, or limits exceeded after merging.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, for a manager_id that is not a
+        member, is the member themself or reports to them, or for limits exceeded after merging.
         Repeating: idempotent.
         """
         return await self.execute_unary(
@@ -752,7 +754,7 @@ class MemberServiceSync(Protocol):
 
     def deactivate_user(self, request: DeactivateUserRequest, ctx: RequestContext[DeactivateUserRequest, DeactivateUserResponse], /) -> DeactivateUserResponse:
         """
-        Shuts a member out: no sign-in, no further message. History stays.
+        Shuts a member out: no sign-in, nothing pushed any more, to no device. History stays.
 
         Caller: MEMBERS_MANAGE.
         Errors: NOT_FOUND; FAILED_PRECONDITION for the caller themself and for the last super admin.
@@ -771,7 +773,8 @@ class MemberServiceSync(Protocol):
 
     def revoke_invite(self, request: RevokeInviteRequest, ctx: RequestContext[RevokeInviteRequest, RevokeInviteResponse], /) -> RevokeInviteResponse:
         """
-        Deletes a member who has never signed in, with everything stored about them.
+        Deletes a member who has not taken up the invitation, with what is stored about them. Of what
+        campaigns have sent them the counts stay, without name or content.
 
         Caller: MEMBERS_MANAGE.
         Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION unless INVITED.
@@ -784,8 +787,8 @@ class MemberServiceSync(Protocol):
         by name, and an empty value removes one.
 
         Caller: any user for self; MEMBERS_MANAGE for others.
-        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, a manager_id that is not a
-        member, or limits exceeded after merging.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, for a manager_id that is not a
+        member, is the member themself or reports to them, or for limits exceeded after merging.
         Repeating: idempotent.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -1138,7 +1141,7 @@ class MemberServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
     ) -> DeactivateUserResponse:
         """
-        Shuts a member out: no sign-in, no further message. History stays.
+        Shuts a member out: no sign-in, nothing pushed any more, to no device. History stays.
 
         Caller: MEMBERS_MANAGE.
         Errors: NOT_FOUND; FAILED_PRECONDITION for the caller themself and for the last super admin.
@@ -1191,7 +1194,8 @@ class MemberServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
     ) -> RevokeInviteResponse:
         """
-        Deletes a member who has never signed in, with everything stored about them.
+        Deletes a member who has not taken up the invitation, with what is stored about them. Of what
+        campaigns have sent them the counts stay, without name or content.
 
         Caller: MEMBERS_MANAGE.
         Errors: NOT_FOUND, also on the second call; FAILED_PRECONDITION unless INVITED.
@@ -1221,8 +1225,8 @@ class MemberServiceClientSync(ConnectClientSync):
         by name, and an empty value removes one.
 
         Caller: any user for self; MEMBERS_MANAGE for others.
-        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, a manager_id that is not a
-        member, or limits exceeded after merging.
+        Errors: NOT_FOUND; INVALID_ARGUMENT for a malformed start_date, for a manager_id that is not a
+        member, is the member themself or reports to them, or for limits exceeded after merging.
         Repeating: idempotent.
         """
         return self.execute_unary(

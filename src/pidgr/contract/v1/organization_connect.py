@@ -143,8 +143,8 @@ class OrganizationService(Protocol):
 
     async def list_user_organizations(self, request: ListUserOrganizationsRequest, ctx: RequestContext[ListUserOrganizationsRequest, ListUserOrganizationsResponse], /) -> ListUserOrganizationsResponse:
         """
-        Lists the organizations that the caller belongs to, oldest first, without expired sandboxes.
-        Not paginated.
+        Lists the organizations that the caller is an ACTIVE member of, oldest first, without expired
+        sandboxes. Not paginated.
 
         Caller: any signed-in person, with or without an organization.
         """
@@ -646,8 +646,8 @@ class OrganizationServiceClient(ConnectClient):
         use_get: bool = False,
     ) -> ListUserOrganizationsResponse:
         """
-        Lists the organizations that the caller belongs to, oldest first, without expired sandboxes.
-        Not paginated.
+        Lists the organizations that the caller is an ACTIVE member of, oldest first, without expired
+        sandboxes. Not paginated.
 
         Caller: any signed-in person, with or without an organization.
         """
@@ -807,8 +807,8 @@ class OrganizationServiceSync(Protocol):
 
     def list_user_organizations(self, request: ListUserOrganizationsRequest, ctx: RequestContext[ListUserOrganizationsRequest, ListUserOrganizationsResponse], /) -> ListUserOrganizationsResponse:
         """
-        Lists the organizations that the caller belongs to, oldest first, without expired sandboxes.
-        Not paginated.
+        Lists the organizations that the caller is an ACTIVE member of, oldest first, without expired
+        sandboxes. Not paginated.
 
         Caller: any signed-in person, with or without an organization.
         """
@@ -1308,8 +1308,8 @@ class OrganizationServiceClientSync(ConnectClientSync):
         use_get: bool = False,
     ) -> ListUserOrganizationsResponse:
         """
-        Lists the organizations that the caller belongs to, oldest first, without expired sandboxes.
-        Not paginated.
+        Lists the organizations that the caller is an ACTIVE member of, oldest first, without expired
+        sandboxes. Not paginated.
 
         Caller: any signed-in person, with or without an organization.
         """

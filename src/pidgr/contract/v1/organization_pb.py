@@ -91,7 +91,7 @@ class OrgPrivacyToggle(Message[_OrgPrivacyToggleFields]):
             bool enabled = 1;
             ```
         last_changed_by_email:
-            Address of the person who last changed it. Empty when never changed.
+            Address of the person who last changed it. Empty when never changed, or by an API key.
 
             ```proto
             string last_changed_by_email = 2;

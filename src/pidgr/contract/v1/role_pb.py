@@ -86,7 +86,8 @@ class CreateRoleRequest(Message[_CreateRoleRequestFields]):
 
     Attributes:
         name:
-            Required, at most 200 characters. Its slug is made from it and never changes.
+            Required, at most 200 characters, with a letter or a digit. Its slug is made from it and never
+            changes: in lower case, with "_" for whatever is neither.
 
             ```proto
             string name = 1;

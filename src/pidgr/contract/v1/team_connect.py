@@ -49,7 +49,7 @@ class TeamService(Protocol):
         """
         Reads one team.
 
-        Caller: a member of the team, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        Caller: a member of the team, whoever made it, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
         Errors: NOT_FOUND; PERMISSION_DENIED.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -274,7 +274,7 @@ class TeamServiceClient(ConnectClient):
         """
         Reads one team.
 
-        Caller: a member of the team, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        Caller: a member of the team, whoever made it, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
         Errors: NOT_FOUND; PERMISSION_DENIED.
         """
         return await self.execute_unary(
@@ -475,7 +475,7 @@ class TeamServiceSync(Protocol):
         """
         Reads one team.
 
-        Caller: a member of the team, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        Caller: a member of the team, whoever made it, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
         Errors: NOT_FOUND; PERMISSION_DENIED.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -698,7 +698,7 @@ class TeamServiceClientSync(ConnectClientSync):
         """
         Reads one team.
 
-        Caller: a member of the team, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
+        Caller: a member of the team, whoever made it, or TEAMS_ALL_READ or TEAMS_ALL_WRITE.
         Errors: NOT_FOUND; PERMISSION_DENIED.
         """
         return self.execute_unary(
