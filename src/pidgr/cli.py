@@ -102,10 +102,6 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API, and run campaigns."""
-    from pidgr import operations  # noqa: PLC0415 - other commands start without it
-    from pidgr.rpc.server import ServerOptions  # noqa: PLC0415
-    from pidgr.rpc.server import serve as serve_app  # noqa: PLC0415
-
     settings = _override(
         host=host,
         port=port,
@@ -114,6 +110,10 @@ def serve(
         tls_key=tls_key,
         workers=workers,
     )
+    from pidgr import operations  # noqa: PLC0415 - other commands start without it
+    from pidgr.rpc.server import ServerOptions  # noqa: PLC0415
+    from pidgr.rpc.server import serve as serve_app  # noqa: PLC0415
+
     configure_logging(settings.log_level)
     operations.check_before_serving(settings)
     options = ServerOptions(
