@@ -8,7 +8,7 @@ before the entries are.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pidgr.campaigns.delivery_id import DeliveryKey
 from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, LANE_OF_DELIVERY
@@ -20,9 +20,8 @@ from pidgr.storage.transaction import Reader, Transaction
 NO_HORIZON: Final = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class InboxRow:
-    """One inbox entry with its message."""
+class InboxRow(NamedTuple):
+    """One inbox entry with its message; a tuple, because it is made faster than a dataclass."""
 
     step_run_key: int
     ordinal: int
