@@ -129,7 +129,9 @@ def test_lanes_that_stand_still_are_found(database: Database) -> None:
             ),
         )
         assert run is not None
-        lane = Lane(run, 0, run, 0, 10, 0, 0, stopped=False, finished=False)
+        lane = Lane(
+            run, 0, run, 0, 10, 0, 0, spawns=False, spawned=0, stopped=False, finished=False
+        )
         run_store.insert_lanes(transaction, run, 10, [lane], now - HOUR)
 
     database.write_now(work)

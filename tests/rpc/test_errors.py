@@ -12,15 +12,12 @@ from support.grpc_client import Client, compiled_stubs
 
 from pidgr import errors
 from pidgr.clock import Clock
-from pidgr.clock import Clock
 from pidgr.contract.v1 import team_connect
 from pidgr.identity.caller import Caller
 from pidgr.rpc.binding import bind
 from pidgr.rpc.idempotency import Idempotency
-from pidgr.rpc.idempotency import Idempotency
 from pidgr.rpc.interceptors import Observe
 from pidgr.rpc.server import BackgroundServer, ServerOptions
-from pidgr.secrets import MasterKey
 from pidgr.secrets import MasterKey
 from pidgr.storage.database import Database
 

@@ -5,12 +5,12 @@ from typing import Any
 import grpc
 import pytest
 from support.grpc_client import Client, Organization
+from support.running import Installation
+from support.story import Story
 from support.waiting import until
 
 from pidgr.campaigns.advance import step_task, wake_key
 from pidgr.storage.sql import Statement
-from wire.conftest import Installation
-from wire.test_campaign_story import Story
 
 
 @pytest.fixture
