@@ -51,6 +51,9 @@ class Workbench:
         driver: Any = self._pooled.driver_connection
         if kind == "postgresql":
             driver.autocommit = True
+        else:
+            # The product is thrifty with memory; its floor need not be.
+            driver.execute("pragma cache_size=-262144")
         self.driver = driver
 
     def close(self) -> None:

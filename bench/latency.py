@@ -1,7 +1,6 @@
 """What people wait for while a large campaign goes out."""
 
 import statistics
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -10,7 +9,7 @@ from bench.installation import Installation
 from bench.load import Job
 from bench.plan import Plan
 from bench.report import Line, line
-from bench.requests import SUBMIT, SYNC, Deliveries, samples_of, start_load
+from bench.requests import SUBMIT, SYNC, Deliveries, Load
 
 _CONNECTIONS: Final = 4
 _PAUSE_SECONDS: Final = 0.002
@@ -62,7 +61,7 @@ def _tail(place: Installation, plan: Plan) -> Line:
     deliveries = Deliveries(place, 2 * count * plan.tail_campaigns)
     rounds: list[tuple[float, float]] = []
     for _ in range(plan.tail_campaigns):
-        quiet = [duration for _, duration in samples_of(_acknowledge(place, deliveries, seconds))]
+        quiet = [duration for _, duration in _acknowledge(place, deliveries, seconds).samples()]
         campaign_id = place.campaign("shared", plan.tail_recipients)
         place.bench.settle()
         load = _acknowledge(place, deliveries, seconds)
@@ -71,7 +70,7 @@ def _tail(place: Installation, plan: Plan) -> Line:
         place.start(campaign_id)
         place.await_end(campaign_id)
         ended = time.perf_counter()
-        busy = [taken for start, taken in samples_of(load) if began <= start <= ended]
+        busy = [taken for start, taken in load.samples() if began <= start <= ended]
         rounds.append((_p99(busy) * 1000, _p99(quiet) * 1000))
     return line(
         f"SubmitAction p99 during a fan-out of {plan.tail_recipients:,}",
@@ -83,9 +82,7 @@ def _tail(place: Installation, plan: Plan) -> Line:
     )
 
 
-def _acknowledge(
-    place: Installation, deliveries: Deliveries, seconds: float
-) -> subprocess.Popen[str]:
+def _acknowledge(place: Installation, deliveries: Deliveries, seconds: float) -> Load:
     job = Job(
         protocol="connect",
         port=place.server.port,
@@ -96,7 +93,7 @@ def _acknowledge(
         pause=_PAUSE_SECONDS,
         once=True,
     )
-    return start_load(place, job)
+    return Load(place, job)
 
 
 def _p99(durations: list[float]) -> float:

@@ -1,4 +1,4 @@
-"""A load generator in a process of its own: ``python -m bench.load JOB.json`` prints samples.
+"""A load generator in a process of its own: ``python -m bench.load JOB.json SAMPLES.json``.
 
 It prepares every byte beforehand and looks at answers only as far as it must (a frame's header, a
 status line), so that the server is what is measured. A failed answer ends the run.
@@ -269,4 +269,4 @@ async def run(job: Job) -> Source:
 if __name__ == "__main__":
     description = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     finished = uvloop.run(run(Job(**description)))
-    sys.stdout.write(json.dumps(finished.samples))
+    Path(sys.argv[2]).write_text(json.dumps(finished.samples), encoding="utf-8")

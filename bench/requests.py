@@ -59,27 +59,28 @@ def encode(message: SubmitActionRequest | SyncRequest, protocol: Protocol) -> st
     return body.hex()
 
 
-def start_load(place: Installation, job: Job) -> subprocess.Popen[str]:
-    """Start a load generator."""
-    path = scratch_file(place.directory, ".json")
-    path.write_text(json.dumps(asdict(job)), encoding="utf-8")
-    return subprocess.Popen(
-        [sys.executable, "-m", "bench.load", str(path)], stdout=subprocess.PIPE, text=True
-    )
+class Load:
+    """A load generator at work."""
 
+    def __init__(self, place: Installation, job: Job) -> None:
+        path = scratch_file(place.directory, ".json")
+        path.write_text(json.dumps(asdict(job)), encoding="utf-8")
+        # A file, because a pipe that nobody reads meanwhile would stop it.
+        self._samples = scratch_file(place.directory, ".samples.json")
+        command = [sys.executable, "-m", "bench.load", str(path), str(self._samples)]
+        self._process = subprocess.Popen(command)
 
-def samples_of(process: subprocess.Popen[str]) -> list[tuple[float, float]]:
-    """Wait for a load generator and return its samples.
+    def samples(self) -> list[tuple[float, float]]:
+        """Wait for its end and return its samples, see ``bench.load.run``.
 
-    Raises:
-        RuntimeError: it failed; it has said why on standard error.
-    """
-    output, _ = process.communicate()
-    if process.returncode:
-        message = f"the load generator ended with status {process.returncode}"
-        raise RuntimeError(message)
-    samples: list[tuple[float, float]] = json.loads(output)
-    return samples
+        Raises:
+            RuntimeError: it failed; it has said why on standard error.
+        """
+        if self._process.wait():
+            message = f"the load generator ended with status {self._process.returncode}"
+            raise RuntimeError(message)
+        found: list[tuple[float, float]] = json.loads(self._samples.read_text(encoding="utf-8"))
+        return found
 
 
 def measure(place: Installation, plan: Plan) -> Iterator[Line]:
@@ -143,7 +144,7 @@ def _line(
 def _rate(place: Installation, server: Server, job: Job) -> tuple[float, float]:
     """Return requests per second, and the server's processor seconds per request."""
     before = server.processor_seconds()
-    samples = samples_of(start_load(place, job))
+    samples = Load(place, job).samples()
     used = server.processor_seconds() - before
     began = min(start for start, _ in samples)
     ended = max(start + duration for start, duration in samples)
