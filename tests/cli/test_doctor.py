@@ -10,8 +10,6 @@ from support.waiting import until
 
 from cli.conftest import Command
 from pidgr import diagnosis, operations
-from pidgr.campaigns import run_store
-from pidgr.campaigns.run_store import Lane, NewStepRun
 from pidgr.clock import HOUR, MINUTE, Clock, ManualClock
 from pidgr.contract.v1.common_pb import CampaignStatus, StepType
 from pidgr.diagnosis.finding import Finding, Level
@@ -32,6 +30,15 @@ CAMPAIGN = Statement("""
        next_wake_at)
     values ('the-campaign', :organization, :template, 1, :running, :now, :now, :next_wake_at)
     returning key
+""")
+STEP_RUN = Statement("""
+    insert into step_run (campaign_key, organization_key, step_id, iteration, step_type, started_at)
+    values (:campaign, :organization, 'send', 0, :send, :since) returning key
+""")
+LANE = Statement("""
+    insert into lane
+      (step_run_key, number, base_run_key, low, high, written_upto, pushed_upto, moved_at)
+    values (:run, 0, :run, 0, 10, 0, 0, :since)
 """)
 ORGANIZATION = Statement("select key from organization")
 
@@ -117,22 +124,14 @@ def test_lanes_that_stand_still_are_found(database: Database) -> None:
     now = Clock().now()
 
     def work(transaction: Transaction) -> None:
-        campaign = start_campaign(transaction, now, now + HOUR)
-        run = run_store.insert_step_run(
-            transaction,
-            NewStepRun(
-                campaign_key=campaign,
-                organization_key=transaction.value(ORGANIZATION),
-                step_id="send",
-                step_type=StepType.SEND_NOTIFICATION,
-                started_at=now - HOUR,
-            ),
-        )
-        assert run is not None
-        lane = Lane(
-            run, 0, run, 0, 10, 0, 0, spawns=False, spawned=0, stopped=False, finished=False
-        )
-        run_store.insert_lanes(transaction, run, 10, [lane], now - HOUR)
+        values: dict[str, object] = {
+            "campaign": start_campaign(transaction, now, now + HOUR),
+            "organization": transaction.value(ORGANIZATION),
+            "send": StepType.SEND_NOTIFICATION,
+            "since": now - HOUR,
+        }
+        run = transaction.value(STEP_RUN, values)
+        transaction.execute(LANE, {"run": run, "since": now - HOUR})
 
     database.write_now(work)
     found = problems(diagnosis.examine())
