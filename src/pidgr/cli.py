@@ -221,6 +221,20 @@ def rotate_keys() -> None:
     _say(f"The new key signs from {moment:%Y-%m-%d %H:%M:%S} UTC on.")
 
 
+@admin.command("webhook-secret")
+def webhook_secret(
+    organization_id: Annotated[str, typer.Option(help="Whose webhooks.")],
+    *,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Replace it; the old one signs nothing more.")
+    ] = False,
+) -> None:
+    """Print the secret that an organization's webhooks are signed with."""
+    from pidgr import operations  # noqa: PLC0415
+
+    _say(operations.webhook_secret(Settings(), organization_id, rotate=rotate))
+
+
 @members.command("import")
 def import_members(
     file: Annotated[

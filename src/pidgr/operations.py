@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from pidgr import system as systems
+from pidgr.directory import organization_store
 from pidgr.directory.founding import NewOrganization
 from pidgr.directory.founding import create_organization as found
 from pidgr.directory.member_import import ImportReport
 from pidgr.directory.member_import import import_members as import_lines
 from pidgr.engine.liveness import require_unoccupied
-from pidgr.errors import SetupError
+from pidgr.errors import NotFoundError, SetupError
 from pidgr.identity import operator, permissions
 from pidgr.settings import Settings
 from pidgr.storage.database import Database
@@ -149,6 +150,23 @@ def rotate_keys(settings: Settings) -> int:
     """Let a new key sign access tokens; return from when on, in microseconds."""
     with system_of(settings) as system:
         return system.signer.rotate_keys()
+
+
+def webhook_secret(settings: Settings, organization_id: str, *, rotate: bool) -> str:
+    """Return what an organization's webhooks are signed with, replaced first if ``rotate``.
+
+    Raises:
+        NotFoundError: no such organization.
+    """
+    with system_of(settings) as system:
+        key = system.database.read_now(
+            lambda reader: organization_store.organization_key(reader, organization_id.lower())
+        )
+        if key is None:
+            raise NotFoundError(f"no organization has the id {organization_id}")
+        if rotate:
+            return system.webhook_secrets.rotate(key)
+        return system.webhook_secrets.secret(key)
 
 
 def import_members(

@@ -120,6 +120,11 @@ class Settings(BaseSettings):
     push_url: str = Field(
         "", description="POST each batch of pushes to this URL; empty writes them to the log."
     )
+    webhook_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated networks (10.0.0.0/8), addresses and host names of your own "
+        "that webhooks may call, over plain http too. Others must be public and https.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least important events that are logged."
     )
@@ -130,12 +135,12 @@ class Settings(BaseSettings):
         """Accept ``info`` for ``INFO``."""
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "webhook_allowed_networks", mode="before")
     @classmethod
-    def split_origins(cls, value: object) -> object:
+    def split_commas(cls, value: object) -> object:
         """Accept the comma-separated form of the environment."""
         if isinstance(value, str):
-            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+            return tuple(entry.strip() for entry in value.split(",") if entry.strip())
         return value
 
     @field_validator("trusted_issuers", mode="before")

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from pidgr import secrets
+from pidgr.campaigns.calling import WebhookCaller
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.lanes import LaneRunner
 from pidgr.campaigns.pushing import Pushing
 from pidgr.campaigns.sending import Sender
 from pidgr.campaigns.steps import StepRunner
+from pidgr.campaigns.webhook_secrets import WebhookSecrets
 from pidgr.clock import Clock
 from pidgr.engine.dbos_engine import DbosEngine
 from pidgr.engine.port import Engine
@@ -22,6 +24,7 @@ from pidgr.identity.one_time_codes import Codes
 from pidgr.identity.sessions import Sessions
 from pidgr.identity.sign_in import SignIn
 from pidgr.identity.tokens import TokenSigner
+from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.http_push import HttpPusher
 from pidgr.outreach.mail import ConsoleMailer, Mailer, MissingMailer
 from pidgr.outreach.push import LogPusher, Pusher
@@ -51,6 +54,8 @@ class System:
     delivery_ids: DeliveryIds
     engine: Engine
     pusher: Pusher
+    address_guard: AddressGuard
+    webhook_secrets: WebhookSecrets
 
     def close(self) -> None:
         """Stop the engine and release every connection."""
@@ -113,6 +118,8 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         delivery_ids=DeliveryIds(master_key),
         engine=engine,
         pusher=HttpPusher(settings.push_url) if settings.push_url else LogPusher(),
+        address_guard=AddressGuard(settings.webhook_allowed_networks),
+        webhook_secrets=WebhookSecrets(database, master_key, clock),
     )
     _register_handlers(system)
     return system
@@ -132,6 +139,14 @@ def _register_handlers(system: System) -> None:
     sender = Sender(system.database, system.clock)
     lanes = LaneRunner(system.database, system.engine, system.clock, sender, pushing)
     lanes.register(steps.fail)
+    WebhookCaller(
+        system.database,
+        system.engine,
+        system.clock,
+        system.address_guard,
+        system.webhook_secrets,
+        system.delivery_ids,
+    ).register()
 
 
 def _check_master_key(transaction: Transaction, master_key: MasterKey) -> None:

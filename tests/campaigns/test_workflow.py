@@ -280,6 +280,12 @@ HERE = "workflow.steps[0]"
         (webhook(headers={f"h{number}": "x" for number in range(21)}), "call_webhook.headers"),
         (webhook(headers={"x" * 201: ""}), "call_webhook.headers"),
         (webhook(headers={"x": "y" * 2_001}), "call_webhook.headers[x]"),
+        (webhook(headers={"Host": "x"}), "call_webhook.headers[Host]"),
+        (webhook(headers={"x": "a\r\nb: c"}), "call_webhook.headers[x]"),
+        (webhook(headers={"x": "1", "X": "2"}), "call_webhook.headers[X]"),
+        (webhook(url="ftp://x.example"), "call_webhook.url"),
+        (webhook(url="https://user:word@x.example"), "call_webhook.url"),
+        (webhook(url="https://2130706433/"), "call_webhook.url"),
         (reminder(type="sms"), "send_reminder.type"),
         (reminder(notifyTargets=[MANAGER] * 6), "send_reminder.notify_targets"),
         (reminder(notifyTargets=[{}]), "send_reminder.notify_targets[0].type"),
@@ -387,8 +393,21 @@ def test_the_outcomes_own_entry_is_followed_then_its_alias_then_the_only_one(
     assert next_step(step(transitions=transitions), "completed") == following
 
 
-def test_a_failure_is_not_taken_for_a_completion() -> None:
-    assert next_step(step(transitions={"completed": "b", "x": "c"}), "failed") is None
+@pytest.mark.parametrize(
+    ("transitions", "following"),
+    [
+        ({}, None),
+        ({"completed": "b", "failed": "c"}, "c"),
+        ({"completed": "b", "failed": "end"}, None),
+        ({"completed": "b", "x": "c"}, "b"),
+        ({"done": "b", "x": "c"}, "b"),
+        ({"x": "b", "y": "c"}, None),
+    ],
+)
+def test_a_failure_goes_its_own_way_or_that_of_a_completion(
+    transitions: dict[str, str], following: str | None
+) -> None:
+    assert next_step(step(transitions=transitions), "failed") == following
 
 
 def test_a_notification_without_a_config_asks_for_an_acknowledgement() -> None:
@@ -400,9 +419,8 @@ def test_a_notification_without_a_config_asks_for_an_acknowledgement() -> None:
 @pytest.mark.parametrize(
     "unavailable",
     [
-        webhook(),
-        escalation(),
-        reminder(notifyTargets=[MANAGER]),
+        escalation(mode="ESCALATE_MODE_ALERT_ONLY"),
+        escalation(thirdPartyChannels=["CHANNEL_NAME_EMAIL"]),
         reminder(thirdPartyChannels=["CHANNEL_NAME_EMAIL"]),
     ],
 )
@@ -419,6 +437,9 @@ def test_the_steps_of_this_version_can_be_run() -> None:
         {"id": "b"} | deadline(delay="1h"),
         {"id": "c"} | reminder(),
         {"id": "d", "type": "STEP_TYPE_MARK_MISSED"},
+        {"id": "e"} | webhook(),
+        {"id": "f"} | escalation(),
+        {"id": "g"} | reminder(notifyTargets=[MANAGER]),
     )
     require_runnable(made)
     assert {one.type for one in made.steps} == {
@@ -426,4 +447,6 @@ def test_the_steps_of_this_version_can_be_run() -> None:
         StepType.DEADLINE_CHECK,
         StepType.SEND_REMINDER,
         StepType.MARK_MISSED,
+        StepType.CALL_WEBHOOK,
+        StepType.ESCALATE,
     }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from pidgr.errors import SetupError
 from pidgr.outreach.address_guard import AddressGuard, AddressRefusedError, parse, resolve
 
 PUBLIC = "8.8.8.8"
@@ -197,7 +198,7 @@ def test_the_operators_host_names_may_be_called_wherever_they_lead() -> None:
     "entry", ["", "10.0.0.1/8", "10.0.0.0/33", "a b", "https://x", "10.1", "*"]
 )
 def test_a_malformed_entry_of_the_allow_list_is_an_error_at_start(entry: str) -> None:
-    with pytest.raises(ValueError, match="is neither a network such as"):
+    with pytest.raises(SetupError, match="is neither a network such as"):
         AddressGuard([entry])
 
 

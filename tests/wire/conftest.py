@@ -1,4 +1,7 @@
-"""Servers on both databases, and a grpcio client for each."""
+"""Servers on both databases, and a grpcio client for each.
+
+A module may define ``SERVER_SETTINGS`` for its servers.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -34,7 +37,8 @@ def installation(
     tmp_path_factory: pytest.TempPathFactory,
     gateway: PushGateway,
 ) -> Iterator[Installation]:
-    settings: dict[str, Any] = {"push_url": gateway.url}
+    own = getattr(request.module, "SERVER_SETTINGS", {})
+    settings: dict[str, Any] = {"push_url": gateway.url, **own}
     if request.param == "postgresql":
         server = request.getfixturevalue("postgres_server")
         name = f"wire_{secrets.token_hex(6)}"

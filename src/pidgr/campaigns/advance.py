@@ -13,6 +13,7 @@ from pidgr.storage.transaction import Transaction
 STEP: Final = "campaign.step"
 LANE: Final = "campaign.lane"
 WAKE: Final = "campaign.wake"
+CALL: Final = "campaign.call"
 
 
 def definition_of(campaign: CampaignRow) -> WorkflowDefinition:
@@ -33,7 +34,18 @@ def wake_task(campaign_key: int, step_id: str, delay: int) -> Task:
 
 def wake_key(campaign_key: int, step_id: str) -> str:
     """Return the key under which a deadline's timer waits."""
-    return f"c{campaign_key}:{step_id}:wake"
+    return f"c{campaign_key}:wake:{step_id}"
+
+
+def call_task(campaign_key: int, step_id: str, attempt: int, delay: int = 0) -> Task:
+    """Return the task of one attempt at a webhook, counted from 1."""
+    key = call_key(campaign_key, step_id, attempt)
+    return Task(CALL, key, (campaign_key, step_id, attempt), Queue.CALLS, delay)
+
+
+def call_key(campaign_key: int, step_id: str, attempt: int) -> str:
+    """Return the key under which an attempt at a webhook waits."""
+    return f"c{campaign_key}:call{attempt}:{step_id}"
 
 
 def lane_task(step_run_key: int, number: int) -> Task:

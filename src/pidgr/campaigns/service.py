@@ -1,6 +1,8 @@
 """CampaignService: create, start, watch and cancel campaigns."""
 
+import asyncio
 import uuid
+from collections.abc import Callable
 from typing import Final
 
 from pidgr.campaigns import (
@@ -11,6 +13,7 @@ from pidgr.campaigns import (
     editing,
     run_store,
     store,
+    webhook_rules,
 )
 from pidgr.campaigns.advance import definition_of, step_task
 from pidgr.campaigns.delivery_id import DeliveryIds
@@ -40,10 +43,11 @@ from pidgr.contract.v1.campaign_pb import (
     UpdateCampaignRequest,
     UpdateCampaignResponse,
 )
-from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus
+from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, WorkflowDefinition
 from pidgr.engine.port import Engine
 from pidgr.errors import FailedPreconditionError, NotFoundError, Violations
 from pidgr.identity.caller import Caller
+from pidgr.outreach.address_guard import AddressGuard
 from pidgr.pagination import PageTokens
 from pidgr.storage.transaction import Reader, Transaction
 from pidgr.validation import check_enum, require_uuid
@@ -55,12 +59,48 @@ class CampaignService:
     """The administrator's side of campaigns."""
 
     def __init__(
-        self, engine: Engine, clock: Clock, page_tokens: PageTokens, delivery_ids: DeliveryIds
+        self,
+        engine: Engine,
+        clock: Clock,
+        page_tokens: PageTokens,
+        delivery_ids: DeliveryIds,
+        address_guard: AddressGuard,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._page_tokens = page_tokens
         self._delivery_ids = delivery_ids
+        self._address_guard = address_guard
+
+    async def prepare_create_campaign(self, request: CreateCampaignRequest, caller: Caller) -> None:
+        """Check where the workflow's webhooks lead, which takes name servers.
+
+        Raises:
+            InvalidArgumentError: as CreateCampaign does, or a URL that this server does not call.
+        """
+        del caller
+        await self._vet_webhooks(request.workflow, lambda: creation.validate(request))
+
+    async def prepare_update_campaign(self, request: UpdateCampaignRequest, caller: Caller) -> None:
+        """Do the same for a workflow that replaces another.
+
+        Raises:
+            InvalidArgumentError: as UpdateCampaign does, or a URL that this server does not call.
+        """
+        del caller
+        await self._vet_webhooks(request.workflow, lambda: editing.validate(request))
+
+    async def _vet_webhooks(
+        self, definition: WorkflowDefinition | None, validate: Callable[[], None]
+    ) -> None:
+        if definition is None or not webhook_rules.calls_webhook(definition):
+            return
+
+        def work() -> None:
+            validate()
+            webhook_rules.vet_addresses(definition, "workflow", self._address_guard)
+
+        await asyncio.to_thread(work)
 
     def create_campaign(
         self, request: CreateCampaignRequest, caller: Caller, transaction: Transaction

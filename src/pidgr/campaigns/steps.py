@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import structlog
 
-from pidgr.campaigns import run_store, store, text_store, workflow
+from pidgr.campaigns import run_store, store, text_store, webhook_store, workflow
 from pidgr.campaigns.advance import (
     STEP,
     WAKE,
     Advance,
+    call_task,
     definition_of,
     wake_task,
 )
@@ -71,6 +72,8 @@ class StepRunner:
                 self._escalation.begin(
                     transaction, campaign, step, self._new_run(campaign, step, iteration)
                 )
+            case StepType.CALL_WEBHOOK:
+                self._begin_call(transaction, campaign, step)
             case _:
                 message = f"no code runs a {step.type.name} step"
                 raise NotImplementedError(message)
@@ -119,6 +122,14 @@ class StepRunner:
             transaction.after_commit.append(
                 lambda: wake_if_settled(self._database, self._engine, campaign.key)
             )
+
+    def _begin_call(
+        self, transaction: Transaction, campaign: CampaignRow, step: WorkflowStep
+    ) -> None:
+        run = insert_run(transaction, self._new_run(campaign, step))
+        if run is not None:
+            webhook_store.insert_call(transaction, run.key)
+            self._engine.enqueue(transaction, call_task(campaign.key, step.id, attempt=1))
 
     def wake(self, campaign_key: int, step_id: str) -> None:
         """End a deadline that is due, or whose recipients have all settled."""

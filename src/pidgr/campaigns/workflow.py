@@ -5,6 +5,7 @@ from fractions import Fraction
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
+from pidgr.campaigns import webhook_rules
 from pidgr.clock import HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND
 from pidgr.contract.v1.common_pb import (
     ActionType,
@@ -25,8 +26,9 @@ from pidgr.validation import check_enum, check_text, is_uuid
 
 END: Final = "end"
 COMPLETED: Final = "completed"
-# Labels that older definitions use for the same outcome.
-_ALIASES: Final = {COMPLETED: ("done",)}
+FAILED: Final = "failed"
+# Where an outcome without a transition of its own leads; older definitions say "done".
+_OTHERWISE: Final = (COMPLETED, "done")
 
 _STEPS: Final = 100
 _TRANSITIONS: Final = 10
@@ -36,10 +38,6 @@ _LABEL: Final = 50
 _VARIABLES: Final = 100
 _VARIABLE_NAME: Final = 100
 _VARIABLE_VALUE: Final = 10_000
-_URL: Final = 2_048
-_HEADERS: Final = 20
-_HEADER_NAME: Final = 200
-_HEADER_VALUE: Final = 2_000
 _NOTIFY_TARGETS: Final = 5
 _REPEATS: Final = 5
 
@@ -149,7 +147,7 @@ def _check_config(step: WorkflowStep, path: str, violations: Violations) -> None
         case SendReminderConfig() as config:
             _check_reminder(config, here, violations)
         case CallWebhookConfig() as config:
-            _check_webhook(config, here, violations)
+            webhook_rules.check(config, here, violations)
         case EscalateConfig() as config:
             _check_escalation(config, here, violations)
 
@@ -208,16 +206,6 @@ def _check_targets(targets: list[EscalationTarget], path: str, violations: Viola
             violations.add(f"{here}.target_id", "must be a UUID")
 
 
-def _check_webhook(config: CallWebhookConfig, path: str, violations: Violations) -> None:
-    check_text(violations, f"{path}.name", config.name, _NAME)
-    check_text(violations, f"{path}.url", config.url, _URL, required=True)
-    if len(config.headers) > _HEADERS:
-        violations.add(f"{path}.headers", f"must be at most {_HEADERS}")
-    for name, value in config.headers.items():
-        check_text(violations, f"{path}.headers", name, _HEADER_NAME, required=True)
-        check_text(violations, f"{path}.headers[{name}]", value, _HEADER_VALUE)
-
-
 def _check_escalation(config: EscalateConfig, path: str, violations: Violations) -> None:
     check_enum(violations, f"{path}.condition", config.condition, required=True)
     check_enum(violations, f"{path}.mode", config.mode)
@@ -248,8 +236,6 @@ def require_runnable(definition: WorkflowDefinition) -> None:
 def _missing(step: WorkflowStep) -> str:
     config = step.config.value if step.config is not None else None
     match config:
-        case CallWebhookConfig():
-            return "CALL_WEBHOOK"
         case SendReminderConfig() | EscalateConfig() if config.third_party_channels:
             return "third_party_channels"
         case EscalateConfig() if config.mode == EscalateMode.ALERT_ONLY:
@@ -266,10 +252,11 @@ def find_step(definition: WorkflowDefinition, step_id: str) -> WorkflowStep:
 def next_step(step: WorkflowStep, outcome: str) -> str | None:
     """Return the id of the step that follows an outcome, or None at the end.
 
-    Resolution: the exact label, its alias, the only transition there is, else the end.
+    Resolution: the outcome's own label, "completed" or "done", the only transition there is, else
+    the end.
     """
     transitions = step.transitions
-    for label in (outcome, *_ALIASES.get(outcome, ())):
+    for label in (outcome, *_OTHERWISE):
         if label in transitions:
             return _unless_end(transitions[label])
     if len(transitions) == 1:

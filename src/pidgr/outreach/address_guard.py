@@ -17,6 +17,8 @@ from typing import Final
 
 import httpx
 
+from pidgr.errors import SetupError
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolver = Callable[[str], Sequence[str]]
@@ -104,7 +106,7 @@ class AddressGuard:
         resolver: how names are looked up.
 
     Raises:
-        ValueError: an entry is neither a network nor a host name.
+        SetupError: an entry is neither a network nor a host name.
     """
 
     def __init__(self, allowed: Iterable[str] = (), resolver: Resolver = resolve) -> None:
@@ -120,7 +122,7 @@ class AddressGuard:
         except ValueError as error:
             if "/" in entry or _NAME.fullmatch(entry) is None or _ENDS_IN_NUMBER.search(entry):
                 message = f"{entry!r} is neither a network such as 10.0.0.0/8 nor a host name"
-                raise ValueError(message) from error
+                raise SetupError(message) from error
             self._names.add(entry.removesuffix("."))
 
     def vet(self, url: str, lookup_seconds: float = LOOKUP_SECONDS) -> Target:

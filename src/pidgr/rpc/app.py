@@ -108,7 +108,7 @@ def implementations(system: System) -> dict[str, object]:
     return {
         "ActionService": ActionService(database, engine, clock, ids),
         "ApiKeyService": ApiKeyService(clock),
-        "CampaignService": CampaignService(engine, clock, tokens, ids),
+        "CampaignService": CampaignService(engine, clock, tokens, ids, system.address_guard),
         "DeviceService": DeviceService(clock),
         "GroupService": GroupService(clock, tokens),
         "InboxService": InboxService(database, clock, ids),

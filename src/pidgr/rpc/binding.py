@@ -3,6 +3,9 @@
 A domain service is a plain class whose methods carry the RPCs' names in snake case and take
 ``(request, caller, unit)``: a Reader or a Transaction by the policy's unit of work. The front door
 opens the unit, commits it, and answers UNIMPLEMENTED for an RPC no service offers.
+
+What a write must ask the outside world first, which no transaction may wait for, is in a coroutine
+method ``prepare_NAME(request, caller)`` beside it.
 """
 
 import re
@@ -46,7 +49,9 @@ def bind(
         if method.method_kind == "server_streaming":
             endpoints[name] = _streaming(rpc, handler)
         else:
-            endpoints[name] = _unary(rpc, handler, database, idempotency)
+            endpoint = _unary(rpc, handler, database, idempotency)
+            prepare = getattr(service, f"prepare_{name}", None)
+            endpoints[name] = endpoint if prepare is None else _prepared(prepare, endpoint)
     return SimpleNamespace(**endpoints)
 
 
@@ -79,6 +84,14 @@ def _refusing(rpc: str) -> Endpoint:
         raise _unimplemented(rpc)
 
     return refuse
+
+
+def _prepared(prepare: Callable[[Any, Caller], Awaitable[None]], endpoint: Endpoint) -> Endpoint:
+    async def call(request: Message, context: RequestContext[Any, Any]) -> Any:  # noqa: ANN401
+        await prepare(request, current_call.get().caller)
+        return await endpoint(request, context)
+
+    return call
 
 
 def _own(handler: Callable[[Any, Caller], Awaitable[Message]]) -> Endpoint:

@@ -523,10 +523,11 @@ webhook_call = Table(
     "webhook_call",
     metadata,
     Column("step_run_key", _BIG, ForeignKey("step_run.key"), primary_key=True),
-    # Attempts that have ended, and when the latest one began.
+    # Attempts that have ended, and of the latest one: when, the receiver's status if it answered,
+    # and what was wrong if anything.
     _count("attempts"),
-    _time("attempted_at", optional=True),
-    # How the latest one ended: the receiver's status if it answered, and what was wrong, if any.
+    _time("began_at", optional=True),
+    _time("ended_at", optional=True),
     Column("status_code", Integer, nullable=True),
     _text("error"),
     sqlite_with_rowid=False,
