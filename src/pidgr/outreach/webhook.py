@@ -3,7 +3,7 @@
 The receiver recomputes ``HMAC-SHA256(secret, X-Pidgr-Timestamp + "." + body)`` in lowercase hex and
 compares it with ``X-Pidgr-Signature``; a timestamp some minutes old means a replay. Repeats of one
 webhook carry one ``Idempotency-Key``. Why the body is spooled first, and why the timestamp is
-signed: docs/decisions/0008-webhooks.md.
+signed: docs/decisions/0009-webhooks.md.
 """
 
 import hmac
