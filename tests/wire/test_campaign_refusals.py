@@ -262,12 +262,16 @@ def test_an_id_leads_only_to_the_callers_own_campaigns(
 
 def test_steps_of_later_versions_say_so(story: Story, refuse: Refuse) -> None:
     stubs = story.stubs
-    webhook = stubs.WorkflowStep(
+    alert = stubs.WorkflowStep(
         id="call",
-        type=stubs.STEP_TYPE_CALL_WEBHOOK,
-        call_webhook=stubs.CallWebhookConfig(url="https://hooks.example.com/x"),
+        type=stubs.STEP_TYPE_ESCALATE,
+        escalate_config=stubs.EscalateConfig(
+            condition=stubs.ESCALATION_CONDITION_IF_NOT_ACKED,
+            targets=[stubs.EscalationTarget(type=stubs.ESCALATION_TARGET_TYPE_MANAGER)],
+            mode=stubs.ESCALATE_MODE_ALERT_ONLY,
+        ),
     )
-    error = refuse(workflow=story.steps(story.steps.send(), webhook))
+    error = refuse(workflow=story.steps(story.steps.send(), alert))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
     assert "call" in error.details()
 
