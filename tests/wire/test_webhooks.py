@@ -5,6 +5,7 @@ import hmac
 import json
 import threading
 import tracemalloc
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,13 +16,15 @@ from support.http_peer import HttpPeer, Scripted, http_peer
 from support.running import Installation
 from support.story import Story
 from support.waiting import until
+from typer.testing import CliRunner
 
-from pidgr import operations
+from pidgr import cli, operations
 from pidgr.campaigns import run_store, store, webhook_body
-from pidgr.campaigns.advance import call_key
+from pidgr.campaigns.advance import call_key, call_task
 from pidgr.campaigns.calling import WebhookCaller
 from pidgr.contract.v1.common_pb import StepType
 from pidgr.engine.port import TaskStatus
+from pidgr.errors import NotFoundError
 from pidgr.outreach import webhook
 from pidgr.outreach.webhook import SignedBody
 from pidgr.storage.sql import Statement
@@ -136,6 +139,23 @@ def test_a_rotated_secret_signs_from_then_on(
     signed = f"{request.headers['x-pidgr-timestamp']}.".encode() + request.body
     expected = hmac.new(new.encode(), signed, hashlib.sha256).hexdigest()
     assert request.headers["x-pidgr-signature"] == expected
+
+
+def test_the_command_line_prints_the_secret(
+    story: Story, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = story.installation.system.settings
+    monkeypatch.setenv("PIDGR_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("PIDGR_DATABASE_URL", settings.database_url)
+    command = ["admin", "webhook-secret", "--organization-id", organization.id]
+    first = CliRunner().invoke(cli.app, command)
+    assert first.stdout.startswith("pidgr_wh_")
+    assert CliRunner().invoke(cli.app, command).stdout == first.stdout
+    rotated = CliRunner().invoke(cli.app, [*command, "--rotate"])
+    assert rotated.stdout != first.stdout
+    assert CliRunner().invoke(cli.app, command).stdout == rotated.stdout
+    unknown = CliRunner().invoke(cli.app, [*command[:-1], str(uuid.uuid4())])
+    assert isinstance(unknown.exception, NotFoundError)
 
 
 def test_a_receiver_that_recovers_gets_the_same_idempotency_key_again(
@@ -284,6 +304,22 @@ def test_an_answer_that_was_lost_in_a_crash_is_asked_for_again(
     assert len(peer.received) == 3
     assert len({request.headers["idempotency-key"] for request in peer.received}) == 1
     assert len({request.body for request in peer.received}) == 1
+
+
+def test_an_attempt_that_cannot_be_made_at_all_does_not_stop_the_workflow(
+    story: Story, peer: HttpPeer
+) -> None:
+    peer.answers = [Scripted(500)]
+    campaign = start_branching(story, hook(story, peer.url()))
+    until(lambda: recorded(story, campaign.id) == (1, 500, "it answered 500"))
+    system = story.installation.system
+    key = system.database.read_now(lambda unit: unit.value(_CAMPAIGN_KEY, {"id": campaign.id}))
+    # What the engine does after its last try of a handler with a defect, and repeats after a crash.
+    task = call_task(key, "hook", 2)
+    caller(system)._fail(task, RuntimeError("the disk is full"))
+    caller(system)._fail(task, RuntimeError("the disk is full"))
+    story.reach(campaign.id, "broken")
+    assert recorded(story, campaign.id) == (2, None, "something went wrong on our side")
 
 
 def test_a_host_that_turns_inwards_before_the_call_is_not_called(

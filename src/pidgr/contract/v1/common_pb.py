@@ -30,8 +30,11 @@ class CallWebhookConfig(Message_[_CallWebhookConfigFields]):
     """
     Settings of a CALL_WEBHOOK step: one HTTP POST with a JSON body of campaign_id, campaign_name,
     deliveries and summary. A 2xx reply is success; redirects are not followed; each attempt has 10
-    seconds; three attempts, at once, after 30 seconds and 5 minutes later. The body grows with the
-    number of deliveries and is streamed.
+    seconds, and one more for every 256 KiB of body; three attempts, at once, after 30 seconds and 5
+    minutes later, or when Retry-After asks for it within an hour. The body grows with the number of
+    deliveries and is streamed. X-Pidgr-Signature is the lowercase hex HMAC-SHA256 of
+    X-Pidgr-Timestamp, a dot and the body under the organization's webhook secret; Idempotency-Key is
+    the same for every attempt.
 
     ```proto
     message pidgr.v1.CallWebhookConfig
@@ -52,7 +55,8 @@ class CallWebhookConfig(Message_[_CallWebhookConfigFields]):
             string url = 2;
             ```
         headers:
-            Headers to add, at most 20; name at most 200 characters, value at most 2,000.
+            Headers to add, at most 20; name at most 200 characters, value at most 2,000 of printable ASCII.
+            Not Host, Date, Expect, Idempotency-Key, Content-*, X-Pidgr-* or those of the connection.
 
             ```proto
             map<string, string> headers = 3;
