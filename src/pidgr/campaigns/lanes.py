@@ -21,7 +21,8 @@ from pidgr.campaigns.sending import PrepareBatch, Sender, Write
 from pidgr.campaigns.store import CampaignRow, Counters
 from pidgr.clock import Clock
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, StepType
-from pidgr.engine.port import Engine, Task
+from pidgr.engine.port import Engine, ProgressError, Task
+from pidgr.errors import UnavailableError
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 
@@ -177,7 +178,13 @@ class LaneRunner:
         for since in range(lane.pushed_upto, end, PUSHES_PER_BATCH):
             self._engine.checkpoint()
             upto = min(since + PUSHES_PER_BATCH, end)
-            if not self._pushing.send(PushBatch(campaign, run, lane, since, upto)):
+            try:
+                sent = self._pushing.send(PushBatch(campaign, run, lane, since, upto))
+            except UnavailableError as error:
+                if since == lane.pushed_upto:
+                    raise
+                raise ProgressError(error.message) from error
+            if not sent:
                 return False
         return True
 

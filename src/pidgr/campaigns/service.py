@@ -15,7 +15,7 @@ from pidgr.campaigns import (
     store,
     webhook_rules,
 )
-from pidgr.campaigns.advance import definition_of, step_task
+from pidgr.campaigns.advance import definition_of, step_task, wake_key
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.delivery_store import DeliveryRow
 from pidgr.campaigns.messages import audience_entry, campaign_message, delivery_message
@@ -229,6 +229,7 @@ class CampaignService:
         row = self._lock(transaction, caller, request.campaign_id)
         _require_status(row, "cancelled", CampaignStatus.CREATED, CampaignStatus.RUNNING)
         run_store.stop_lanes(transaction, row.key)
+        self._engine.cancel(transaction, [wake_key(row.key, row.current_step_id)])
         store.finish_campaign(
             transaction, row.key, status=CampaignStatus.CANCELLED, now=self._clock.now()
         )

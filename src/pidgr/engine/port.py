@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pidgr.errors import UnavailableError
 from pidgr.storage.transaction import Transaction
 
 
@@ -61,6 +62,14 @@ Handler = Callable[..., None]
 Failures to reach something (``UnavailableError`` and the drivers' operational errors) are tried
 again without limit; any other exception is taken for a defect and tried a few times more.
 """
+
+
+class ProgressError(UnavailableError):
+    """Something could not be reached, after the handler had got further than its last attempt.
+
+    The pauses between attempts grow while nothing moves; this one begins them anew.
+    """
+
 
 FailureHook = Callable[[Task, Exception], None]
 """Called once, after the last attempt, before the task becomes FAILED. Idempotent like handlers:

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 
 from pidgr.clock import SECOND
 from pidgr.engine import rows
-from pidgr.engine.port import FailureHook, Queue, StoppingError, Task, TaskStatus
+from pidgr.engine.port import FailureHook, ProgressError, Queue, StoppingError, Task, TaskStatus
 from pidgr.errors import UnavailableError
 from pidgr.storage.database import Database
 
@@ -133,11 +133,10 @@ class Runner:
         _ATTEMPTS.labels(attempt.task.handler, "postponed").inc()
         # At once the first time: when the database itself was away, it is back once the row can
         # be written.
-        delay = (
-            min((SECOND << attempt.outages) // 2, _LONGEST_OUTAGE_DELAY) if attempt.outages else 0
-        )
+        outages = 0 if isinstance(error, ProgressError) else attempt.outages
+        delay = min((SECOND << outages) // 2, _LONGEST_OUTAGE_DELAY) if outages else 0
         _log.warning("task postponed", **_fields(attempt), error=repr(error), delay=delay)
-        self._hand_back(attempt, delay=delay, outages=attempt.outages + 1)
+        self._hand_back(attempt, delay=delay, outages=outages + 1)
 
     def _retry_or_fail(self, attempt: _Attempt, error: Exception) -> NoReturn:
         if attempt.failures < len(self._retry_delays):

@@ -1,10 +1,11 @@
 """InboxService: what a person has received."""
 
+from collections import Counter as Tally
 from collections.abc import Sequence
 from typing import Final
 
 from pidgr.campaigns.delivery_id import DeliveryIds, DeliveryKey, unknown_delivery
-from pidgr.campaigns.store import Counters, count_deliveries
+from pidgr.campaigns.store import COUNTER_SHARDS, Counters, count_deliveries
 from pidgr.clock import Clock, to_timestamp
 from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.contract.v1.inbox_pb import (
@@ -105,19 +106,22 @@ class InboxService:
     def _write_receipts(
         self, transaction: Transaction, member_key: int, due: Sequence[InboxRow]
     ) -> None:
+        """Deliveries first and in one order, counters after them and in one order: no deadlocks."""
         now = self._clock.now()
-        for row in due:
-            key = DeliveryKey(row.step_run_key, row.ordinal)
+        received: list[tuple[int, bool, int]] = []
+        for row in sorted(due, key=_delivery_key):
+            key = _delivery_key(row)
             campaign_key = store.mark_delivered(transaction, member_key, key, now)
             if campaign_key is not None:
-                changes = Counters(waiting=-1, delivered=1)
-                count_deliveries(
-                    transaction,
-                    campaign_key,
-                    key.ordinal,
-                    changes,
-                    is_primary=row.kind == store.PRIMARY,
-                )
+                is_primary = row.kind == store.PRIMARY
+                received.append((campaign_key, is_primary, key.ordinal % COUNTER_SHARDS))
+        for (campaign_key, is_primary, shard), count in sorted(Tally(received).items()):
+            changes = Counters(waiting=-count, delivered=count)
+            count_deliveries(transaction, campaign_key, shard, changes, is_primary=is_primary)
+
+
+def _delivery_key(row: InboxRow) -> DeliveryKey:
+    return DeliveryKey(row.step_run_key, row.ordinal)
 
 
 def _limit(limit: int) -> int:

@@ -2,9 +2,10 @@
 
 Entries are ordered by ``changed_at``, database time. A cursor must not pass a change that another
 transaction is still writing, or the recipient would never see it. On SQLite commits are ordered by
-that time, so no change can appear behind a cursor. On PostgreSQL ``changed_at`` is the writing
-transaction's start, so a cursor may go up to the start of the oldest transaction in flight, read
-before the entries are.
+that time, so no change can appear behind a cursor. On PostgreSQL ``changed_at`` is a moment after
+the writing transaction's start, so a cursor may go up to the start of the oldest transaction in
+flight, read before the entries are. The start itself would not do: it is stamped a moment before
+other sessions can see the transaction, and a reader in between would go past it.
 """
 
 from dataclasses import dataclass

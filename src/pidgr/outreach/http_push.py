@@ -8,6 +8,9 @@ Request body::
 A 2xx answer accepts the batch; its body may name exceptions::
 
     {"results": [{"device_id": "...", "status": "dead_token" | "refused", "reason": "..."}]}
+
+A 2xx body of any other shape names no exceptions: the batch has been accepted, and sending it again
+would reach everybody twice.
 """
 
 from collections.abc import Sequence
@@ -16,11 +19,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
+import structlog
 
 from pidgr.errors import UnavailableError
 from pidgr.outreach.push import Answer, Outcome, Push
 
 _TIMEOUT_SECONDS: Final = 10.0
+log = structlog.get_logger("pidgr.push")
+
 _OUTCOMES: Final = {"dead_token": Outcome.DEAD_TOKEN, "refused": Outcome.REFUSED}
 
 
@@ -61,9 +67,13 @@ class HttpPusher:
 def _exceptions(response: httpx.Response) -> dict[str, Answer]:
     if not response.headers.get("content-type", "").startswith("application/json"):
         return {}
-    results: list[dict[str, Any]] = response.json().get("results", [])
-    return {
-        str(result["device_id"]): Answer(_OUTCOMES[result["status"]], str(result.get("reason", "")))
-        for result in results
-        if result.get("status") in _OUTCOMES
-    }
+    try:
+        return dict(map(_exception, response.json().get("results", [])))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        log.warning("the push gateway's answer cannot be read", error=repr(error))
+        return {}
+
+
+def _exception(result: dict[str, Any]) -> tuple[str, Answer]:
+    outcome = _OUTCOMES.get(result["status"], Outcome.ACCEPTED)
+    return str(result["device_id"]), Answer(outcome, str(result.get("reason", "")))

@@ -39,7 +39,7 @@ _SQLITE_CACHE_KIB: Final = 8_192
 _URL_FORMS: Final = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
 _POSTGRESQL_CHANGE_TIME: Final = Statement(
-    "select 0", postgresql="select (extract(epoch from now()) * 1000000)::bigint"
+    "select 0", postgresql="select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
 )
 
 
