@@ -1,0 +1,148 @@
+"""kill -9 in the middle of a campaign, and a start afterwards."""
+
+import random
+import threading
+import time
+
+import pytest
+from support.waiting import until
+
+from faults.api import Api
+from faults.audit import check_campaign
+from faults.conftest import seeds
+from faults.deployment import (
+    PERSONAL,
+    SEND_THEN_MISSED,
+    SEND_WAIT_MISSED,
+    SHARED,
+    Deployment,
+    Tenant,
+)
+from faults.gateway import Batch, Reply
+from faults.recipients import Recipients
+from pidgr.campaigns.advance import wake_key
+
+
+class Killer:
+    """Kills the server at seeded moments: at a time, or when a batch is at the gateway."""
+
+    def __init__(self, deployment: Deployment, dice: random.Random) -> None:
+        self.deployment = deployment
+        self.dice = dice
+        self.kills = 0
+        self._at_batch = -1
+        self._struck = threading.Event()
+        deployment.gateway.behave = self._behave
+
+    def _behave(self, batch: Batch) -> Reply:
+        del batch
+        if len(self.deployment.gateway.received) == self._at_batch:
+            self.deployment.processes[-1].kill()
+            self._struck.set()
+        else:
+            # Long enough that a kill finds pushes in flight.
+            time.sleep(0.02)
+        return Reply()
+
+    def strike(self) -> None:
+        """Kill the newest process, now or soon."""
+        process = self.deployment.processes[-1]
+        if self.dice.random() < 0.5:
+            self._struck.clear()
+            self._at_batch = len(self.deployment.gateway.received) + self.dice.randint(1, 8)
+            # A campaign that is over sends no more batches.
+            self._struck.wait(2)
+            self._at_batch = -1
+        else:
+            time.sleep(self.dice.uniform(0, 0.8))
+        if process.running:
+            process.kill()
+        self.kills += 1
+
+
+def fire_deadline(deployment: Deployment, api: Api, campaign_id: str) -> None:
+    """Wait until the campaign waits for its deadline, and let it pass."""
+
+    def waiting() -> bool:
+        progress = api.campaign(campaign_id).get("workflowProgress", {})
+        return bool(progress.get("currentStepId") == "wait")
+
+    until(waiting, 120)
+    deployment.fire_timer(wake_key(deployment.campaign_key(campaign_id), "wait"))
+
+
+def run_with_kills(
+    deployment: Deployment,
+    tenant: Tenant,
+    seed: int,
+    kills: int,
+    *,
+    personal: bool,
+    deadline: bool,
+    recipients: Recipients | None = None,
+) -> int:
+    """Start a campaign, kill and restart the server, audit; return how many pushes repeated."""
+    killer = Killer(deployment, random.Random(seed))
+    process, url = deployment.serve()
+    with Api(url, tenant.api_key) as api:
+        campaign_id = deployment.create_campaign(
+            api,
+            tenant,
+            workflow=SEND_WAIT_MISSED if deadline else SEND_THEN_MISSED,
+            template=PERSONAL if personal else SHARED,
+        )
+        api("CampaignService/StartCampaign", campaign_id=campaign_id)
+    if recipients is not None:
+        recipients.start(url)
+    for _ in range(kills):
+        killer.strike()
+        process, url = deployment.serve()
+        if recipients is not None:
+            recipients.url = url
+    with Api(url, tenant.api_key) as api:
+        if deadline:
+            fire_deadline(deployment, api, campaign_id)
+        if recipients is not None:
+            recipients.finish()
+        repeated = check_campaign(
+            deployment,
+            api,
+            campaign_id,
+            tenant,
+            interruptions=killer.kills,
+            personal=personal,
+            acknowledged=recipients.answers if recipients is not None else None,
+        )
+    assert process.running
+    return repeated
+
+
+def test_a_campaign_survives_a_kill(deployment: Deployment) -> None:
+    tenant = deployment.found(6_000)
+    run_with_kills(deployment, tenant, 3, 1, personal=True, deadline=False)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("deadline", [False, True], ids=["no-deadline", "deadline"])
+def test_fifty_thousand_recipients_survive_a_kill(deployment: Deployment, deadline: bool) -> None:
+    tenant = deployment.found(50_000)
+    run_with_kills(deployment, tenant, 50, 1, personal=False, deadline=deadline)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", seeds())
+def test_acknowledgements_and_deliveries_survive_kills_at_random(
+    deployment: Deployment, seed: int
+) -> None:
+    dice = random.Random(seed)
+    tenant = deployment.found(dice.choice([3_000, 12_000, 25_000]), dice.choice([1, 1, 2]))
+    recipients = Recipients(deployment, dice.sample(tenant.ids, 300), random.Random(seed))
+    run_with_kills(
+        deployment,
+        tenant,
+        seed,
+        dice.randint(1, 6),
+        personal=dice.random() < 0.5,
+        deadline=dice.random() < 0.5,
+        recipients=recipients,
+    )
