@@ -23,8 +23,9 @@ def node() -> NodeProject:
     return NodeProject(Path(__file__).parent / "node")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Not for the whole session: its engine would be in the way of other servers' here."""
     with running(tmp_path_factory.mktemp("server")) as installation:
         yield installation
 
