@@ -50,7 +50,7 @@ class Strange:
     """Fills messages with values from a seeded source."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311
+        self.random = random.Random(seed)
         self.ids = [str(uuid.uuid4())]
 
     def message(self, descriptor: Descriptor, depth: int = 0) -> Any:

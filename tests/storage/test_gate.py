@@ -88,7 +88,7 @@ def test_under_many_threads_one_is_inside_and_everyone_comes_through() -> None:
     finished: list[int] = []
 
     def work(seed: int) -> Callable[[], None]:
-        chance = random.Random(seed)  # noqa: S311
+        chance = random.Random(seed)
 
         def run() -> None:
             for _ in range(200):
