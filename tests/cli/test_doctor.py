@@ -117,7 +117,8 @@ def test_campaigns_that_overslept_are_found(database: Database) -> None:
         lambda transaction: start_campaign(transaction, now - HOUR, now - 10 * MINUTE)
     )
     found = problems(diagnosis.examine())
-    assert found["engine"] == "1 campaign should have woken up: the-campaign for 0:10:00"
+    # For so long and the moments since.
+    assert found["engine"].startswith("1 campaign should have woken up: the-campaign for 0:10:")
 
 
 def test_lanes_that_stand_still_are_found(database: Database) -> None:
@@ -135,7 +136,7 @@ def test_lanes_that_stand_still_are_found(database: Database) -> None:
 
     database.write_now(work)
     found = problems(diagnosis.examine())
-    assert found["engine"] == "1 campaign stopped sending: the-campaign for 1:00:00"
+    assert found["engine"].startswith("1 campaign stopped sending: the-campaign for 1:00:")
 
 
 def test_tasks_that_failed_are_found(database: Database) -> None:
