@@ -13,6 +13,7 @@ from faults.api import Api
 from faults.audit import check_campaign, check_counters, open_tasks, wait_over
 from faults.deployment import SEND_ONLY, Deployment, Tenant, value
 from faults.gateway import Batch, Reply
+from pidgr.campaigns.lanes import PUSHES_PER_BATCH
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Transaction
 
@@ -151,9 +152,9 @@ def retire_device(unit: Transaction, device_id: str) -> None:
 
 
 def test_who_lost_the_last_device_before_the_push_has_no_device(deployment: Deployment) -> None:
-    tenant = deployment.found(1_500)
+    tenant = deployment.found(PUSHES_PER_BATCH + 500)
     # Lanes follow the members' order, so these are not in the first batch.
-    leavers = [person for person in tenant.people[1_200:] if person.devices]
+    leavers = [person for person in tenant.people[PUSHES_PER_BATCH + 200 :] if person.devices]
     first = threading.Lock()
 
     def behave(batch: Batch) -> Reply:
