@@ -155,7 +155,12 @@ class TestTrouble:
             assert self.failure(port) in {"it does not speak HTTP", "the connection broke"}
 
     def test_the_peer_speaks_something_else(self) -> None:
-        with raw_peer(lambda connection: connection.sendall(b"220 mail ready\r\n")) as port:
+        def greet(connection: socket.socket) -> None:
+            # Closing with the request unread would send a reset that can overtake the line.
+            connection.recv(65_536)
+            connection.sendall(b"220 mail ready\r\n")
+
+        with raw_peer(greet) as port:
             assert self.failure(port) == "it does not speak HTTP"
 
     def test_the_peer_never_answers(self, peer: HttpPeer) -> None:
