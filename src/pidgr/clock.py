@@ -22,6 +22,14 @@ class Clock:
         """Return the current time in microseconds."""
         return time.time_ns() // 1_000
 
+    def steady(self) -> int:
+        """Return microseconds since some moment, never running backwards: for pauses only."""
+        return time.monotonic_ns() // 1_000
+
+    def database_now(self) -> int | None:
+        """Return what a database that others share is to take for now; None: its own clock."""
+        return None
+
 
 class ManualClock(Clock):
     """A clock that stands still until a test moves it."""
@@ -31,6 +39,14 @@ class ManualClock(Clock):
 
     def now(self) -> int:
         """Return the time the test has set, in microseconds."""
+        return self._now
+
+    def steady(self) -> int:
+        """Return the same: what the test advances is both."""
+        return self._now
+
+    def database_now(self) -> int | None:
+        """Return the same."""
         return self._now
 
     def advance(self, microseconds: int) -> None:

@@ -47,6 +47,26 @@ class UnauthenticatedError(PidgrError):
     reason = "UNAUTHENTICATED"
 
 
+class UnknownCredentialError(UnauthenticatedError):
+    """A credential nobody was ever given, as far as can be told: made up, or not of this system.
+
+    For the caller it is like any other that is not valid; doors count how many come.
+    """
+
+
+class StaleAuthenticationError(UnauthenticatedError):
+    """The person must prove again who they are (RFC 9470); SEMANTICS 2.0 fixes how it begins."""
+
+    reason = "INSUFFICIENT_USER_AUTHENTICATION"
+
+    def __init__(self, max_age_seconds: int) -> None:
+        super().__init__(
+            "insufficient_user_authentication: sign in again, then repeat this call within "
+            f"{max_age_seconds} seconds"
+        )
+        self.max_age_seconds = max_age_seconds
+
+
 class PermissionDeniedError(PidgrError):
     """The caller is known and lacks the right."""
 

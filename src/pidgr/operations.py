@@ -1,23 +1,35 @@
 """What the command line does to an installation without its server."""
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from pidgr import system as systems
+from pidgr.audit import trail
+from pidgr.campaigns import link_store
+from pidgr.clock import Clock
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.directory import organization_store
 from pidgr.directory.founding import NewOrganization
 from pidgr.directory.founding import create_organization as found
 from pidgr.directory.member_import import ImportReport
 from pidgr.directory.member_import import import_members as import_lines
 from pidgr.engine.liveness import require_unoccupied
-from pidgr.errors import NotFoundError, SetupError
+from pidgr.errors import FailedPreconditionError, NotFoundError, SetupError
 from pidgr.identity import operator, permissions
+from pidgr.identity.oauth import client_store, clients, grants
+from pidgr.identity.oauth.clients import Client
+from pidgr.identity.sso import ownership, provider_store
+from pidgr.identity.sso.ownership import Claim
+from pidgr.outreach.push_setup import build_pusher
 from pidgr.settings import Settings
+from pidgr.storage.blobs import build_blobs
 from pidgr.storage.database import Database
-from pidgr.storage.transaction import Transaction
+from pidgr.storage.transaction import Reader, Transaction
 from pidgr.system import System, build_system
 
+INTERNAL_TOKEN_LENGTH: Final = 32
 _ADMIN_KEY_NAME: Final = "created by pidgr admin create-org"
 # Short transactions: on SQLite requests wait for them.
 _TOKENS_PER_TRANSACTION: Final = 200
@@ -59,6 +71,14 @@ def check_settings(settings: Settings) -> None:
     for file in (settings.tls_cert, settings.tls_key):
         if file is not None:
             file.open("rb").close()
+    token = settings.internal_token.get_secret_value()
+    if settings.internal_port is not None and len(token) < INTERNAL_TOKEN_LENGTH:
+        least = INTERNAL_TOKEN_LENGTH
+        raise SetupError(f"PIDGR_INTERNAL_PORT needs a PIDGR_INTERNAL_TOKEN of {least} characters")
+    if settings.internal_port and settings.internal_port == settings.port:
+        raise SetupError("PIDGR_INTERNAL_PORT must be another port than PIDGR_PORT")
+    build_pusher(settings, Clock()).close()
+    build_blobs(settings)
     if settings.resolved_database_url().startswith("sqlite"):
         if settings.workers > 1:
             message = "several workers need PostgreSQL: give --database-url postgresql://..."
@@ -104,6 +124,14 @@ def found_organization(system: System, name: str, admin_email: str) -> dict[str,
     def work(transaction: Transaction) -> dict[str, str]:
         now = system.clock.now()
         founding = found(transaction, NewOrganization(name), admin_email=admin_email, now=now)
+        trail.record(
+            transaction,
+            trail.operator(founding.organization_key),
+            AuditEventType.ORG_CREATED,
+            "organization",
+            founding.organization_id,
+            now=now,
+        )
         key = operator.create_api_key(
             transaction, founding.organization_key, _ADMIN_KEY_NAME, permissions.ASSIGNABLE, now
         )
@@ -152,6 +180,21 @@ def rotate_keys(settings: Settings) -> int:
         return system.signer.rotate_keys()
 
 
+def rotate_link_key(settings: Settings, organization_id: str) -> int:
+    """Sign an organization's links with its next key and return that key's number.
+
+    Raises:
+        NotFoundError: no such organization.
+    """
+    with system_of(settings) as system:
+
+        def work(transaction: Transaction) -> int:
+            key = _organization_key(transaction, organization_id)
+            return link_store.rotate_link_key(transaction, key, system.clock.now())
+
+        return system.database.write_now(work)
+
+
 def webhook_secret(settings: Settings, organization_id: str, *, rotate: bool) -> str:
     """Return what an organization's webhooks are signed with, replaced first if ``rotate``.
 
@@ -159,14 +202,79 @@ def webhook_secret(settings: Settings, organization_id: str, *, rotate: bool) ->
         NotFoundError: no such organization.
     """
     with system_of(settings) as system:
-        key = system.database.read_now(
-            lambda reader: organization_store.organization_key(reader, organization_id.lower())
-        )
-        if key is None:
-            raise NotFoundError(f"no organization has the id {organization_id}")
+        key = system.database.read_now(lambda reader: _organization_key(reader, organization_id))
         if rotate:
             return system.webhook_secrets.rotate(key)
         return system.webhook_secrets.secret(key)
+
+
+def _organization_key(reader: Reader, organization_id: str) -> int:
+    key = organization_store.organization_key(reader, organization_id.lower())
+    if key is None:
+        raise NotFoundError(f"no organization has the id {organization_id}")
+    return key
+
+
+def sso_domain(settings: Settings, organization_id: str, *, verified: bool | None) -> Claim:
+    """Return an organization's claim to its domain, accepted or withdrawn first unless None.
+
+    Raises:
+        NotFoundError: no such organization, or one without an identity provider.
+        AlreadyExistsError: the domain is another organization's.
+    """
+
+    def work(transaction: Transaction) -> Claim:
+        key = _organization_key(transaction, organization_id)
+        provider = provider_store.of_organization(transaction, key)
+        if provider is None:
+            raise NotFoundError("the organization has no identity provider")
+        if verified is None or verified == (provider.verified_at is not None):
+            return ownership.claim_of(provider)
+        change = ownership.accept if verified else ownership.withdraw
+        return change(transaction, provider, trail.operator(key), system.clock.now())
+
+    with system_of(settings) as system:
+        return system.database.write_now(work)
+
+
+def add_oauth_client(
+    settings: Settings, name: str, redirect_uris: tuple[str, ...], scopes: frozenset[str]
+) -> str:
+    """Register an application and return its client id.
+
+    Raises:
+        InvalidArgumentError: naming everything that is wrong.
+    """
+    clients.check(name, redirect_uris, scopes)
+    client = Client(str(uuid.uuid4()), name.strip(), redirect_uris, scopes)
+    with system_of(settings) as system:
+        system.database.write_now(
+            lambda transaction: client_store.insert(transaction, client, system.clock.now())
+        )
+    return client.id
+
+
+def oauth_clients(settings: Settings) -> list[Client]:
+    """Return the applications this installation knows, the built-in one first."""
+    with system_of(settings) as system:
+        return system.database.read_now(client_store.every)
+
+
+def remove_oauth_client(settings: Settings, client_id: str) -> None:
+    """Forget an application and end what people have allowed it.
+
+    Raises:
+        FailedPreconditionError: it is built in.
+        NotFoundError: no such application.
+    """
+    if client_id == clients.PIDGR_MCP.id:
+        raise FailedPreconditionError(f"{client_id} is built in and stays")
+    with system_of(settings) as system:
+        known = system.database.write_now(
+            lambda transaction: grants.remove_client(transaction, client_id, system.clock.now())
+        )
+    if not known:
+        raise NotFoundError(f"no application has the client id {client_id}")
 
 
 def import_members(
@@ -174,15 +282,20 @@ def import_members(
     lines: Iterable[str],
     organization_id: str,
     progress: Callable[[ImportReport], None] | None = None,
+    *,
+    send_invitations: bool = False,
 ) -> ImportReport:
     """Invite everyone in a CSV file; see ``pidgr.directory.member_import``.
 
     Raises:
+        SetupError: invitations are to be sent and this server sends no mail.
         NotFoundError: no such organization.
         InvalidArgumentError: the file has no usable header, or is not CSV from some line on.
     """
     with system_of(settings) as system:
-        return import_into(system, lines, organization_id, progress)
+        return import_into(
+            system, lines, organization_id, progress, send_invitations=send_invitations
+        )
 
 
 def import_into(
@@ -190,6 +303,19 @@ def import_into(
     lines: Iterable[str],
     organization_id: str,
     progress: Callable[[ImportReport], None] | None = None,
+    *,
+    send_invitations: bool = False,
 ) -> ImportReport:
     """Do the same in an installation that is open."""
-    return import_lines(system.database, system.clock, organization_id, lines, progress)
+    mail = system.invitation_mail if send_invitations else None
+    if mail is not None and not mail.enabled:
+        message = "invitations need a mail server: set PIDGR_SMTP_URL and PIDGR_MAIL_FROM"
+        raise SetupError(message)
+    return import_lines(
+        system.database,
+        system.clock,
+        organization_id,
+        lines,
+        progress,
+        invitation_mail=mail,
+    )

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -66,6 +66,21 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    internal_host: str = Field(
+        "127.0.0.1", description="Address for calls of services of this installation."
+    )
+    internal_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of RPCs that only such services may call, such as RenderBatch; without "
+        "it there is none. It must not be reachable from outside.",
+    )
+    internal_token: SecretStr = Field(
+        SecretStr(""),
+        description="At least 32 random characters those services authenticate with, as a bearer "
+        "token; needed with internal_port.",
+    )
     tls_cert: Path | None = Field(None, description="PEM certificate chain; switches TLS on.")
     tls_key: Path | None = Field(None, description="PEM private key of tls_cert.")
     workers: int = Field(1, ge=1, le=64, description="Server processes (PostgreSQL only above 1).")
@@ -90,6 +105,29 @@ class Settings(BaseSettings):
     sign_in_limit_burst: int = Field(
         60, ge=1, description="Sign-in requests a client address may make at once after a pause."
     )
+    public_limit_per_second: float = Field(
+        10.0,
+        gt=0,
+        description="Sustained calls per second of one client address to RPCs that need no "
+        "credential: links in messages, the way to single sign-on.",
+    )
+    public_limit_burst: int = Field(
+        100, ge=1, description="Such calls a client address may make at once after a pause."
+    )
+    bad_credential_limit_per_second: float = Field(
+        1.0,
+        gt=0,
+        description="Made-up credentials per second of one client address that are answered as "
+        "such; good ones of the same address pass whatever else comes from it.",
+    )
+    bad_credential_limit_burst: int = Field(
+        30, ge=1, description="Made-up credentials a client address may send at once."
+    )
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated networks (10.0.0.0/8) and addresses of reverse proxies of "
+        "your own: from them, and no others, X-Forwarded-For says who the client is.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*",), description="Comma-separated origins whose pages may call the API."
     )
@@ -104,6 +142,16 @@ class Settings(BaseSettings):
         description="JSON array of other issuers whose RS256 tokens members may call with: "
         '[{"issuer": "...", "audience": "...", "jwks_url": "..."}].',
     )
+    step_up: bool = Field(
+        default=False,
+        description="Creating API keys, editing roles, removing members and changing single "
+        "sign-on need a sign-in of the last five minutes.",
+    )
+    oauth_resources: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated URLs of other servers, such as a pidgr-mcp, whose clients may "
+        "ask here for tokens by `resource`; those servers call on with them.",
+    )
     smtp_url: SecretStr = Field(
         SecretStr(""),
         description="smtp://USER:PASSWORD@HOST:587 (STARTTLS, off only by ?starttls=off) or "
@@ -111,6 +159,11 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field(
         "", description="Sender of mail, for example Pidgr <no-reply@example.com>."
+    )
+    sign_in_url: str = Field(
+        "",
+        description="Where invitations send people to sign in: the address of your client. Empty "
+        "means PIDGR_ISSUER.",
     )
     development: bool = Field(
         default=False,
@@ -120,10 +173,64 @@ class Settings(BaseSettings):
     push_url: str = Field(
         "", description="POST each batch of pushes to this URL; empty writes them to the log."
     )
+    push_rate_per_second: float = Field(
+        1000.0, gt=0, description="Pushes that APNs and FCM are each asked to take per second."
+    )
+    apns_key: SecretStr = Field(
+        SecretStr(""),
+        description="PEM text of Apple's .p8 key; pushes to iOS then go to APNs.",
+    )
+    apns_key_id: str = Field("", description="Id of that key.")
+    apns_team_id: str = Field("", description="Id of the Apple developer team.")
+    apns_topic: str = Field("", description="Bundle id of the iOS app.")
+    apns_url: str = Field(
+        "https://api.push.apple.com",
+        pattern=r"^https://",
+        description="Where APNs is; https://api.sandbox.push.apple.com for development builds.",
+    )
+    fcm_credentials: SecretStr = Field(
+        SecretStr(""),
+        description="JSON key file of a Google service account; pushes to Android, and to iOS "
+        "without an APNs key, then go to FCM.",
+    )
+    fcm_url: str = Field(
+        "https://fcm.googleapis.com", pattern=r"^https://", description="Where FCM is."
+    )
     webhook_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Comma-separated networks (10.0.0.0/8), addresses and host names of your own "
         "that webhooks may call, over plain http too. Others must be public and https.",
+    )
+    blob_url: str = Field(
+        "",
+        description="Where files such as screenshots are kept: file:///DIRECTORY or "
+        "s3://BUCKET/FOLDER; empty means data_dir/blobs. Processes that share a database must "
+        "share it.",
+    )
+    s3_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="URL of an S3-compatible service; empty means Amazon's, in s3_region.",
+    )
+    s3_region: str = Field("us-east-1", description="Region of the bucket.")
+    s3_access_key_id: str = Field(
+        "",
+        description="Access key for the bucket; empty means what AWS_... variables or the machine "
+        "itself provide.",
+    )
+    s3_secret_access_key: SecretStr = Field(SecretStr(""), description="Its secret.")
+    heatmap_retention_days: int = Field(
+        365, ge=1, le=36_500, description="How long touches are kept for heatmaps."
+    )
+    sso_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated networks, addresses and host names of your own that identity "
+        "providers may be at, over plain http too. Others must be public and https.",
+    )
+    dns_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated addresses (192.0.2.1 or 192.0.2.1:53) of the name servers "
+        "that are asked whose a domain is; empty asks those the machine uses.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least important events that are logged."
@@ -135,7 +242,15 @@ class Settings(BaseSettings):
         """Accept ``info`` for ``INFO``."""
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("cors_origins", "webhook_allowed_networks", mode="before")
+    @field_validator(
+        "cors_origins",
+        "dns_servers",
+        "oauth_resources",
+        "sso_allowed_networks",
+        "trusted_proxies",
+        "webhook_allowed_networks",
+        mode="before",
+    )
     @classmethod
     def split_commas(cls, value: object) -> object:
         """Accept the comma-separated form of the environment."""

@@ -5,6 +5,7 @@ from typing import Final
 
 from pidgr import secrets
 from pidgr.campaigns.calling import WebhookCaller
+from pidgr.campaigns.deeplink_tokens import DeeplinkTokens
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.lanes import LaneRunner
 from pidgr.campaigns.pushing import Pushing
@@ -12,27 +13,40 @@ from pidgr.campaigns.sending import Sender
 from pidgr.campaigns.steps import StepRunner
 from pidgr.campaigns.webhook_secrets import WebhookSecrets
 from pidgr.clock import Clock
+from pidgr.directory.invitation_mail import InvitationMail
 from pidgr.engine.dbos_engine import DbosEngine
 from pidgr.engine.port import Engine
 from pidgr.engine.schema import migrate as migrate_engine
 from pidgr.engine.schema import verify as verify_engine
 from pidgr.errors import FailedPreconditionError
+from pidgr.heatmaps.cohorts import Cohorts
+from pidgr.heatmaps.upkeep import Upkeep
 from pidgr.identity import store as identity_store
 from pidgr.identity.code_mail import CodeMail
 from pidgr.identity.door_limits import DoorLimits
+from pidgr.identity.failures import Failures
+from pidgr.identity.oauth.grants import Grants
 from pidgr.identity.one_time_codes import Codes
+from pidgr.identity.passkeys.enrolment import Enrolment
+from pidgr.identity.passkeys.passkey_sign_in import PasskeySignIn
+from pidgr.identity.passkeys.relying_party import RelyingParty
 from pidgr.identity.sessions import Sessions
 from pidgr.identity.sign_in import SignIn
+from pidgr.identity.sso.ownership import DomainOwnership
 from pidgr.identity.tokens import TokenSigner
 from pidgr.outreach.address_guard import AddressGuard
-from pidgr.outreach.http_push import HttpPusher
+from pidgr.outreach.fetching import Fetcher
 from pidgr.outreach.mail import ConsoleMailer, Mailer, MissingMailer
-from pidgr.outreach.push import LogPusher, Pusher
+from pidgr.outreach.push import Pusher
+from pidgr.outreach.push_setup import build_pusher
 from pidgr.outreach.smtp import SmtpMailer
+from pidgr.outreach.txt_records import TxtRecords
 from pidgr.pagination import PageTokens
+from pidgr.sandboxes.deletion import SandboxDeletion
 from pidgr.secrets import MasterKey, MasterKeyError
 from pidgr.settings import Settings
 from pidgr.storage import migration
+from pidgr.storage.blobs import BlobStore, build_blobs
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 
@@ -46,21 +60,33 @@ class System:
     settings: Settings
     clock: Clock
     database: Database
+    blobs: BlobStore
     master_key: MasterKey
     signer: TokenSigner
     sessions: Sessions
     sign_in: SignIn
+    passkeys: Enrolment
+    passkey_sign_in: PasskeySignIn
+    grants: Grants
     page_tokens: PageTokens
     delivery_ids: DeliveryIds
     engine: Engine
     pusher: Pusher
     address_guard: AddressGuard
     webhook_secrets: WebhookSecrets
+    deeplink_tokens: DeeplinkTokens
+    sandbox_deletion: SandboxDeletion
+    cohorts: Cohorts
+    touch_upkeep: Upkeep
+    invitation_mail: InvitationMail
+    fetcher: Fetcher
+    domain_ownership: DomainOwnership
 
     def close(self) -> None:
         """Stop the engine and release every connection."""
         self.engine.stop()
         self.pusher.close()
+        self.fetcher.close()
         self.database.close()
 
 
@@ -88,7 +114,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     Raises:
         FailedPreconditionError: the database has not been migrated to this version.
         MasterKeyError: the master key is not the one this database was set up with.
-        SetupError: no usable database URL or mail settings.
+        SetupError: no usable database URL, blob URL, mail settings or public URL.
     """
     clock = clock or Clock()
     master_key = secrets.load_master_key(settings)
@@ -102,24 +128,43 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     signer.ensure_key()
     engine = DbosEngine(database, run_handlers=run_handlers)
     sessions = Sessions(database, signer, clock)
-    code_mail = CodeMail(database, engine, master_key, _mailer(settings), clock)
+    mailer = _mailer(settings)
+    code_mail = CodeMail(database, engine, master_key, mailer, clock)
     code_mail.register()
+    limits = DoorLimits(master_key)
+    failures = Failures(limits, clock)
+    relying_party = RelyingParty(settings.issuer)
     system = System(
         settings=settings,
         clock=clock,
         database=database,
+        blobs=build_blobs(settings),
         master_key=master_key,
         signer=signer,
         sessions=sessions,
-        sign_in=SignIn(
-            database, Codes(master_key), DoorLimits(master_key), code_mail, sessions, clock
-        ),
+        sign_in=SignIn(database, Codes(master_key), limits, failures, code_mail, sessions, clock),
+        passkeys=Enrolment(database, relying_party, clock),
+        passkey_sign_in=PasskeySignIn(database, relying_party, failures, sessions, clock),
+        grants=Grants(database, signer, clock),
         page_tokens=PageTokens(master_key),
         delivery_ids=DeliveryIds(master_key),
         engine=engine,
-        pusher=HttpPusher(settings.push_url) if settings.push_url else LogPusher(),
+        pusher=build_pusher(settings, clock),
         address_guard=AddressGuard(settings.webhook_allowed_networks),
         webhook_secrets=WebhookSecrets(database, master_key, clock),
+        deeplink_tokens=DeeplinkTokens(master_key),
+        sandbox_deletion=SandboxDeletion(database, engine, clock),
+        cohorts=Cohorts(master_key),
+        touch_upkeep=Upkeep(database, engine, clock, settings.heatmap_retention_days),
+        invitation_mail=InvitationMail(
+            database,
+            engine,
+            None if isinstance(mailer, MissingMailer) else mailer,
+            clock,
+            settings.sign_in_url or settings.issuer,
+        ),
+        fetcher=Fetcher(AddressGuard(settings.sso_allowed_networks)),
+        domain_ownership=DomainOwnership(database, TxtRecords(settings.dns_servers), clock),
     )
     _register_handlers(system)
     return system
@@ -147,6 +192,9 @@ def _register_handlers(system: System) -> None:
         system.webhook_secrets,
         system.delivery_ids,
     ).register()
+    system.sandbox_deletion.register()
+    system.touch_upkeep.register()
+    system.invitation_mail.register()
 
 
 def _check_master_key(transaction: Transaction, master_key: MasterKey) -> None:

@@ -54,6 +54,16 @@ def test_an_unknown_organization_is_one_sentence(pidgr: Command, tmp_path: Path)
     assert answer.sentence() == "no organization has the id nope"
 
 
+def test_invitations_need_a_mail_server(
+    pidgr: Command, organization_id: str, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "people.csv", "email", "eve@example.com")
+    asked = ("members", "import", file, "--organization-id", organization_id, "--send-invitations")
+    assert "PIDGR_SMTP_URL" in pidgr(*asked).sentence()
+    sent = pidgr(*asked, smtp_url="smtp://127.0.0.1:1", mail_from="no-reply@example.com")
+    assert (sent.status, sent.out) == (0, "1 invited, 0 skipped, 0 invalid\n")
+
+
 def test_a_file_without_a_header_is_one_sentence(
     pidgr: Command, organization_id: str, tmp_path: Path
 ) -> None:

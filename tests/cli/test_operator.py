@@ -188,3 +188,43 @@ def test_a_worker_runs_until_it_is_told_to_stop(
     worker.terminate()
     assert worker.wait(60) == 0
     worker.stdout.close()
+
+
+def test_an_application_is_registered_listed_and_removed(pidgr: Command) -> None:
+    client = ("admin", "oauth-client")
+    added = pidgr(
+        *client, "add", "--name", "Reports", "--redirect-uri", "https://reports.example/cb",
+        "--scope", "campaigns:read", "--json",
+    )  # fmt: skip
+    client_id = added.json["client_id"]
+    built_in, ours = pidgr(*client, "list", "--json").json["clients"]
+    assert built_in["client_id"] == "pidgr-mcp"
+    assert ours == {
+        "client_id": client_id,
+        "name": "Reports",
+        "redirect_uris": ["https://reports.example/cb"],
+        "scopes": ["campaigns:read"],
+    }
+    assert pidgr(*client, "remove", client_id).status == 0
+    assert "no application" in pidgr(*client, "remove", client_id).sentence()
+    assert "built in" in pidgr(*client, "remove", "pidgr-mcp").sentence()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("--redirect-uri", "http://reports.example/cb", "redirect-uri"),
+        ("--redirect-uri", "https://reports.example/cb#part", "redirect-uri"),
+        ("--scope", "everything", "the scopes are"),
+        ("--name", " ", "name"),
+    ],
+)
+def test_a_bad_application_is_refused(pidgr: Command, field: str, value: str, told: str) -> None:
+    fields = {
+        "--name": "Reports",
+        "--redirect-uri": "https://reports.example/cb",
+        "--scope": "campaigns:read",
+        field: value,
+    }
+    arguments = [part for pair in fields.items() for part in pair]
+    assert told in pidgr("admin", "oauth-client", "add", *arguments).sentence()

@@ -35,6 +35,7 @@ SCALARS: dict[int, st.SearchStrategy[Any]] = {
         st.floats(-LARGE_FLOAT, LARGE_FLOAT, width=32), st.sampled_from([INFINITY, -INFINITY])
     ),
     FieldDescriptor.TYPE_INT32: INT32,
+    FieldDescriptor.TYPE_INT64: st.integers(-(2**63), 2**63 - 1),
     FieldDescriptor.TYPE_STRING: st.text(max_size=20),
     FieldDescriptor.TYPE_UINT64: st.integers(0, 2**64 - 1),
 }
@@ -59,6 +60,11 @@ def message_types() -> dict[str, type[Message[Any]]]:
     return found
 
 
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.text() | st.floats(-1e6, 1e6, width=32),
+    lambda one: st.lists(one, max_size=2) | st.dictionaries(st.text(), one, max_size=2),
+    max_leaves=3,
+)
 OURS = message_types()
 
 
@@ -77,6 +83,8 @@ def setter(field: FieldDescriptor) -> st.SearchStrategy[Callable[[Any], None]]:
     if field.message_type and field.message_type.GetOptions().map_entry:
         entry = field.message_type.fields_by_name
         drawn = st.dictionaries(values(entry["key"]), values(entry["value"]), max_size=3)
+        if entry["value"].message_type:
+            return drawn.map(lambda value: lambda message: _fill_map(getattr(message, name), value))
         return drawn.map(lambda value: lambda message: getattr(message, name).update(value))
     if field.is_repeated:
         several = st.lists(values(field), max_size=3)
@@ -87,11 +95,21 @@ def setter(field: FieldDescriptor) -> st.SearchStrategy[Callable[[Any], None]]:
     return values(field).map(lambda value: lambda message: setattr(message, name, value))
 
 
+def _fill_map(found: Any, wanted: dict[Any, Any]) -> None:
+    """Fill a map of messages: they cannot be assigned, only copied into."""
+    for key, value in wanted.items():
+        found[key].CopyFrom(value)
+
+
 @st.composite
 def messages(draw: st.DrawFn, described: Descriptor) -> Reference:
     message = message_factory.GetMessageClass(described)()
     if described.full_name == "google.protobuf.Timestamp":
         message.seconds, message.nanos = draw(TIMES)  # type: ignore[attr-defined]
+        return message
+    if described.full_name == "google.protobuf.Value":
+        # One without a kind has no JSON, nor has a number that is none.
+        json_format.ParseDict(draw(JSON), message)
         return message
     for field in described.fields:
         # Setting several fields of a oneof is fine: the last one stays.

@@ -38,7 +38,6 @@ from pidgr.contract.v1.role_pb import (
 )
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.directory.group_service import GroupService
-from pidgr.directory.member_service import MemberService
 from pidgr.directory.role_service import RoleService, slug_of
 from pidgr.errors import (
     AlreadyExistsError,
@@ -88,7 +87,7 @@ class Directory(RuleBasedStateMachine):
             f"Organization {type(self).founded}", "ada@example.com"
         )
         clock, tokens = self.installation.clock, self.installation.page_tokens
-        self.member_calls = Calls(self.tenant, MemberService(clock, tokens))
+        self.member_calls = Calls(self.tenant, self.installation.member_service)
         self.role_calls = Calls(self.tenant, RoleService(clock))
         self.memberships = Calls(self.tenant, GroupService(clock, tokens))
         self.services = {noun: Collectives(self.tenant, noun) for noun in ("group", "team")}

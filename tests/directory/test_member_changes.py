@@ -20,7 +20,6 @@ from pidgr.contract.v1.member_pb import (
     UpdateUserSettingsRequest,
 )
 from pidgr.contract.v1.user_pb import ThemePreference, User, UserProfile, UserSettings, UserStatus
-from pidgr.directory.member_service import MemberService
 from pidgr.errors import (
     InvalidArgumentError,
     NotFoundError,
@@ -31,8 +30,7 @@ from pidgr.identity.caller import Caller
 
 @pytest.fixture
 def members(acme: Tenant) -> Calls:
-    installation = acme.installation
-    return Calls(acme, MemberService(installation.clock, installation.page_tokens))
+    return Calls(acme, acme.installation.member_service)
 
 
 @pytest.fixture

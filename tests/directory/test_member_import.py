@@ -12,7 +12,6 @@ from pidgr.contract.v1.common_pb import Pagination
 from pidgr.contract.v1.member_pb import ListUsersRequest
 from pidgr.contract.v1.user_pb import User, UserStatus
 from pidgr.directory.member_import import ImportReport, import_members
-from pidgr.directory.member_service import MemberService
 from pidgr.errors import InvalidArgumentError, NotFoundError
 from pidgr.storage.database import Database
 from pidgr.storage.migration import migrate
@@ -35,7 +34,7 @@ def counted(report: ImportReport) -> tuple[int, int, int]:
 
 def users(tenant: Tenant) -> dict[str, User]:
     installation = tenant.installation
-    service = MemberService(installation.clock, installation.page_tokens)
+    service = installation.member_service
     request = ListUsersRequest(pagination=Pagination(page_size=100))
     found = installation.read(lambda unit: service.list_users(request, tenant.admin, unit)).users
     return {user.email: user for user in found}

@@ -7,7 +7,6 @@ from pidgr.clock import to_timestamp
 from pidgr.contract.v1.common_pb import Pagination, Permission
 from pidgr.contract.v1.member_pb import GetUserRequest, InviteUserRequest, ListUsersRequest
 from pidgr.contract.v1.user_pb import User, UserProfile, UserStatus
-from pidgr.directory.member_service import MemberService
 from pidgr.errors import (
     AlreadyExistsError,
     InvalidArgumentError,
@@ -25,7 +24,7 @@ class Members:
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
         self.installation = tenant.installation
-        self.service = MemberService(self.installation.clock, self.installation.page_tokens)
+        self.service = self.installation.member_service
 
     def invite(self, request: InviteUserRequest, caller: Caller | None = None) -> User:
         caller = caller or self.tenant.admin

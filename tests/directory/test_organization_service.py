@@ -30,7 +30,7 @@ GRACE = Caller(subject="subject-of-grace", email="Grace@Example.com")
 
 @pytest.fixture
 def service(installation: Installation) -> OrganizationService:
-    return OrganizationService(installation.clock)
+    return OrganizationService(installation.clock, installation.sandbox_deletion)
 
 
 def create(
@@ -65,7 +65,7 @@ def test_the_founder_becomes_an_active_super_admin(
     assert response.organization is not None
     organization_id = response.organization.id
     membership = installation.read(
-        lambda unit: identity_store.membership(unit, GRACE.subject, organization_id)
+        lambda unit: identity_store.membership(unit, GRACE.subject, organization_id, START)
     )
     assert membership is not None
     assert membership.id == admin.id
@@ -205,7 +205,7 @@ def test_sample_data_that_is_not_there_is_not_found(
 ) -> None:
     create(installation, service, CreateOrganizationRequest(name="Acme", fixture_id="empty"))
     with pytest.raises(NotFoundError):
-        create(installation, service, CreateOrganizationRequest(name="Beta", fixture_id="fintech"))
+        create(installation, service, CreateOrganizationRequest(name="Beta", fixture_id="other"))
 
 
 def test_get_organization_answers_the_callers_own(

@@ -44,7 +44,9 @@ MISS = WorkflowDefinition(steps=[WorkflowStep(id="miss", type=StepType.MARK_MISS
 
 @pytest.fixture
 def organizations(acme: Tenant) -> Calls:
-    return Calls(acme, OrganizationService(acme.installation.clock))
+    return Calls(
+        acme, OrganizationService(acme.installation.clock, acme.installation.sandbox_deletion)
+    )
 
 
 def update(organizations: Calls, **fields: Any) -> Organization:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from support.calls import Calls
-from support.organization import Tenant
+from support.organization import START, Tenant
 from support.waiting import until
 
 from pidgr.contract.v1.common_pb import Permission, Platform
@@ -36,8 +36,7 @@ from pidgr.storage.transaction import Transaction
 
 @pytest.fixture
 def members(acme: Tenant) -> Calls:
-    installation = acme.installation
-    return Calls(acme, MemberService(installation.clock, installation.page_tokens))
+    return Calls(acme, acme.installation.member_service)
 
 
 def give(members: Calls, member: Caller, slug: str, caller: Caller | None = None) -> User:
@@ -292,7 +291,7 @@ def test_whoever_is_let_in_again_must_sign_in_anew(members: Calls) -> None:
     with pytest.raises(FailedPreconditionError):
         let_in(members, eve)
     membership = members.tenant.installation.read(
-        lambda unit: identity_store.membership(unit, "eve", members.tenant.id)
+        lambda unit: identity_store.membership(unit, "eve", members.tenant.id, START)
     )
     assert membership is None
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from support.organization import Installation, Tenant
+from support.organization import START, Installation, Tenant
 from support.sign_in import Desk, code_in, other_than
 
 from pidgr.clock import MINUTE, SECOND
@@ -275,7 +275,7 @@ def test_a_verified_address_accepts_its_invitations_everywhere(
         assert tokens.organization_id == acme.id
         assert tokens.organizations == ((acme.id, "Acme"), (globex.id, "Globex"))
         found = installation.read(
-            lambda unit: identity_store.memberships_of_address(unit, "eve@example.com")
+            lambda unit: identity_store.memberships_of_address(unit, "eve@example.com", START)
         )
         assert {one.organization_name: one.status for one in found} == {
             "Acme": UserStatus.ACTIVE,

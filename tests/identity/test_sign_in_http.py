@@ -7,34 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 from support.mail_server import MailServer, Peer
 from support.running import Installation, running
 from support.waiting import until
 
 from pidgr.engine.port import TaskStatus
-from pidgr.storage.database import Database
 from pidgr.storage.sql import Statement
-from pidgr.system import migrate
 
 KEYS = Statement("select key from sign_in_attempt order by key")
 TRIES = Statement("select max(tries) from sign_in_attempt")
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def database_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-    if request.param == "sqlite":
-        return {}
-    server = request.getfixturevalue("postgres_server")
-    name = f"sign_in_{secrets.token_hex(6)}"
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    url = server.get_uri(database=name)
-    database = Database(url)
-    migrate(database)
-    database.close()
-    return {"database_url": url}
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +69,7 @@ class Visitor:
         return str(answer.json()["user"]["id"])
 
     def mails_to(self, email: str) -> list[str]:
-        return [
-            str(self.peer.text_of(envelope))
-            for envelope in self.peer.envelopes
-            if envelope.rcpt_tos == [email]
-        ]
+        return self.peer.codes_to(email)
 
     def ask(self, email: str) -> tuple[str, str]:
         before = len(self.mails_to(email))

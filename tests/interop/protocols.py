@@ -57,6 +57,7 @@ class Outcome:
     message: str = ""
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    trailers: dict[str, str] = field(default_factory=dict)
 
 
 def call(
@@ -85,7 +86,9 @@ def _outcome(
         told |= _web_trailers(body)
     if "grpc-status" in told:
         code = GRPC_CODES[told["grpc-status"]]
-        return Outcome(status, code, told.get("grpc-message", ""), body, headers)
+        message = told.get("grpc-message", "")
+        ended = {name: value for name, value in told.items() if name not in headers}
+        return Outcome(status, code, message, body, headers, ended)
     if content_type.startswith("application/connect+"):
         error = json.loads(_last_envelope(body, END_OF_STREAM)).get("error", {"code": "ok"})
         return Outcome(status, error["code"], error.get("message", ""), body, headers)

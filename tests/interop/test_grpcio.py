@@ -22,6 +22,8 @@ from support.grpc_client import Client, Organization, Stubs
 from support.running import Installation
 from support.serve_process import ServeProcess
 
+from pidgr.rpc.app import CONTRACT
+
 REFLECTION = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
 
 
@@ -92,7 +94,7 @@ def test_reflection_names_every_service(channel: grpc.Channel, service: str) -> 
     )
     (answer,) = call(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=20)
     names = [listed.name for listed in answer.list_services_response.service]
-    assert len([name for name in names if name.startswith("pidgr.v1.")]) == 15
+    assert len([name for name in names if name.startswith("pidgr.v1.")]) == len(CONTRACT)
     assert "grpc.health.v1.Health" in names
 
 

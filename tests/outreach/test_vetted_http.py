@@ -156,9 +156,11 @@ class TestTrouble:
 
     def test_the_peer_speaks_something_else(self) -> None:
         def greet(connection: socket.socket) -> None:
-            # Closing with the request unread would send a reset that can overtake the line.
-            connection.recv(65_536)
             connection.sendall(b"220 mail ready\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            # Closing with some of the request unread would send a reset that can overtake the line.
+            while connection.recv(65_536):
+                pass
 
         with raw_peer(greet) as port:
             assert self.failure(port) == "it does not speak HTTP"

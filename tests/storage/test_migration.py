@@ -6,7 +6,7 @@ import sqlalchemy
 from support.waiting import at_once
 
 from pidgr.storage import migration
-from pidgr.storage.database import Database
+from pidgr.storage.database import Database, create_engine, normalise_url
 from pidgr.storage.schema import metadata
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
@@ -64,6 +64,21 @@ def test_migrators_at_once_do_not_disturb_each_other(database_url: str) -> None:
     assert migration.drift(databases[0]) == []
     for database in databases:
         database.close()
+
+
+def test_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    for number in range(20):
+        url = normalise_url(f"sqlite:///{tmp_path / str(number)}.sqlite3")
+        opened: list[object] = []
+
+        def run(url: sqlalchemy.URL = url, opened: list[object] = opened) -> None:
+            engine = create_engine(url)
+            with engine.connect() as connection:
+                opened.append(connection.exec_driver_sql("pragma journal_mode").scalar())
+            engine.dispose()
+
+        at_once(8, run)
+        assert opened == ["wal"] * 8
 
 
 def test_a_failed_migration_leaves_nothing_behind(database: Database) -> None:

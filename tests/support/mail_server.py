@@ -14,6 +14,7 @@ class Peer:
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
+        self.refused = 0
         self.answer = "250 taken"
         self.answer_to_recipient = "250 fine"
 
@@ -29,7 +30,18 @@ class Peer:
     ) -> str:
         if self.answer.startswith("250"):
             self.envelopes.append(envelope)
+        else:
+            self.refused += 1
         return self.answer
+
+    def codes_to(self, address: str) -> list[str]:
+        """Return the texts of the mails with a code to an address."""
+        return [
+            self.text_of(envelope)
+            for envelope in self.envelopes
+            if envelope.rcpt_tos == [address]
+            and str(_message(envelope)["Message-ID"]).startswith("<sign-in-")
+        ]
 
     def message(self) -> EmailMessage:
         (envelope,) = self.envelopes

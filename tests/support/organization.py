@@ -8,13 +8,18 @@ from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.directory import founding, member_store, role_store
 from pidgr.directory.founding import Founding, NewOrganization
+from pidgr.directory.invitation_mail import InvitationMail
+from pidgr.directory.member_service import MemberService
 from pidgr.directory.member_store import NewMember
+from pidgr.engine.dbos_engine import DbosEngine
 from pidgr.identity import permissions
 from pidgr.identity.caller import Caller, Organization, Person
 from pidgr.pagination import PageTokens
+from pidgr.sandboxes.deletion import SandboxDeletion
 from pidgr.secrets import MasterKey
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
+from support.outbox import Outbox
 
 Result = TypeVar("Result")
 START = 1_767_225_600_000_000
@@ -27,6 +32,14 @@ class Installation:
         self.database = database
         self.clock = ManualClock(START)
         self.page_tokens = PageTokens(MasterKey("a master key for tests, long enough"))
+        # Takes tasks and runs none: tests run handlers themselves.
+        self.engine = DbosEngine(database, run_handlers=False)
+        self.sandbox_deletion = SandboxDeletion(database, self.engine, self.clock)
+        self.outbox = Outbox()
+        self.invitation_mail = InvitationMail(
+            database, self.engine, self.outbox, self.clock, "https://pidgr.example/inbox"
+        )
+        self.member_service = MemberService(self.clock, self.page_tokens, self.invitation_mail)
 
     def write(self, work: Callable[[Transaction], Result]) -> Result:
         return self.database.write_now(work)

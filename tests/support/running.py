@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pidgr import operations
+from pidgr.clock import Clock
 from pidgr.identity import operator
 from pidgr.rpc.app import build_app
 from pidgr.rpc.server import BackgroundServer, ServerOptions
@@ -18,8 +19,9 @@ from support.grpc_client import Organization
 class Installation:
     """A running server and what an operator can do to it."""
 
-    def __init__(self, system: System, url: str) -> None:
+    def __init__(self, system: System, url: str, internal_url: str = "") -> None:
         self.system = system
+        self.internal_address = internal_url.partition("//")[2]
         self.url = url
         self.address = url.partition("//")[2]
 
@@ -44,14 +46,23 @@ class Installation:
 
 @contextlib.contextmanager
 def running(
-    data_dir: Path, options: ServerOptions | None = None, **settings: Any
+    data_dir: Path,
+    options: ServerOptions | None = None,
+    *,
+    clock: Clock | None = None,
+    **settings: Any,
 ) -> Iterator[Installation]:
     """Serve from a thread of this process; as good as no rate limit unless ``settings`` set one.
 
     One engine executes per process: every server but one needs ``embedded_engine=False``.
     """
-    unlimited = {"rate_limit_per_second": 1e6, "rate_limit_burst": 1_000_000}
+    unlimited = {
+        f"{limit}_limit_{part}": 1_000_000
+        for limit in ("rate", "sign_in", "public", "bad_credential")
+        for part in ("per_second", "burst")
+    }
     configured = Settings(data_dir=data_dir, **{**unlimited, **settings})
-    system = build_system(configured, run_handlers=configured.embedded_engine)
-    with BackgroundServer(lambda: build_app(system), options or ServerOptions(port=0)) as server:
-        yield Installation(system, server.url)
+    system = build_system(configured, run_handlers=configured.embedded_engine, clock=clock)
+    options = options or ServerOptions(port=0, internal_port=configured.internal_port)
+    with BackgroundServer(lambda: build_app(system), options) as server:
+        yield Installation(system, server.url, server.internal_url)

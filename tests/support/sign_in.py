@@ -5,11 +5,14 @@ from typing import Any
 
 from pidgr.engine import schema as engine_schema
 from pidgr.engine.dbos_engine import DbosEngine
-from pidgr.errors import UnavailableError
 from pidgr.identity import signing_keys
 from pidgr.identity.code_mail import CodeMail
 from pidgr.identity.door_limits import DoorLimits
+from pidgr.identity.failures import Failures
 from pidgr.identity.one_time_codes import Codes
+from pidgr.identity.passkeys.enrolment import Enrolment
+from pidgr.identity.passkeys.passkey_sign_in import PasskeySignIn
+from pidgr.identity.passkeys.relying_party import RelyingParty
 from pidgr.identity.sessions import Sessions
 from pidgr.identity.sign_in import SignIn
 from pidgr.identity.tokens import TokenSigner
@@ -17,25 +20,13 @@ from pidgr.outreach.mail import Mail
 from pidgr.secrets import MasterKey
 from pidgr.storage.sql import Statement
 from support.organization import Installation, Tenant
+from support.outbox import Outbox
 
 # Made once: a pair costs more than everything else a test does.
 PAIR = signing_keys.new_pair()
 UNSENT = Statement("select key from sign_in_attempt where sealed_code is not null order by key")
 DISABLE_OTP = Statement("update organization set otp_disabled = true where id = :id")
 SET_STATUS = Statement("update member set status = :status where id = :id")
-
-
-class Outbox:
-    """Keeps every mail; refuses to while ``away`` is set."""
-
-    def __init__(self) -> None:
-        self.sent: list[Mail] = []
-        self.away = False
-
-    def send(self, mail: Mail) -> None:
-        if self.away:
-            raise UnavailableError("the mail server is away")
-        self.sent.append(mail)
 
 
 class Desk:
@@ -56,13 +47,22 @@ class Desk:
         self.outbox = Outbox()
         self.sessions = Sessions(self.database, self.signer, self.clock)
         self.mail = CodeMail(self.database, self.engine, self.master_key, self.outbox, self.clock)
+        limits = DoorLimits(self.master_key)
+        failures = Failures(limits, self.clock)
         self.sign_in = SignIn(
             self.database,
             Codes(self.master_key),
-            DoorLimits(self.master_key),
+            limits,
+            failures,
             self.mail,
             self.sessions,
             self.clock,
+        )
+
+        party = RelyingParty(self.signer.issuer)
+        self.passkeys = Enrolment(self.database, party, self.clock)
+        self.passkey_sign_in = PasskeySignIn(
+            self.database, party, failures, self.sessions, self.clock
         )
 
     def new_signer(self) -> TokenSigner:

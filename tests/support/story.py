@@ -77,6 +77,7 @@ class Story:
         self.client = client
         self.stubs = client.stubs
         self.steps = Steps(client)
+        self.organization = organization
         self.key = organization.api_key
         client("TeamService/CreateTeam", self.key, name="People team")
         self.user_ids: list[str] = []

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pidgr.campaigns import run_store, store, workflow
+from pidgr.campaigns import run_events, run_store, store, workflow
 from pidgr.campaigns.run_store import StepRun
 from pidgr.campaigns.store import CampaignRow
 from pidgr.clock import Clock
@@ -83,7 +83,11 @@ class Advance:
         """End a run; False when it has ended before or its campaign no longer runs."""
         if campaign.status != CampaignStatus.RUNNING:
             return False
-        return run_store.finish_step_run(transaction, run.key, self._clock.now())
+        now = self._clock.now()
+        if not run_store.finish_step_run(transaction, run.key, now):
+            return False
+        run_events.record_end(transaction, campaign, run, now)
+        return True
 
     def move_on(
         self, transaction: Transaction, campaign: CampaignRow, run: StepRun, outcome: str

@@ -1,7 +1,9 @@
 """UpdateCampaign: what may change before the start, and how (SEMANTICS 2.3)."""
 
 from dataclasses import replace
+from typing import Final
 
+from pidgr.audit import trail
 from pidgr.campaigns import audience, audience_store, creation, store, workflow
 from pidgr.campaigns.advance import definition_of
 from pidgr.campaigns.store import CampaignRow
@@ -9,6 +11,8 @@ from pidgr.contract.v1.campaign_pb import UpdateCampaignRequest
 from pidgr.errors import Violations
 from pidgr.storage.transaction import Transaction
 from pidgr.validation import NAME_LENGTH, check_text, is_uuid
+
+_FIELDS: Final = ("name", "title", "sender_name", "template_key", "template_version", "workflow")
 
 
 def validate(request: UpdateCampaignRequest) -> None:
@@ -36,8 +40,8 @@ def validate(request: UpdateCampaignRequest) -> None:
         workflow.require_runnable(request.workflow)
 
 
-def apply(transaction: Transaction, row: CampaignRow, request: UpdateCampaignRequest) -> None:
-    """Store what the request changes.
+def apply(transaction: Transaction, row: CampaignRow, request: UpdateCampaignRequest) -> list[str]:
+    """Store what the request changes, and return the names of those fields.
 
     Raises:
         InvalidArgumentError: an unknown sender or recipient.
@@ -65,6 +69,10 @@ def apply(transaction: Transaction, row: CampaignRow, request: UpdateCampaignReq
         transaction, organization_key, definition_of(changed), template_id
     )
     store.update_campaign(transaction, changed)
+    fields = trail.changed_fields(
+        {field: getattr(row, field) for field in _FIELDS},
+        {field: getattr(changed, field) for field in _FIELDS},
+    )
     if request.audience_replacement is not None:
         members = audience.with_variables(request.audience_replacement.members)
         audience.require_known(transaction, organization_key, members)
@@ -75,3 +83,5 @@ def apply(transaction: Transaction, row: CampaignRow, request: UpdateCampaignReq
             members,
             include_restricted=bool(row.include_restricted),
         )
+        fields.append("audience")
+    return [field.removesuffix("_key") for field in fields]

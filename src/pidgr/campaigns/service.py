@@ -5,6 +5,8 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
+from pidgr.audit import trail
+from pidgr.audit.trail import Event, Fact
 from pidgr.campaigns import (
     audience,
     audience_store,
@@ -18,9 +20,11 @@ from pidgr.campaigns import (
 from pidgr.campaigns.advance import definition_of, step_task, wake_key
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.delivery_store import DeliveryRow
+from pidgr.campaigns.link_rpcs import LinkRpcs
 from pidgr.campaigns.messages import audience_entry, campaign_message, delivery_message
 from pidgr.campaigns.store import CampaignRow, Counters
 from pidgr.clock import Clock
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.campaign_pb import (
     Campaign,
     CancelCampaignRequest,
@@ -44,6 +48,7 @@ from pidgr.contract.v1.campaign_pb import (
     UpdateCampaignResponse,
 )
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, WorkflowDefinition
+from pidgr.directory import organization_store
 from pidgr.engine.port import Engine
 from pidgr.errors import FailedPreconditionError, NotFoundError, Violations
 from pidgr.identity.caller import Caller
@@ -55,7 +60,7 @@ from pidgr.validation import check_enum, require_uuid
 _NEWEST: Final = 2**62
 
 
-class CampaignService:
+class CampaignService(LinkRpcs):
     """The administrator's side of campaigns."""
 
     def __init__(
@@ -66,8 +71,8 @@ class CampaignService:
         delivery_ids: DeliveryIds,
         address_guard: AddressGuard,
     ) -> None:
+        super().__init__(clock)
         self._engine = engine
-        self._clock = clock
         self._page_tokens = page_tokens
         self._delivery_ids = delivery_ids
         self._address_guard = address_guard
@@ -153,7 +158,16 @@ class CampaignService:
             members,
             include_restricted=request.include_restricted,
         )
-        return CreateCampaignResponse(campaign=self._read(transaction, caller, campaign_id))
+        campaign = self._read(transaction, caller, campaign_id)
+        self._record(
+            transaction,
+            caller,
+            AuditEventType.CAMPAIGN_CREATED,
+            campaign_id,
+            name=request.name,
+            audience=campaign.audience_snapshot_size,
+        )
+        return CreateCampaignResponse(campaign=campaign)
 
     def update_campaign(
         self, request: UpdateCampaignRequest, caller: Caller, transaction: Transaction
@@ -169,7 +183,11 @@ class CampaignService:
         editing.validate(request)
         row = self._lock(transaction, caller, request.campaign_id)
         _require_status(row, "changed", CampaignStatus.CREATED)
-        editing.apply(transaction, row, request)
+        fields = editing.apply(transaction, row, request)
+        if fields:
+            self._record(
+                transaction, caller, AuditEventType.CAMPAIGN_UPDATED, row.id, fields=fields
+            )
         return UpdateCampaignResponse(campaign=self._read(transaction, caller, row.id))
 
     def get_campaign_audience(
@@ -215,6 +233,13 @@ class CampaignService:
         first = definition_of(row).steps[0]
         store.set_progress(transaction, row.key, first.id, now=self._clock.now(), next_wake_at=None)
         self._engine.enqueue(transaction, step_task(row.key, first.id))
+        self._record(
+            transaction,
+            caller,
+            AuditEventType.CAMPAIGN_STARTED,
+            row.id,
+            audience=row.audience_size,
+        )
         return StartCampaignResponse(campaign=self._read(transaction, caller, row.id))
 
     def cancel_campaign(
@@ -233,7 +258,15 @@ class CampaignService:
         store.finish_campaign(
             transaction, row.key, status=CampaignStatus.CANCELLED, now=self._clock.now()
         )
-        return CancelCampaignResponse(campaign=self._read(transaction, caller, row.id))
+        campaign = self._read(transaction, caller, row.id)
+        self._record(
+            transaction,
+            caller,
+            AuditEventType.CAMPAIGN_CANCELLED,
+            row.id,
+            deliveries=campaign.total_recipients,
+        )
+        return CancelCampaignResponse(campaign=campaign)
 
     def get_campaign(
         self, request: GetCampaignRequest, caller: Caller, reader: Reader
@@ -257,7 +290,7 @@ class CampaignService:
         rows = store.campaigns_page(reader, organization_key, before, page.size + 1)
         total = store.count_campaigns(reader, organization_key)
         shown = rows[: page.size]
-        counters = store.counters(reader, [row.key for row in shown])
+        counters = _counters(reader, shown)
         eligible = _eligible(reader, shown)
         return ListCampaignsResponse(
             campaigns=[
@@ -310,10 +343,21 @@ class CampaignService:
         campaign_id = require_uuid("campaign_id", campaign_id)
         return _found(store.lock_campaign(transaction, caller.organization_key, campaign_id))
 
+    def _record(
+        self,
+        transaction: Transaction,
+        caller: Caller,
+        event_type: AuditEventType,
+        campaign_id: str,
+        **facts: Fact,
+    ) -> None:
+        event = Event(event_type, "campaign", campaign_id, facts)
+        trail.record_event(transaction, caller, event, now=self._clock.now())
+
     @staticmethod
     def _read(reader: Reader, caller: Caller, campaign_id: str) -> Campaign:
         row = _found(store.campaign_by_id(reader, caller.organization_key, campaign_id))
-        counters = store.counters(reader, [row.key]).get(row.key, Counters())
+        counters = _counters(reader, [row]).get(row.key, Counters())
         return campaign_message(row, counters, _eligible(reader, [row]))
 
 
@@ -321,6 +365,14 @@ def _found(row: CampaignRow | None) -> CampaignRow:
     if row is None:
         raise NotFoundError("there is no such campaign")
     return row
+
+
+def _counters(reader: Reader, rows: list[CampaignRow]) -> dict[int, Counters]:
+    """Return the campaigns' counters; made-up data counts only where the organization wants it."""
+    made_up = [row for row in rows if row.synthetic]
+    if made_up and not organization_store.counts_synthetic(reader, made_up[0].organization_key):
+        rows = [row for row in rows if not row.synthetic]
+    return store.counters(reader, [row.key for row in rows])
 
 
 def _eligible(reader: Reader, rows: list[CampaignRow]) -> int:

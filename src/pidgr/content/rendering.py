@@ -173,9 +173,7 @@ def render(
     ]
     if None in values:
         raise _missing(compiled, values)
-    title = compiled.title.fill(values)
-    if len(title) > TITLE_LENGTH:
-        title = title[: TITLE_LENGTH - 1] + "…"
+    title = _shortened(compiled.title.fill(values))
     body = _body(compiled, values)
     summary = ""
     for line in compiled.first_lines:
@@ -196,9 +194,26 @@ def render(
     )
 
 
+def public_title(title: str, variables: Sequence[TemplateVariable]) -> str:
+    """Return a title for strangers: placeholders show their default, or "…" where that is personal.
+
+    Args:
+        title: the campaign's title or the template's.
+        variables: the template's declarations.
+    """
+    shown = {variable.name: variable.default_value for variable in variables if not variable.pii}
+    numbers: dict[str, int] = {}
+    form = Form(split(title, numbers))
+    return _shortened(form.fill([shown.get(name) or "…" for name in numbers]))
+
+
 def strip_markers(text: str) -> str:
     """Return a body without the marks around personal data, for channels that mask nothing."""
     return text.replace(_PII_OPEN, "").replace(_PII_CLOSE, "")
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1] + "…"
 
 
 def _settle(

@@ -3,6 +3,7 @@
 import uuid
 from typing import Final
 
+from pidgr.audit import trail
 from pidgr.clock import Clock, to_timestamp
 from pidgr.content import template_store
 from pidgr.content.lookup import SOURCE_LENGTH, find_template, unknown_template
@@ -10,6 +11,7 @@ from pidgr.content.rendering import TITLE_LENGTH
 from pidgr.content.template_store import StoredTemplate
 from pidgr.content.translation_rpcs import TranslationRpcs
 from pidgr.content.variables import check_variables, variables_from_json, variables_to_json
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.template_pb import (
     CreateTemplateRequest,
     CreateTemplateResponse,
@@ -80,9 +82,9 @@ class TemplateService(TranslationRpcs):
             variables=variables_to_json(request.variables),
             now=self._clock.now(),
         )
-        return CreateTemplateResponse(
-            template=_message(find_template(unit, organization_key, template_id, 0))
-        )
+        stored = find_template(unit, organization_key, template_id, 0)
+        self._record(unit, caller, AuditEventType.TEMPLATE_CREATED, stored)
+        return CreateTemplateResponse(template=_message(stored))
 
     def update_template(
         self, request: UpdateTemplateRequest, caller: Caller, unit: Transaction
@@ -108,9 +110,9 @@ class TemplateService(TranslationRpcs):
             now=self._clock.now(),
         ):
             raise unknown_template(template_id)
-        return UpdateTemplateResponse(
-            template=_message(find_template(unit, organization_key, template_id, 0))
-        )
+        stored = find_template(unit, organization_key, template_id, 0)
+        self._record(unit, caller, AuditEventType.TEMPLATE_UPDATED, stored)
+        return UpdateTemplateResponse(template=_message(stored))
 
     def get_template(
         self, request: GetTemplateRequest, caller: Caller, unit: Reader
@@ -147,6 +149,24 @@ class TemplateService(TranslationRpcs):
         return ListTemplatesResponse(
             templates=[_message(stored) for stored in found[: page.size]],
             pagination_meta=self._page_tokens.meta(scope, page, positions, total),
+        )
+
+    def _record(
+        self,
+        unit: Transaction,
+        caller: Caller,
+        event_type: AuditEventType,
+        stored: StoredTemplate,
+    ) -> None:
+        trail.record(
+            unit,
+            caller,
+            event_type,
+            "template",
+            stored.id,
+            now=self._clock.now(),
+            name=stored.name,
+            version=stored.version,
         )
 
 

@@ -4,11 +4,13 @@ import uuid
 from dataclasses import replace
 from typing import Final
 
+from pidgr.audit import trail
 from pidgr.clock import Clock, to_timestamp
 from pidgr.content import translation_store
 from pidgr.content.lookup import SOURCE_LENGTH, find_template
 from pidgr.content.rendering import TITLE_LENGTH
 from pidgr.content.translation_store import StoredTranslation
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.template_pb import (
     ApproveTemplateTranslationRequest,
@@ -73,6 +75,8 @@ class TranslationRpcs:
                 "body": request.body,
                 "status": request.status or TranslationStatus.DRAFT,
                 "translated_by": request.translated_by,
+                "reviewed_by": "",
+                "reviewed_at": None,
                 "now": self._clock.now(),
             },
         )
@@ -80,9 +84,9 @@ class TranslationRpcs:
             raise AlreadyExistsError(
                 f"version {template.version} has a translation in {request.locale}; update it"
             )
-        return CreateTemplateTranslationResponse(
-            translation=_message(_found(unit, organization_key, translation_id))
-        )
+        made = _found(unit, organization_key, translation_id)
+        self._record_translation(unit, caller, AuditEventType.TRANSLATION_CREATED, made)
+        return CreateTemplateTranslationResponse(translation=_message(made))
 
     def update_template_translation(
         self, request: UpdateTemplateTranslationRequest, caller: Caller, unit: Transaction
@@ -112,7 +116,7 @@ class TranslationRpcs:
             # What was approved is not what stands there now.
             status = TranslationStatus.DRAFT
         changed = self._with_status(changed, status, caller, keep_review=not edited)
-        translation_store.update_translation(unit, changed)
+        self._store(unit, caller, before, changed)
         return UpdateTemplateTranslationResponse(translation=_message(changed))
 
     def list_template_translations(
@@ -141,8 +145,44 @@ class TranslationRpcs:
         translation_id = require_uuid("translation_id", request.translation_id)
         before = _lock(unit, caller.organization_key, translation_id)
         changed = self._with_status(before, TranslationStatus.APPROVED, caller, keep_review=True)
-        translation_store.update_translation(unit, changed)
+        self._store(unit, caller, before, changed)
         return ApproveTemplateTranslationResponse(translation=_message(changed))
+
+    def _store(
+        self,
+        unit: Transaction,
+        caller: Caller,
+        before: StoredTranslation,
+        changed: StoredTranslation,
+    ) -> None:
+        """Store a change, if it is one, and record what it comes to."""
+        if changed == before:
+            return
+        translation_store.update_translation(unit, changed)
+        event_type = AuditEventType.TEMPLATE_UPDATED
+        if changed.status == TranslationStatus.APPROVED:
+            event_type = AuditEventType.TRANSLATION_APPROVED
+        self._record_translation(unit, caller, event_type, changed)
+
+    def _record_translation(
+        self,
+        unit: Transaction,
+        caller: Caller,
+        event_type: AuditEventType,
+        stored: StoredTranslation,
+    ) -> None:
+        trail.record(
+            unit,
+            caller,
+            event_type,
+            "translation",
+            stored.id,
+            now=self._clock.now(),
+            template_id=stored.template_id,
+            version=stored.version,
+            locale=stored.locale,
+            status=TranslationStatus(stored.status).name,
+        )
 
     def _with_status(
         self,

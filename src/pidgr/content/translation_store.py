@@ -54,8 +54,10 @@ _APPROVED: Final = Statement("""
 """)
 _INSERT: Final = Statement("""
     insert into template_translation
-      (id, template_key, version, locale, title, body, status, translated_by, created_at)
-    values (:id, :template_key, :version, :locale, :title, :body, :status, :translated_by, :now)
+      (id, template_key, version, locale, title, body, status, translated_by, reviewed_by,
+       reviewed_at, created_at)
+    values (:id, :template_key, :version, :locale, :title, :body, :status, :translated_by,
+            :reviewed_by, :reviewed_at, :now)
     on conflict (template_key, version, locale) do nothing
 """)
 _UPDATE: Final = Statement("""

@@ -60,6 +60,9 @@ class CollectiveStore:
         self._lock = Statement(f"""
             select {_COLUMNS} from {table} c where {scope} and c.id = :id {{for_update}}
         """)
+        self._named = Statement(
+            f"select 1 from {table} c where {scope} and c.name_folded = :name_folded"
+        )
         self._is_own = Statement(
             f"select 1 from {table} c where {scope} and c.key = :key and {own}"
         )
@@ -96,16 +99,20 @@ class CollectiveStore:
         self._add = Statement(
             f"""
             {add} and m.key in (select value from json_each(:member_keys))
-            on conflict ({table}_key, member_key) do nothing
+            on conflict ({table}_key, member_key) do nothing returning member_key
             """,
             postgresql=f"""
-            {add} and m.key = any(:member_keys) on conflict ({table}_key, member_key) do nothing
+            {add} and m.key = any(:member_keys)
+            on conflict ({table}_key, member_key) do nothing returning member_key
             """,
         )
         remove = f"delete from {table}_member where {table}_key = :key"
         self._remove = Statement(
-            f"{remove} and member_key in (select value from json_each(:member_keys))",
-            postgresql=f"{remove} and member_key = any(:member_keys)",
+            f"""
+            {remove} and member_key in (select value from json_each(:member_keys))
+            returning member_key
+            """,
+            postgresql=f"{remove} and member_key = any(:member_keys) returning member_key",
         )
         self._change_count = Statement(f"""
             update {table} set member_count = member_count + :change
@@ -156,6 +163,11 @@ class CollectiveStore:
         """Find one by its id; its name and its members stay as they are until the end."""
         parameters = {"organization_key": organization_key, "id": collective_id}
         return transaction.record(StoredCollective, self._lock, parameters)
+
+    def named(self, reader: Reader, organization_key: int, name_folded: str) -> bool:
+        """Tell whether the organization has one of this folded name."""
+        parameters = {"organization_key": organization_key, "name_folded": name_folded}
+        return reader.value(self._named, parameters) is not None
 
     def is_own(self, reader: Reader, organization_key: int, key: int, viewer: Viewer) -> bool:
         """Tell whether the viewer belongs to it or made it."""
@@ -248,23 +260,25 @@ class CollectiveStore:
 
     def add(
         self, transaction: Transaction, organization_key: int, key: int, member_keys: Sequence[int]
-    ) -> None:
-        """Add those members who are not in it yet. It and they must be locked."""
+    ) -> set[int]:
+        """Add those members who are not in it yet, and return them. It and they must be locked."""
         parameters = {
             "organization_key": organization_key,
             "key": key,
             "member_keys": transaction.array(member_keys),
         }
-        added = transaction.execute(self._add, parameters)
-        self._change(transaction, organization_key, key, added)
+        added = {member_key for (member_key,) in transaction.rows(self._add, parameters)}
+        self._change(transaction, organization_key, key, len(added))
+        return added
 
     def remove(
         self, transaction: Transaction, organization_key: int, key: int, member_keys: Sequence[int]
-    ) -> None:
-        """Remove those members who are in it. It and they must be locked."""
+    ) -> set[int]:
+        """Remove those members who are in it, and return them. It and they must be locked."""
         parameters = {"key": key, "member_keys": transaction.array(member_keys)}
-        removed = transaction.execute(self._remove, parameters)
-        self._change(transaction, organization_key, key, -removed)
+        removed = {member_key for (member_key,) in transaction.rows(self._remove, parameters)}
+        self._change(transaction, organization_key, key, -len(removed))
+        return removed
 
     def _change(
         self, transaction: Transaction, organization_key: int, key: int, change: int

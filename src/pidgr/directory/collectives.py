@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pidgr.audit import trail
+from pidgr.audit.trail import Fact
 from pidgr.clock import Clock
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.common_pb import Pagination, PaginationMeta, Permission
 from pidgr.directory import member_store
 from pidgr.directory.collective_store import CollectiveStore, StoredCollective, Viewer
@@ -34,6 +37,17 @@ _NAMED_IDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """What the audit trail calls that which happens to one."""
+
+    created: AuditEventType
+    updated: AuditEventType
+    deleted: AuditEventType
+    members_added: AuditEventType
+    members_removed: AuditEventType
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """What sets groups and teams apart."""
 
@@ -41,6 +55,7 @@ class Kind:
     store: CollectiveStore
     all_read: Permission
     all_write: Permission
+    events: Events
 
 
 class Collectives:
@@ -80,6 +95,7 @@ class Collectives:
             )
         except UniqueViolationError as error:
             raise self._taken(name) from error
+        self._record(unit, caller, self._kind.events.created, collective_id, name=name)
         return self._find(unit, caller, collective_id)
 
     def get(self, unit: Reader, caller: Caller, collective_id: str) -> StoredCollective:
@@ -152,6 +168,13 @@ class Collectives:
             )
         except UniqueViolationError as error:
             raise self._taken(name) from error
+        fields = trail.changed_fields(
+            {"name": found.name, "description": found.description},
+            {"name": name, "description": description},
+        )
+        self._record(
+            unit, caller, self._kind.events.updated, collective_id, name=name, fields=fields
+        )
         return self._find(unit, caller, collective_id)
 
     def delete(self, unit: Transaction, caller: Caller, collective_id: str) -> None:
@@ -168,6 +191,7 @@ class Collectives:
         if found.is_default:
             raise FailedPreconditionError(f"the default {self._kind.noun} cannot be deleted")
         self._store.delete(unit, caller.organization_key, found.key)
+        self._record(unit, caller, self._kind.events.deleted, found.id, name=found.name)
 
     def add_members(
         self, unit: Transaction, caller: Caller, collective_id: str, member_ids: Sequence[str]
@@ -181,7 +205,8 @@ class Collectives:
         """
         found = self._to_change(unit, caller, collective_id, member_ids)
         self._require_write(caller, found)
-        return self._change_members(unit, caller, found, member_ids, self._store.add)
+        change, event = self._store.add, self._kind.events.members_added
+        return self._change_members(unit, caller, found, member_ids, change, event)
 
     def remove_members(
         self, unit: Transaction, caller: Caller, collective_id: str, member_ids: Sequence[str]
@@ -195,7 +220,8 @@ class Collectives:
         found = self._to_change(unit, caller, collective_id, member_ids)
         if caller.person is None or {id_.lower() for id_ in member_ids} != {caller.person.id}:
             self._require_write(caller, found)
-        return self._change_members(unit, caller, found, member_ids, self._store.remove)
+        change, event = self._store.remove, self._kind.events.members_removed
+        return self._change_members(unit, caller, found, member_ids, change, event)
 
     def members_page(
         self, unit: Reader, caller: Caller, collective_id: str, pagination: Pagination | None
@@ -229,7 +255,8 @@ class Collectives:
         caller: Caller,
         found: StoredCollective,
         member_ids: Sequence[str],
-        change: Callable[[Transaction, int, int, Sequence[int]], None],
+        change: Callable[[Transaction, int, int, Sequence[int]], set[int]],
+        event_type: AuditEventType,
     ) -> StoredCollective:
         organization_key = caller.organization_key
         wanted = dict.fromkeys(member_id.lower() for member_id in member_ids)
@@ -239,8 +266,24 @@ class Collectives:
             named = ", ".join(unknown[:_NAMED_IDS])
             raise invalid_field("user_ids", f"not members of the organization: {named}")
         locked = self._lock(unit, caller, found.id)
-        change(unit, organization_key, locked.key, list(keys.values()))
+        changed = change(unit, organization_key, locked.key, list(keys.values()))
+        if changed:
+            concerned = [member_id for member_id in wanted if keys[member_id] in changed]
+            self._record(
+                unit, caller, event_type, found.id, count=len(concerned), user_ids=concerned
+            )
         return self._find(unit, caller, found.id)
+
+    def _record(
+        self,
+        unit: Transaction,
+        caller: Caller,
+        event_type: AuditEventType,
+        collective_id: str,
+        **facts: Fact,
+    ) -> None:
+        event = trail.Event(event_type, self._kind.noun, collective_id, facts)
+        trail.record_event(unit, caller, event, now=self._clock.now())
 
     def _id(self, collective_id: str) -> str:
         return require_uuid(f"{self._kind.noun}_id", collective_id)

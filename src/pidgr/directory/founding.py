@@ -38,6 +38,9 @@ class NewOrganization:
     industry: Industry = Industry.UNSPECIFIED
     company_size: CompanySize = CompanySize.UNSPECIFIED
     data_governance_region: str = ""
+    org_type: OrgType = OrgType.STANDARD
+    # When a sandbox is gone, in microseconds.
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,8 @@ def create_organization(
         new: the organization.
         admin_email: the first member's address.
         now: time of founding, in microseconds.
-        subject: the first member's identity, if they have signed in; it is used unless the address
-            has one already.
+        subject: the first member's identity, if they have signed in. One that is new here gives
+            way to the one the address has already.
 
     Raises:
         InvalidArgumentError: a malformed field.
@@ -77,19 +80,22 @@ def create_organization(
     """
     _check(new, admin_email)
     organization_id = str(uuid.uuid4())
+    subject = founder(transaction, admin_email, subject, now)
     try:
         organization_key = organization_store.insert_organization(
             transaction,
             organization_id=organization_id,
             name=new.name,
             name_folded=fold(new.name),
-            org_type=OrgType.STANDARD,
+            org_type=new.org_type,
             industry=new.industry,
             company_size=new.company_size,
             default_workflow=DEFAULT_WORKFLOW.to_json(),
             data_governance_region=new.data_governance_region or DEFAULT_REGION,
             analytics_salt=new_salt(),
             now=now,
+            expires_at=new.expires_at,
+            creator_subject=subject if new.org_type == OrgType.SANDBOX else None,
         )
     except UniqueViolationError as error:
         message = f"an organization named {new.name!r} exists already; choose another name"
@@ -103,12 +109,20 @@ def create_organization(
         role_key=role_store.roles_by_slug(transaction, organization_key)[
             permissions.SUPER_ADMIN
         ].key,
-        subject=identity_store.ensure_identity(
-            transaction, fold(admin_email), subject or secrets.token_hex(16), now
-        ),
+        subject=subject,
     )
     member_store.insert_members(transaction, organization_key, [admin], now)
     return Founding(organization_key, organization_id, admin.id)
+
+
+def founder(transaction: Transaction, admin_email: str, subject: str, now: int) -> str:
+    """Return whose identity the first member has; see ``create_organization``.
+
+    A person may be known here by another address than the one they come with today.
+    """
+    return identity_store.ensure_identity(
+        transaction, fold(admin_email), subject or secrets.token_hex(16), now
+    )
 
 
 def _check(new: NewOrganization, admin_email: str) -> None:

@@ -6,6 +6,7 @@ The rules are in ``pidgr.directory.collectives``, and so is what each RPC raises
 from typing import Final
 
 from pidgr.clock import Clock
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.group_pb import (
     AddGroupMembersRequest,
@@ -30,7 +31,7 @@ from pidgr.contract.v1.group_pb import (
     UserGroupMembership,
 )
 from pidgr.directory.collective_store import GROUPS
-from pidgr.directory.collectives import Collectives, Kind
+from pidgr.directory.collectives import Collectives, Events, Kind
 from pidgr.directory.messages import group_message, user_message
 from pidgr.identity.caller import Caller
 from pidgr.pagination import PageTokens
@@ -38,7 +39,16 @@ from pidgr.storage.transaction import Reader, Transaction
 from pidgr.validation import require_uuids
 
 _LOOKED_UP: Final = 200
-_KIND: Final = Kind("group", GROUPS, Permission.GROUPS_ALL_READ, Permission.GROUPS_ALL_WRITE)
+_EVENTS: Final = Events(
+    created=AuditEventType.GROUP_CREATED,
+    updated=AuditEventType.GROUP_UPDATED,
+    deleted=AuditEventType.GROUP_DELETED,
+    members_added=AuditEventType.GROUP_MEMBERS_ADDED,
+    members_removed=AuditEventType.GROUP_MEMBERS_REMOVED,
+)
+_KIND: Final = Kind(
+    "group", GROUPS, Permission.GROUPS_ALL_READ, Permission.GROUPS_ALL_WRITE, _EVENTS
+)
 
 
 class GroupService:

@@ -1,7 +1,4 @@
-"""Inviting people, one or many at once (SEMANTICS 2.8).
-
-This server sends no mail yet: whoever invites tells the person where to sign in.
-"""
+"""Inviting many people at once (SEMANTICS 2.8)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

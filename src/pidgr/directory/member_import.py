@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+from pidgr.audit import trail
 from pidgr.clock import Clock
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.directory import member_store, organization_store, role_store
+from pidgr.directory.invitation_mail import InvitationMail
 from pidgr.directory.member_csv import GoodRow, RowProblem, read_rows
 from pidgr.errors import NotFoundError
 from pidgr.storage.database import Database
@@ -47,6 +50,8 @@ def import_members(
     organization_id: str,
     lines: Iterable[str],
     progress: Callable[[ImportReport], None] | None = None,
+    *,
+    invitation_mail: InvitationMail | None = None,
 ) -> ImportReport:
     """Add the people of a CSV file as INVITED members, in the default group and team.
 
@@ -59,6 +64,7 @@ def import_members(
         organization_id: whose members they become.
         lines: the file's text, see ``pidgr.directory.member_csv``; open files with ``newline=""``.
         progress: called with the report so far after each chunk.
+        invitation_mail: where those who are new get their mail from; None sends none.
 
     Raises:
         NotFoundError: no such organization.
@@ -73,7 +79,7 @@ def import_members(
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         invalid = [row for row in chunk if isinstance(row, RowProblem)]
         good = [row for row in chunk if isinstance(row, GoodRow)]
-        skipped = _store(database, clock, organization_key, good)
+        skipped = _store(database, clock, organization_key, good, invitation_mail)
         report.inserted += len(good) - len(skipped)
         report.skipped += len(skipped)
         report.invalid += len(invalid)
@@ -93,12 +99,21 @@ def _organization(reader: Reader, organization_id: str) -> tuple[int, dict[str, 
 
 
 def _store(
-    database: Database, clock: Clock, organization_key: int, rows: Sequence[GoodRow]
+    database: Database,
+    clock: Clock,
+    organization_key: int,
+    rows: Sequence[GoodRow],
+    invitation_mail: InvitationMail | None,
 ) -> list[RowProblem]:
     """Store one chunk and return the rows whose addresses were taken."""
 
     def work(transaction: Transaction) -> list[RowProblem]:
-        return _insert_unknown(transaction, organization_key, rows, clock.now())
+        skipped = _insert_unknown(transaction, organization_key, rows, clock.now())
+        if invitation_mail is not None:
+            taken = {problem.line for problem in skipped}
+            fresh = [row.member.id for row in rows if row.line not in taken]
+            invitation_mail.enqueue(transaction, organization_key, fresh)
+        return skipped
 
     for _ in range(_ATTEMPTS - 1):
         try:
@@ -126,4 +141,15 @@ def _insert_unknown(
     if fresh:
         members = [row.member for row in fresh]
         member_store.insert_members(transaction, organization_key, members, now)
+        # One event with their number: a company may be imported at once.
+        trail.record(
+            transaction,
+            trail.operator(organization_key),
+            AuditEventType.USER_INVITED,
+            "user",
+            "",
+            now=now,
+            count=len(members),
+            source="import",
+        )
     return skipped

@@ -2,12 +2,17 @@
 
 from typing import Final
 
+from pidgr.audit import trail
+from pidgr.audit.trail import Event, Fact
 from pidgr.clock import Clock
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.member_pb import (
     BulkInviteResult,
     BulkInviteUsersRequest,
     BulkInviteUsersResponse,
+    ConfirmPasskeyEnrollmentRequest,
+    ConfirmPasskeyEnrollmentResponse,
     DeactivateUserRequest,
     DeactivateUserResponse,
     GetUserRequest,
@@ -34,6 +39,7 @@ from pidgr.contract.v1.member_pb import (
 from pidgr.contract.v1.user_pb import ThemePreference, UserProfile, UserSettings, UserStatus
 from pidgr.directory import inviting, member_store, person_store, standing
 from pidgr.directory.granting import invitation_role
+from pidgr.directory.invitation_mail import InvitationMail
 from pidgr.directory.member_store import NewMember, existing_member
 from pidgr.directory.messages import user_message
 from pidgr.directory.name_order import member_after, member_position
@@ -41,10 +47,12 @@ from pidgr.directory.profile import check_profile
 from pidgr.directory.profile_change import change_profile
 from pidgr.errors import (
     AlreadyExistsError,
+    FailedPreconditionError,
     Violations,
     invalid_field,
 )
 from pidgr.identity.caller import Caller
+from pidgr.identity.passkeys import passkey_store
 from pidgr.pagination import PageTokens
 from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
 from pidgr.validation import (
@@ -59,21 +67,23 @@ from pidgr.validation import (
 )
 
 _MOST_INVITED: Final = 100
+_SETTINGS: Final = ("theme_preference", "preferred_locale")
 
 
 class MemberService:
     """Invites, shows and changes members."""
 
-    def __init__(self, clock: Clock, page_tokens: PageTokens) -> None:
+    def __init__(
+        self, clock: Clock, page_tokens: PageTokens, invitation_mail: InvitationMail
+    ) -> None:
         self._clock = clock
         self._page_tokens = page_tokens
+        self._invitation_mail = invitation_mail
 
     def invite_user(
         self, request: InviteUserRequest, caller: Caller, unit: Transaction
     ) -> InviteUserResponse:
-        """Store a member as INVITED, in the default group and the default team.
-
-        This server sends no mail yet: whoever invites tells the person where to sign in.
+        """Store a member as INVITED, in the default group and the default team, and mail them.
 
         Raises:
             InvalidArgumentError: a malformed field, or a manager_id that is not a member.
@@ -107,6 +117,8 @@ class MemberService:
         except UniqueViolationError as error:
             message = f"{request.email} is a member of this organization already"
             raise AlreadyExistsError(message) from error
+        self._invitation_mail.enqueue(unit, organization_key, [new.id])
+        self._record(unit, caller, AuditEventType.USER_INVITED, new.id, role=role.slug)
         return InviteUserResponse(
             user=user_message(existing_member(unit, organization_key, new.id))
         )
@@ -129,6 +141,8 @@ class MemberService:
         invitations = inviting.invite_many(
             unit, organization_key, emails, role.key, self._clock.now()
         )
+        invited_ids = [invitation.member_id for invitation in invitations if not invitation.error]
+        self._invitation_mail.enqueue(unit, organization_key, invited_ids)
         results = [
             BulkInviteResult(
                 email=invitation.email,
@@ -140,7 +154,13 @@ class MemberService:
             )
             for invitation in invitations
         ]
-        invited = sum(result.success for result in results)
+        invited = len(invited_ids)
+        events = (
+            Event(AuditEventType.USER_INVITED, "user", invitation.member_id, {"role": role.slug})
+            for invitation in invitations
+            if not invitation.error
+        )
+        trail.record_many(unit, caller, events, now=self._clock.now())
         return BulkInviteUsersResponse(
             results=results, invited_count=invited, failed_count=len(results) - invited
         )
@@ -157,7 +177,7 @@ class MemberService:
             FailedPreconditionError: nobody who can sign in would be super admin any more.
         """
         user_id = require_uuid("user_id", request.user_id)
-        changed = standing.change_role(unit, caller, user_id, request.role_id)
+        changed = standing.change_role(unit, caller, user_id, request.role_id, self._clock.now())
         return UpdateUserRoleResponse(user=user_message(changed))
 
     def deactivate_user(
@@ -177,7 +197,7 @@ class MemberService:
     def reactivate_user(
         self, request: ReactivateUserRequest, caller: Caller, unit: Transaction
     ) -> ReactivateUserResponse:
-        """Invite a deactivated member again.
+        """Invite a deactivated member again, by mail too.
 
         Raises:
             InvalidArgumentError: the id is not a UUID.
@@ -185,7 +205,9 @@ class MemberService:
             FailedPreconditionError: the member is not deactivated.
         """
         user_id = require_uuid("user_id", request.user_id)
-        return ReactivateUserResponse(user=user_message(standing.reactivate(unit, caller, user_id)))
+        changed = standing.reactivate(unit, caller, user_id, self._clock.now())
+        self._invitation_mail.enqueue(unit, caller.organization_key, [changed.id])
+        return ReactivateUserResponse(user=user_message(changed))
 
     def revoke_invite(
         self, request: RevokeInviteRequest, caller: Caller, unit: Transaction
@@ -197,7 +219,8 @@ class MemberService:
             NotFoundError: no such member.
             FailedPreconditionError: the member is not INVITED.
         """
-        standing.revoke_invitation(unit, caller, require_uuid("user_id", request.user_id))
+        user_id = require_uuid("user_id", request.user_id)
+        standing.revoke_invitation(unit, caller, user_id, self._clock.now())
         return RevokeInviteResponse()
 
     def update_user_profile(
@@ -213,7 +236,9 @@ class MemberService:
         user_id = _self_or_other(caller, request.user_id, Permission.MEMBERS_MANAGE)
         if request.profile is None:
             raise invalid_field("profile", "must be given")
-        changed = change_profile(unit, caller.organization_key, user_id, request.profile)
+        changed, fields = change_profile(unit, caller.organization_key, user_id, request.profile)
+        if fields:
+            self._record(unit, caller, AuditEventType.PROFILE_UPDATED, user_id, fields=fields)
         return UpdateUserProfileResponse(user=user_message(changed))
 
     def update_user_region(
@@ -232,7 +257,10 @@ class MemberService:
         violations.raise_if_any()
         organization_key = caller.organization_key
         member = existing_member(unit, organization_key, user_id)
-        person_store.set_region(unit, organization_key, member.key, region)
+        if region != member.data_governance_region:
+            person_store.set_region(unit, organization_key, member.key, region)
+            fields = ["data_governance_region"]
+            self._record(unit, caller, AuditEventType.PROFILE_UPDATED, user_id, fields=fields)
         changed = existing_member(unit, organization_key, user_id)
         return UpdateUserRegionResponse(user=user_message(changed))
 
@@ -258,14 +286,37 @@ class MemberService:
         check_enum(violations, "settings.theme_preference", wanted.theme_preference)
         check_choice(violations, "settings.preferred_locale", wanted.preferred_locale, LOCALES)
         violations.raise_if_any()
+        person = caller.member()
+        before = _settings(unit, caller)
         person_store.update_settings(
             unit,
             caller.organization_key,
-            caller.member().key,
+            person.key,
             int(wanted.theme_preference),
             wanted.preferred_locale,
         )
-        return UpdateUserSettingsResponse(settings=_settings(unit, caller))
+        after = _settings(unit, caller)
+        fields = [field for field in _SETTINGS if getattr(before, field) != getattr(after, field)]
+        if fields:
+            self._record(unit, caller, AuditEventType.SETTINGS_UPDATED, person.id, fields=fields)
+        return UpdateUserSettingsResponse(settings=after)
+
+    def confirm_passkey_enrollment(
+        self, request: ConfirmPasskeyEnrollmentRequest, caller: Caller, unit: Transaction
+    ) -> ConfirmPasskeyEnrollmentResponse:
+        """Note that the caller has made a passkey, once for each.
+
+        Raises:
+            FailedPreconditionError: they have none that opens anything.
+        """
+        del request
+        newest = passkey_store.newest(unit, caller.subject)
+        if newest is None:
+            raise FailedPreconditionError("you have no passkey yet; make one, then confirm it")
+        member, now = caller.member(), self._clock.now()
+        if person_store.note_passkey(unit, caller.organization_key, member.key, newest, now):
+            trail.record(unit, caller, AuditEventType.PASSKEY_ENROLLED, "user", member.id, now=now)
+        return ConfirmPasskeyEnrollmentResponse(confirmed=True)
 
     def get_user(self, request: GetUserRequest, caller: Caller, unit: Reader) -> GetUserResponse:
         """Return one member: oneself freely, others with MEMBERS_READ.
@@ -299,6 +350,17 @@ class MemberService:
             users=[user_message(stored) for stored in found[: page.size]],
             pagination_meta=self._page_tokens.meta(scope, page, positions, total),
         )
+
+    def _record(
+        self,
+        unit: Transaction,
+        caller: Caller,
+        event_type: AuditEventType,
+        member_id: str,
+        **facts: Fact,
+    ) -> None:
+        event = Event(event_type, "user", member_id, facts)
+        trail.record_event(unit, caller, event, now=self._clock.now())
 
 
 def _self_or_other(caller: Caller, user_id: str, permission: Permission) -> str:

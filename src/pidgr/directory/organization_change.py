@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from pidgr.audit import trail
 from pidgr.campaigns import workflow
 from pidgr.contract.v1.organization_pb import OrgType, UpdateOrganizationRequest
 from pidgr.directory import organization_store
@@ -21,8 +22,8 @@ _OPTIONAL: Final = (
 
 def change_organization(
     transaction: Transaction, organization_key: int, request: UpdateOrganizationRequest
-) -> None:
-    """Store what a request changes.
+) -> list[str]:
+    """Store what a request changes, and return the names of those fields.
 
     Raises:
         InvalidArgumentError: a malformed field or an invalid workflow.
@@ -36,13 +37,14 @@ def change_organization(
     if provisional and stored.org_type == OrgType.SANDBOX:
         message = "provisional_archetypes_enabled is not for sandboxes: their data is made up"
         raise FailedPreconditionError(message)
+    merged = _merged(stored, request)
     try:
-        organization_store.update_organization(
-            transaction, organization_key, _merged(stored, request)
-        )
+        organization_store.update_organization(transaction, organization_key, merged)
     except UniqueViolationError as error:
         message = f"an organization named {request.name!r} exists already; choose another name"
         raise AlreadyExistsError(message) from error
+    shown = {field: value for field, value in merged.items() if field != "name_folded"}
+    return trail.changed_fields({field: getattr(stored, field) for field in shown}, shown)
 
 
 def _check(request: UpdateOrganizationRequest) -> None:

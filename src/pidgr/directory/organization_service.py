@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from pidgr.clock import Clock
+from pidgr.audit import trail
+from pidgr.audit.trail import Event, Fact
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.organization_pb import (
     CreateOrganizationRequest,
     CreateOrganizationResponse,
@@ -29,12 +31,12 @@ from pidgr.directory.founding import NewOrganization
 from pidgr.directory.messages import organization_message, user_message
 from pidgr.directory.organization_change import change_organization
 from pidgr.directory.sso_mappings import check_mappings, mappings_to_json
-from pidgr.errors import NotFoundError, UnauthenticatedError, Violations
+from pidgr.errors import Violations
 from pidgr.identity.caller import Caller
+from pidgr.sandboxes import fixtures
+from pidgr.sandboxes.rpcs import SandboxRpcs, require_address
 from pidgr.storage.transaction import Reader, Transaction
 
-# The only set of sample data so far is none at all.
-_FIXTURES: Final = ("", "empty")
 _TOGGLES: Final = (
     "ai_clustering_enabled",
     "behavioral_analytics_enabled",
@@ -42,11 +44,8 @@ _TOGGLES: Final = (
 )
 
 
-class OrganizationService:
+class OrganizationService(SandboxRpcs):
     """Founds organizations, and shows callers their own and changes it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
 
     def create_organization(
         self, request: CreateOrganizationRequest, caller: Caller, unit: Transaction
@@ -54,7 +53,8 @@ class OrganizationService:
         """Make an organization with the caller as its super admin.
 
         The caller is a signed-in person, with or without an organization; ``access_code`` is for
-        hosted services and ignored.
+        hosted services and ignored. An organization begins empty unless sample data is asked for
+        by name: made-up people have no place among real ones (docs/decisions/0010-sandboxes.md).
 
         Raises:
             InvalidArgumentError: a malformed field.
@@ -62,11 +62,9 @@ class OrganizationService:
             NotFoundError: sample data that this server does not have.
             UnauthenticatedError: the caller's token names no address.
         """
-        if not caller.email:
-            raise UnauthenticatedError("the access token names no e-mail address; sign in again")
-        if request.fixture_id not in _FIXTURES:
-            message = f"no fixture has the id {request.fixture_id[:50]!r}; leave it empty for none"
-            raise NotFoundError(message)
+        email = require_address(caller)
+        fixture = fixtures.find(request.fixture_id or fixtures.EMPTY)
+        now = self._clock.now()
         founded = founding.create_organization(
             unit,
             NewOrganization(
@@ -75,13 +73,22 @@ class OrganizationService:
                 company_size=request.company_size,
                 data_governance_region=request.data_governance_region,
             ),
-            admin_email=caller.email,
-            now=self._clock.now(),
+            admin_email=email,
+            now=now,
             subject=caller.subject,
         )
+        fixtures.fill(unit, founded, fixture, now)
         admin = member_store.member(unit, founded.organization_key, founded.admin_id)
         if admin is None:
             raise LookupError(founded.admin_id)
+        trail.record(
+            unit,
+            trail.founder(caller, founded.organization_key, founded.admin_id),
+            AuditEventType.ORG_CREATED,
+            "organization",
+            founded.organization_id,
+            now=now,
+        )
         stored = organization_store.organization(unit, founded.organization_key)
         return CreateOrganizationResponse(
             organization=organization_message(stored), admin_user=user_message(admin)
@@ -114,7 +121,9 @@ class OrganizationService:
             AlreadyExistsError: the name is taken.
             FailedPreconditionError: provisional_archetypes_enabled, in a sandbox.
         """
-        change_organization(unit, caller.organization_key, request)
+        fields = change_organization(unit, caller.organization_key, request)
+        if fields:
+            self._record_update(unit, caller, fields=fields)
         return UpdateOrganizationResponse(organization=_organization(unit, caller))
 
     def update_sso_attribute_mappings(
@@ -132,6 +141,7 @@ class OrganizationService:
         organization_store.set_sso_attribute_mappings(
             unit, caller.organization_key, mappings_to_json(mappings)
         )
+        self._record(unit, caller, AuditEventType.SSO_CONFIGURED, attribute_mappings=len(mappings))
         return UpdateSsoAttributeMappingsResponse(organization=_organization(unit, caller))
 
     def rotate_analytics_salt(
@@ -143,6 +153,7 @@ class OrganizationService:
             InvalidArgumentError: fewer buckets than now.
         """
         count = privacy.rotate_salt(unit, caller.organization_key, request.new_bucket_count)
+        self._record_update(unit, caller, fields=["analytics_salt"], bucket_count=count)
         return RotateAnalyticsSaltResponse(bucket_count=count)
 
     def update_analytics_epsilon(
@@ -154,6 +165,8 @@ class OrganizationService:
             InvalidArgumentError: outside 0.5 to 5.0.
         """
         privacy.change_epsilon(unit, caller.organization_key, request.epsilon)
+        fields = ["analytics_epsilon"]
+        self._record_update(unit, caller, fields=fields, epsilon=str(request.epsilon))
         return UpdateAnalyticsEpsilonResponse(epsilon=request.epsilon)
 
     def get_org_privacy_settings(
@@ -173,9 +186,20 @@ class OrganizationService:
             for field in _TOGGLES
             if request.has_field(field)
         }
-        privacy.turn_toggles(unit, caller, wanted, self._clock.now())
+        turned = privacy.turn_toggles(unit, caller, wanted, self._clock.now())
+        if turned:
+            self._record_update(unit, caller, fields=list(turned), **turned)
         settings = privacy.settings_message(unit, caller.organization_key)
         return UpdateOrgPrivacySettingsResponse(settings=settings)
+
+    def _record_update(self, unit: Transaction, caller: Caller, **facts: Fact) -> None:
+        self._record(unit, caller, AuditEventType.ORG_UPDATED, **facts)
+
+    def _record(
+        self, unit: Transaction, caller: Caller, event_type: AuditEventType, **facts: Fact
+    ) -> None:
+        event = Event(event_type, "organization", caller.organization_id, facts)
+        trail.record_event(unit, caller, event, now=self._clock.now())
 
 
 def _organization(reader: Reader, caller: Caller) -> Organization:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from pidgr.contract.v1.common_pb import CampaignStatus
+from pidgr.contract.v1.organization_pb import OrgType
 from pidgr.contract.v1.user_pb import UserStatus
+from pidgr.identity.caller import Organization
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -40,10 +42,17 @@ class StoredOrganization:
     cancelled_campaigns: int
 
 
+# Whether made-up data counts in totals: unless told otherwise, in sandboxes only.
+_COUNTS_SYNTHETIC: Final = f"""
+    coalesce(o.include_synthetic_in_aggregates, o.org_type = {int(OrgType.SANDBOX)})
+"""
+
+
 def _count(status: CampaignStatus) -> str:
     return f"""
         (select count(*) from campaign c
-         where c.organization_key = o.key and c.status = {int(status)})
+         where c.organization_key = o.key and c.status = {int(status)}
+           and (not c.synthetic or {_COUNTS_SYNTHETIC}))
     """
 
 
@@ -63,6 +72,13 @@ _OF_SUBJECT: Final = Statement(f"""
       and (o.expires_at is null or o.expires_at > :now)
     order by o.created_at, o.key
 """)
+_OF_CREATOR: Final = Statement(f"""
+    {_SELECT} where o.creator_subject = :subject and o.expires_at > :now
+    order by o.expires_at, o.key
+""")
+_COUNT_SYNTHETIC: Final = Statement(
+    f"select {_COUNTS_SYNTHETIC} from organization o where o.key = :organization_key"
+)
 _UPDATE: Final = Statement("""
     update organization
     set name = :name, name_folded = :name_folded, industry = :industry,
@@ -79,6 +95,7 @@ _UPDATE: Final = Statement("""
 _SET_MAPPINGS: Final = Statement("""
     update organization set sso_attribute_mappings = :mappings where key = :organization_key
 """)
+_TENANT: Final = Statement("select key, id, suspended from organization where id = :id")
 _KEY_OF_ID: Final = Statement("select key from organization where id = :id")
 _DEFAULT_LOCALE: Final = Statement(
     "select default_locale from organization where key = :organization_key"
@@ -91,10 +108,10 @@ _LOCK: Final = Statement(
 _INSERT: Final = Statement("""
     insert into organization
       (id, name, name_folded, org_type, industry, company_size, default_workflow,
-       data_governance_region, analytics_salt, created_at)
+       data_governance_region, analytics_salt, created_at, expires_at, creator_subject)
     values
       (:id, :name, :name_folded, :org_type, :industry, :company_size, :default_workflow,
-       :data_governance_region, :analytics_salt, :now)
+       :data_governance_region, :analytics_salt, :now, :expires_at, :creator_subject)
     returning key
 """)
 
@@ -115,6 +132,21 @@ def organizations_of(reader: Reader, subject: str, now: int) -> list[StoredOrgan
     """Return where a person can act, oldest first, without what has expired."""
     parameters = {"subject": subject, "active": UserStatus.ACTIVE, "now": now}
     return reader.records(StoredOrganization, _OF_SUBJECT, parameters)
+
+
+def sandboxes_of(reader: Reader, subject: str, now: int) -> list[StoredOrganization]:
+    """Return the sandboxes a person has made, the next to expire first, without expired ones."""
+    return reader.records(StoredOrganization, _OF_CREATOR, {"subject": subject, "now": now})
+
+
+def counts_synthetic(reader: Reader, organization_key: int) -> bool:
+    """Tell whether an organization's totals include made-up data."""
+    return bool(reader.value(_COUNT_SYNTHETIC, {"organization_key": organization_key}))
+
+
+def tenant(reader: Reader, organization_id: str) -> Organization | None:
+    """Find an organization that services of this installation may act for."""
+    return reader.record(Organization, _TENANT, {"id": organization_id})
 
 
 def organization_key(reader: Reader, organization_id: str) -> int | None:
@@ -170,6 +202,8 @@ def insert_organization(
     data_governance_region: str,
     analytics_salt: bytes,
     now: int,
+    expires_at: int | None,
+    creator_subject: str | None,
 ) -> int:
     """Store a new organization and return its key.
 
@@ -189,6 +223,8 @@ def insert_organization(
             "data_governance_region": data_governance_region,
             "analytics_salt": analytics_salt,
             "now": now,
+            "expires_at": expires_at,
+            "creator_subject": creator_subject,
         },
     )
     return key

@@ -48,6 +48,11 @@ _UPDATE_SETTINGS: Final = Statement("""
         preferred_locale = case when :locale = '' then preferred_locale else :locale end
     where organization_key = :organization_key and key = :member_key
 """)
+_NOTE_PASSKEY: Final = Statement("""
+    update member set passkey_enrolled_at = :now
+    where organization_key = :organization_key and key = :member_key
+      and (passkey_enrolled_at is null or passkey_enrolled_at < :newest)
+""")
 
 
 def update_profile(
@@ -104,3 +109,16 @@ def update_settings(
             "locale": locale,
         },
     )
+
+
+def note_passkey(
+    transaction: Transaction, organization_key: int, member_key: int, newest: int, now: int
+) -> bool:
+    """Note that a member has told of their newest passkey; False when that is noted already."""
+    parameters = {
+        "organization_key": organization_key,
+        "member_key": member_key,
+        "newest": newest,
+        "now": now,
+    }
+    return transaction.execute(_NOTE_PASSKEY, parameters) == 1

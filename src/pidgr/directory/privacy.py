@@ -19,6 +19,8 @@ KINDS: Final = (AI_CLUSTERING, BEHAVIORAL_ANALYTICS, THIRD_PARTY_CHANNELS)
 """The kinds of processing that can be switched off, by their names in the contract."""
 
 _SALT_BYTES: Final = 32
+# With more, a bucket is a person; and what is kept of a touch has room for 4,096.
+_MOST_BUCKETS: Final = 1_000
 _LOWEST_EPSILON: Final = 0.5
 _HIGHEST_EPSILON: Final = 5.0
 
@@ -32,13 +34,15 @@ def rotate_salt(transaction: Transaction, organization_key: int, bucket_count: i
     """Replace the salt and return the number of buckets; 0 keeps it.
 
     Raises:
-        InvalidArgumentError: fewer buckets than now.
+        InvalidArgumentError: fewer buckets than now, or so many that hardly anybody shares one.
     """
     organization_store.lock_organization(transaction, organization_key)
     present = privacy_store.bucket_count(transaction, organization_key)
     count = bucket_count or present
     if count < present:
         raise invalid_field("new_bucket_count", f"must be at least {present}, the present number")
+    if count > _MOST_BUCKETS:
+        raise invalid_field("new_bucket_count", f"must be at most {_MOST_BUCKETS:,}")
     privacy_store.set_salt(transaction, organization_key, new_salt(), count)
     return count
 
@@ -56,21 +60,24 @@ def change_epsilon(transaction: Transaction, organization_key: int, epsilon: flo
 
 def turn_toggles(
     transaction: Transaction, caller: Caller, wanted: Mapping[str, bool], now: int
-) -> None:
-    """Turn switches by kind; one that stands so already stays untouched."""
+) -> dict[str, bool]:
+    """Turn switches by kind and return those that have moved; others stay untouched."""
     organization_key = caller.organization_key
     organization_store.lock_organization(transaction, organization_key)
     stored = privacy_store.toggles(transaction, organization_key)
-    for kind, enabled in wanted.items():
-        if enabled != _is_on(stored.get(kind)):
-            privacy_store.turn(
-                transaction,
-                organization_key,
-                kind,
-                enabled=enabled,
-                email=caller.person.email if caller.person else "",
-                now=now,
-            )
+    turned = {
+        kind: enabled for kind, enabled in wanted.items() if enabled != _is_on(stored.get(kind))
+    }
+    for kind, enabled in turned.items():
+        privacy_store.turn(
+            transaction,
+            organization_key,
+            kind,
+            enabled=enabled,
+            email=caller.person.email if caller.person else "",
+            now=now,
+        )
+    return turned
 
 
 def settings_message(reader: Reader, organization_key: int) -> OrgPrivacySettings:

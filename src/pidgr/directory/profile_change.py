@@ -1,5 +1,8 @@
 """Changing what is known of a person (SEMANTICS 2.8; section 11, decision 15)."""
 
+from collections.abc import Mapping
+
+from pidgr.audit import trail
 from pidgr.contract.v1.user_pb import UserProfile
 from pidgr.directory import member_store, organization_store, person_store
 from pidgr.directory.member_store import StoredMember, existing_member
@@ -16,8 +19,11 @@ from pidgr.storage.transaction import Transaction
 
 def change_profile(
     transaction: Transaction, organization_key: int, member_id: str, profile: UserProfile
-) -> StoredMember:
+) -> tuple[StoredMember, list[str]]:
     """Merge a profile into a member's: empty texts stay, empty attributes go.
+
+    Returns:
+        The member, and the names of the fields that have changed.
 
     Raises:
         InvalidArgumentError: a malformed field, limits exceeded after merging, or a manager who is
@@ -40,8 +46,15 @@ def change_profile(
     values = {field: getattr(profile, field) or getattr(member, field) for field in PROFILE_FIELDS}
     values["manager_id"] = manager_id or member.manager_id
     values["custom_attributes"] = attributes_to_json(attributes)
+    changed = trail.changed_fields(_profile_of(member), values)
     person_store.update_profile(transaction, organization_key, member.key, values)
-    return existing_member(transaction, organization_key, member_id)
+    return existing_member(transaction, organization_key, member_id), changed
+
+
+def _profile_of(member: StoredMember) -> Mapping[str, object]:
+    attributes = attributes_to_json(attributes_from_json(member.custom_attributes))
+    texts = {field: getattr(member, field) for field in (*PROFILE_FIELDS, "manager_id")}
+    return {**texts, "custom_attributes": attributes}
 
 
 def _check_manager(

@@ -5,7 +5,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Final
 
+from pidgr.audit import trail
 from pidgr.clock import Clock
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.common_pb import Permission, Role
 from pidgr.contract.v1.organization_pb import OrgType
 from pidgr.contract.v1.role_pb import (
@@ -94,6 +96,7 @@ class RoleService:
         except UniqueViolationError as error:
             message = f"a role with the slug {slug!r} exists already; choose another name"
             raise AlreadyExistsError(message) from error
+        self._record(unit, caller, AuditEventType.ROLE_CREATED, role_id, request.name, granted)
         return CreateRoleResponse(role=_stored(unit, organization_key, role_id))
 
     def update_role(
@@ -113,13 +116,14 @@ class RoleService:
             check_text(violations, "name", request.name, NAME_LENGTH, required=True)
         granted = _granted(unit, caller, request.permissions, violations)
         role = _locked(unit, caller, role_id, "changed")
-        role_store.update_role(
-            unit,
-            caller.organization_key,
-            role.key,
-            name=request.name or role.name,
-            permissions=permissions.to_names(granted) or role.permissions,
-        )
+        name = request.name or role.name
+        allowed = permissions.to_names(granted) or role.permissions
+        if (name, allowed) != (role.name, role.permissions):
+            role_store.update_role(
+                unit, caller.organization_key, role.key, name=name, permissions=allowed
+            )
+            held = permissions.from_names(allowed)
+            self._record(unit, caller, AuditEventType.ROLE_UPDATED, role_id, name, held)
         return UpdateRoleResponse(role=_stored(unit, caller.organization_key, role_id))
 
     def delete_role(
@@ -142,7 +146,29 @@ class RoleService:
             message = f"members have the role {role.name}; give them another one first"
             raise FailedPreconditionError(message)
         role_store.delete_role(unit, caller.organization_key, role.key)
+        held = permissions.from_names(role.permissions)
+        self._record(unit, caller, AuditEventType.ROLE_DELETED, role_id, role.name, held)
         return DeleteRoleResponse()
+
+    def _record(
+        self,
+        unit: Transaction,
+        caller: Caller,
+        event_type: AuditEventType,
+        role_id: str,
+        name: str,
+        granted: frozenset[Permission],
+    ) -> None:
+        trail.record(
+            unit,
+            caller,
+            event_type,
+            "role",
+            role_id,
+            now=self._clock.now(),
+            name=name,
+            permissions=sorted(permission.name for permission in granted),
+        )
 
 
 def _granted(

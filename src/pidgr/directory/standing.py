@@ -1,6 +1,8 @@
 """Changes of what a member is in the organization: role and status (SEMANTICS 2.8 and 3.3)."""
 
+from pidgr.audit import trail
 from pidgr.campaigns import erasure_store
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.directory import member_store, organization_store, standing_store
 from pidgr.directory.collective_store import GROUPS, TEAMS
@@ -13,7 +15,7 @@ from pidgr.storage.transaction import Transaction
 
 
 def change_role(
-    transaction: Transaction, caller: Caller, member_id: str, role_id: str
+    transaction: Transaction, caller: Caller, member_id: str, role_id: str, now: int
 ) -> StoredMember:
     """Give a member another role.
 
@@ -30,6 +32,16 @@ def change_role(
     if role.key != member.role_key:
         _keep_a_super_admin(transaction, organization_key, member)
         standing_store.set_role(transaction, organization_key, member.key, role.key)
+        trail.record(
+            transaction,
+            caller,
+            AuditEventType.ROLE_CHANGED,
+            "user",
+            member_id,
+            now=now,
+            from_role=member.role_slug,
+            to_role=role.slug,
+        )
     return existing_member(transaction, organization_key, member_id)
 
 
@@ -52,10 +64,11 @@ def deactivate(transaction: Transaction, caller: Caller, member_id: str, now: in
     standing_store.set_status(transaction, organization_key, member.key, UserStatus.DEACTIVATED)
     standing_store.end_sessions(transaction, organization_key, member.key, now)
     standing_store.silence_devices(transaction, organization_key, member.key)
+    trail.record(transaction, caller, AuditEventType.USER_DEACTIVATED, "user", member_id, now=now)
     return existing_member(transaction, organization_key, member_id)
 
 
-def reactivate(transaction: Transaction, caller: Caller, member_id: str) -> StoredMember:
+def reactivate(transaction: Transaction, caller: Caller, member_id: str, now: int) -> StoredMember:
     """Invite a deactivated member again. Whoever signs in must prove the address anew.
 
     Raises:
@@ -68,10 +81,11 @@ def reactivate(transaction: Transaction, caller: Caller, member_id: str) -> Stor
     if member.status != UserStatus.DEACTIVATED:
         raise FailedPreconditionError("only a deactivated member can be reactivated")
     standing_store.invite_again(transaction, organization_key, member.key)
+    trail.record(transaction, caller, AuditEventType.USER_REACTIVATED, "user", member_id, now=now)
     return existing_member(transaction, organization_key, member_id)
 
 
-def revoke_invitation(transaction: Transaction, caller: Caller, member_id: str) -> None:
+def revoke_invitation(transaction: Transaction, caller: Caller, member_id: str, now: int) -> None:
     """Delete an invited member with what is stored about them.
 
     Raises:
@@ -91,6 +105,7 @@ def revoke_invitation(transaction: Transaction, caller: Caller, member_id: str) 
         store.forget_member(transaction, organization_key, member.key)
     erasure_store.forget_member(transaction, organization_key, member.key)
     standing_store.delete_member(transaction, organization_key, member.key, member_id)
+    trail.record(transaction, caller, AuditEventType.INVITE_REVOKED, "user", member_id, now=now)
 
 
 def _keep_a_super_admin(

@@ -43,6 +43,10 @@ _SILENCE_DEVICES: Final = Statement("""
 _DELETE_DEVICES: Final = Statement("""
     delete from device where organization_key = :organization_key and member_key = :member_key
 """)
+_DELETE_INVITATION: Final = Statement("""
+    delete from invitation_mail
+    where organization_key = :organization_key and member_key = :member_key
+""")
 _LEAVE_REPORTS: Final = Statement("""
     update member set manager_id = ''
     where organization_key = :organization_key and manager_id = :member_id and manager_id <> ''
@@ -127,5 +131,5 @@ def delete_member(
         "member_key": member_key,
         "member_id": member_id,
     }
-    for statement in (_LEAVE_REPORTS, _DELETE_DEVICES, _DELETE_MEMBER):
+    for statement in (_LEAVE_REPORTS, _DELETE_DEVICES, _DELETE_INVITATION, _DELETE_MEMBER):
         transaction.execute(statement, parameters)

@@ -6,6 +6,7 @@ The rules are in ``pidgr.directory.collectives``, and so is what each RPC raises
 from typing import Final
 
 from pidgr.clock import Clock
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.team_pb import (
     AddTeamMembersRequest,
@@ -26,13 +27,20 @@ from pidgr.contract.v1.team_pb import (
     UpdateTeamResponse,
 )
 from pidgr.directory.collective_store import TEAMS
-from pidgr.directory.collectives import Collectives, Kind
+from pidgr.directory.collectives import Collectives, Events, Kind
 from pidgr.directory.messages import team_message, user_message
 from pidgr.identity.caller import Caller
 from pidgr.pagination import PageTokens
 from pidgr.storage.transaction import Reader, Transaction
 
-_KIND: Final = Kind("team", TEAMS, Permission.TEAMS_ALL_READ, Permission.TEAMS_ALL_WRITE)
+_EVENTS: Final = Events(
+    created=AuditEventType.TEAM_CREATED,
+    updated=AuditEventType.TEAM_UPDATED,
+    deleted=AuditEventType.TEAM_DELETED,
+    members_added=AuditEventType.TEAM_MEMBERS_ADDED,
+    members_removed=AuditEventType.TEAM_MEMBERS_REMOVED,
+)
+_KIND: Final = Kind("team", TEAMS, Permission.TEAMS_ALL_READ, Permission.TEAMS_ALL_WRITE, _EVENTS)
 
 
 class TeamService:

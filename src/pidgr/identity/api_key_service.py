@@ -3,7 +3,8 @@
 import uuid
 from typing import Final
 
-from pidgr.clock import Clock, to_timestamp
+from pidgr.audit import trail
+from pidgr.clock import DAY, Clock, to_timestamp
 from pidgr.contract.v1.api_key_pb import (
     ApiKey,
     CreateApiKeyRequest,
@@ -14,12 +15,21 @@ from pidgr.contract.v1.api_key_pb import (
     RevokeApiKeyRequest,
     RevokeApiKeyResponse,
 )
-from pidgr.errors import NotFoundError, PermissionDeniedError, Violations
+from pidgr.contract.v1.audit_pb import AuditEventType
+from pidgr.errors import (
+    FailedPreconditionError,
+    NotFoundError,
+    PermissionDeniedError,
+    Violations,
+)
 from pidgr.identity import api_key_store, api_keys, permissions
 from pidgr.identity.api_key_store import StoredApiKey
 from pidgr.identity.caller import Caller
 from pidgr.storage.transaction import Reader, Transaction
 from pidgr.validation import NAME_LENGTH, check_enum, check_text, require_moment, require_uuid
+
+SCIM_SANDBOX_LIFE: Final = 14 * DAY
+"""How long a sandbox that people are provisioned into may live (SEMANTICS 2.9)."""
 
 _PREFIXES: Final = {
     KeyType.API_KEY: api_keys.API_KEY_PREFIX,
@@ -41,6 +51,7 @@ class ApiKeyService:
         Raises:
             InvalidArgumentError: a bad name, no or unassignable permissions, an expiry in the past.
             PermissionDeniedError: a permission the caller does not hold.
+            FailedPreconditionError: a SCIM token, in a sandbox that lives longer than 14 days.
         """
         self._validate(request)
         missing = frozenset(request.permissions) - caller.permissions
@@ -48,6 +59,8 @@ class ApiKeyService:
             names = permissions.to_names(missing).replace(" ", ", ")
             raise PermissionDeniedError(f"you cannot grant what you may not do yourself: {names}")
         key_type = request.key_type or KeyType.API_KEY
+        if key_type == KeyType.SCIM_TOKEN:
+            _require_short_life(transaction, caller.organization_key)
         key = api_keys.new_key(_PREFIXES[key_type])
         stored = StoredApiKey(
             id=str(uuid.uuid4()),
@@ -60,6 +73,7 @@ class ApiKeyService:
             expires_at=_expiry(request),
         )
         api_key_store.insert_api_key(transaction, caller.organization_key, stored, key.digest)
+        trail.record_event(transaction, caller, api_keys.creation(stored), now=stored.created_at)
         return CreateApiKeyResponse(api_key=_message(stored), key=key.secret)
 
     def list_api_keys(
@@ -82,9 +96,21 @@ class ApiKeyService:
         """
         key_id = require_uuid("api_key_id", request.api_key_id)
         organization_key = caller.organization_key
-        if api_key_store.api_key(transaction, organization_key, key_id) is None:
+        stored = api_key_store.api_key(transaction, organization_key, key_id)
+        if stored is None:
             raise NotFoundError("there is no such API key")
-        api_key_store.revoke_api_key(transaction, organization_key, key_id, self._clock.now())
+        now = self._clock.now()
+        if api_key_store.revoke_api_key(transaction, organization_key, key_id, now):
+            trail.record(
+                transaction,
+                caller,
+                AuditEventType.API_KEY_REVOKED,
+                "api_key",
+                key_id,
+                now=now,
+                name=stored.name,
+                key_type=KeyType(stored.key_type).name,
+            )
         return RevokeApiKeyResponse()
 
     def _validate(self, request: CreateApiKeyRequest) -> None:
@@ -100,6 +126,14 @@ class ApiKeyService:
         if expires_at is not None and expires_at <= self._clock.now():
             violations.add("expires_at", "must be in the future")
         violations.raise_if_any()
+
+
+def _require_short_life(reader: Reader, organization_key: int) -> None:
+    life = api_key_store.sandbox_life(reader, organization_key)
+    if life is not None and life > SCIM_SANDBOX_LIFE:
+        days = SCIM_SANDBOX_LIFE // DAY
+        message = f"a sandbox that uses SCIM lives at most {days} days; make a shorter one"
+        raise FailedPreconditionError(message)
 
 
 def _expiry(request: CreateApiKeyRequest) -> int | None:

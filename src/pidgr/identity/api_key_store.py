@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pidgr.contract.v1.organization_pb import OrgType
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -45,6 +46,10 @@ _REVOKE: Final = Statement("""
     update api_key set revoked_at = :now
     where organization_key = :organization_key and id = :key_id and revoked_at is null
 """)
+_SANDBOX_LIFE: Final = Statement(f"""
+    select expires_at - created_at from organization
+    where key = :organization_key and org_type = {int(OrgType.SANDBOX)}
+""")
 _TOUCH: Final = Statement("""
     update api_key set last_used_at = :now
     where id = :key_id and (last_used_at is null or last_used_at < :now)
@@ -72,10 +77,16 @@ def insert_api_key(
     transaction.execute(_INSERT, values)
 
 
-def revoke_api_key(transaction: Transaction, organization_key: int, key_id: str, now: int) -> None:
-    """Revoke a key; the first time counts."""
+def revoke_api_key(transaction: Transaction, organization_key: int, key_id: str, now: int) -> bool:
+    """Revoke a key; the first time counts. Tells whether this was it."""
     parameters = {"organization_key": organization_key, "key_id": key_id, "now": now}
-    transaction.execute(_REVOKE, parameters)
+    return transaction.execute(_REVOKE, parameters) == 1
+
+
+def sandbox_life(reader: Reader, organization_key: int) -> int | None:
+    """Return how many microseconds a sandbox lives; None for any other organization."""
+    life: int | None = reader.value(_SANDBOX_LIFE, {"organization_key": organization_key})
+    return life
 
 
 def touch_api_key(transaction: Transaction, key_id: str, now: int) -> None:

@@ -5,6 +5,12 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
+from pidgr.audit.trail import Event, Fact
+from pidgr.clock import to_datetime
+from pidgr.contract.v1.api_key_pb import KeyType
+from pidgr.contract.v1.audit_pb import AuditEventType
+from pidgr.identity.api_key_store import StoredApiKey
+
 API_KEY_PREFIX: Final = "pidgr_k_"
 SCIM_TOKEN_PREFIX: Final = "pidgr_scim_"  # noqa: S105 - a prefix, not a token
 # Keys of either kind, and the old spelling ``pidgr_<key>``, all begin like this.
@@ -31,3 +37,15 @@ def new_key(prefix: str) -> NewKey:
 def digest(secret: str) -> bytes:
     """Return what is stored of a key. A plain hash suffices: the secret cannot be guessed."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def creation(key: StoredApiKey) -> Event:
+    """Return what the audit trail tells of a new key."""
+    told: dict[str, Fact] = {
+        "name": key.name,
+        "key_type": KeyType(key.key_type).name,
+        "permissions": key.permissions.split(),
+    }
+    if key.expires_at is not None:
+        told["expires_at"] = to_datetime(key.expires_at).isoformat()
+    return Event(AuditEventType.API_KEY_CREATED, "api_key", key.id, told)

@@ -41,6 +41,15 @@ class Caller:
     email: str = ""
     # How the person signed in (RFC 8176), as far as their token tells.
     methods: frozenset[str] = frozenset()
+    # When they did, in microseconds, as far as their token tells.
+    authenticated_at: int | None = None
+    # Id of the application (OAuth client) that calls for the person, within what they allowed it;
+    # empty when they call themselves.
+    client_id: str = ""
+    # A service of this installation, which has no rights of its own and calls what nobody else may.
+    internal: bool = False
+    # Id of the request they call with, as the log has it.
+    request_id: str = ""
 
     @property
     def organization_key(self) -> int:
@@ -53,6 +62,11 @@ class Caller:
             message = "this call needs a credential that belongs to an organization"
             raise UnauthenticatedError(message)
         return self.organization.key
+
+    @property
+    def organization_id(self) -> str:
+        """Return the id of the organization, empty if the credential names none."""
+        return self.organization.id if self.organization else ""
 
     @property
     def actor_id(self) -> str:

@@ -80,10 +80,11 @@ class CodeMail:
         waiting = attempt_store.outgoing(reader, attempt_key)
         if waiting is None:
             return None
-        opened = people.welcome(reader, waiting.email_folded, OTP)
+        now = self._clock.now()
+        opened = people.welcome(reader, waiting.email_folded, OTP, now)
         if opened is None:
             return None
-        if waiting.expires_at <= self._clock.now():
+        if waiting.expires_at <= now:
             log.warning("a sign-in code expired before its mail was sent", attempt=attempt_key)
             return None
         address, locale = waiting.email_folded, ""

@@ -29,6 +29,9 @@ _TAKE: Final = Statement(
     returning next_at
     """,
 )
+_GIVE_BACK: Final = Statement("""
+    update door_limit set next_at = next_at - :interval where name = :name
+""")
 _NEXT: Final = Statement("select next_at from door_limit where name = :name")
 # A few at a time, whenever one is added: the table stays as large as the traffic is. Last in its
 # transaction and around what others hold, so that nobody waits for somebody who waits for them.
@@ -67,8 +70,7 @@ class DoorLimits:
         Raises:
             ResourceExhaustedError: too many; it carries the seconds until the next one.
         """
-        digest = hashlib.blake2b(name.encode(), key=self._key, digest_size=16).hexdigest()
-        stored = f"{limit.door}/{digest}"
+        stored = self._stored(limit, name)
         latest = now + (limit.burst - 1) * limit.interval
         taken = transaction.value(
             _TAKE,
@@ -87,3 +89,12 @@ class DoorLimits:
                 retry_after_seconds=wait,
             )
         transaction.execute(_FORGET, {"now": now})
+
+    def give_back(self, transaction: Transaction, limit: DoorLimit, name: str) -> None:
+        """Uncount one call that :meth:`take` has counted."""
+        parameters = {"name": self._stored(limit, name), "interval": limit.interval}
+        transaction.execute(_GIVE_BACK, parameters)
+
+    def _stored(self, limit: DoorLimit, name: str) -> str:
+        digest = hashlib.blake2b(name.encode(), key=self._key, digest_size=16).hexdigest()
+        return f"{limit.door}/{digest}"

@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 import structlog
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import RSAKey
 
 from pidgr.clock import HOUR, SECOND, Clock
@@ -24,6 +24,7 @@ from pidgr.identity.tokens import (
     LEEWAY_SECONDS,
     ORGANIZATION_CLAIM,
     Claims,
+    authentication_time,
     invalid_token,
     key_id,
     unverified_part,
@@ -152,6 +153,7 @@ class ExternalIssuers:
             email=email,
             organization_id=await self._organization(subject, claims.get(ORGANIZATION_CLAIM)),
             expires_at=claims["exp"] * SECOND,
+            authenticated_at=authentication_time(claims),
         )
 
     async def _check(self, token: str, issuer: TrustedIssuer) -> dict[str, Any]:
@@ -175,13 +177,14 @@ class ExternalIssuers:
             OverflowError,
             RecursionError,
         ) as error:
-            raise invalid_token() from error
+            raise invalid_token(ours=isinstance(error, ExpiredTokenError)) from error
 
     async def _organization(self, subject: str, claimed: object) -> str:
         if isinstance(claimed, str) and claimed:
             return claimed
+        now = self._clock.now()
         joined = await self._database.read(
-            lambda reader: identity_store.memberships(reader, subject)
+            lambda reader: identity_store.memberships(reader, subject, now)
         )
         active = (one for one in joined if one.status == UserStatus.ACTIVE)
         return next((one.organization_id for one in active), "")

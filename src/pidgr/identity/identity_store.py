@@ -28,8 +28,11 @@ _SELECT: Final = """
            o.default_locale, o.otp_disabled
     from member m join organization o on o.key = m.organization_key
 """
-# As they joined; suspended organizations, of which little can be read, last.
-_ORDER: Final = "order by o.suspended, m.created_at, m.key"
+# Without expired sandboxes, as they joined; suspended organizations, of which little can be read,
+# last.
+_ORDER: Final = """
+    and (o.expires_at is null or o.expires_at > :now) order by o.suspended, m.created_at, m.key
+"""
 _OF_SUBJECT: Final = Statement(f"{_SELECT} where m.subject = :subject {_ORDER}")
 _OF_ADDRESS: Final = Statement(f"{_SELECT} where m.email_folded = :email_folded {_ORDER}")
 _SUBJECT_OF_ADDRESS: Final = Statement(
@@ -48,14 +51,15 @@ _LINK_EXTERNAL: Final = Statement("""
 """)
 
 
-def memberships(reader: Reader, subject: str) -> list[Membership]:
+def memberships(reader: Reader, subject: str, now: int) -> list[Membership]:
     """Return where a person is a member, whatever the status, in the order they joined."""
-    return reader.records(Membership, _OF_SUBJECT, {"subject": subject})
+    return reader.records(Membership, _OF_SUBJECT, {"subject": subject, "now": now})
 
 
-def memberships_of_address(reader: Reader, email_folded: str) -> list[Membership]:
+def memberships_of_address(reader: Reader, email_folded: str, now: int) -> list[Membership]:
     """Return where an address is a member, whatever the status, in the order it joined."""
-    return reader.records(Membership, _OF_ADDRESS, {"email_folded": email_folded})
+    parameters = {"email_folded": email_folded, "now": now}
+    return reader.records(Membership, _OF_ADDRESS, parameters)
 
 
 def subject_of_address(reader: Reader, email_folded: str) -> str | None:

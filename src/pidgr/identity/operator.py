@@ -4,6 +4,7 @@ import secrets
 import uuid
 from collections.abc import Iterable
 
+from pidgr.audit import trail
 from pidgr.contract.v1.api_key_pb import KeyType
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.user_pb import UserStatus
@@ -34,6 +35,8 @@ def create_api_key(
         expires_at=None,
     )
     api_key_store.insert_api_key(transaction, organization_key, stored, key.digest)
+    by = trail.operator(organization_key)
+    trail.record_event(transaction, by, api_keys.creation(stored), now=now)
     return key.secret
 
 
@@ -60,5 +63,9 @@ def mint_token(
     ):
         raise FailedPreconditionError("the member is deactivated; reactivate them first")
     return signer.sign(
-        subject=subject, email=email, organization_id=organization_id, lifetime=lifetime
+        subject=subject,
+        email=email,
+        organization_id=organization_id,
+        lifetime=lifetime,
+        authenticated_at=now,
     )

@@ -15,13 +15,13 @@ def accepts(membership: Membership, method: str) -> bool:
     return membership.status == UserStatus.ACTIVE and not _refuses(membership, method)
 
 
-def welcome(reader: Reader, email_folded: str, method: str) -> list[Membership] | None:
+def welcome(reader: Reader, email_folded: str, method: str, now: int) -> list[Membership] | None:
     """Return the memberships a sign-in with an address opens, invitations included.
 
     The list is empty for a person who belongs to no organization (any more, or yet). None: nobody
     may sign in with this address and by this method.
     """
-    members = identity_store.memberships_of_address(reader, email_folded)
+    members = identity_store.memberships_of_address(reader, email_folded, now)
     subject = identity_store.subject_of_address(reader, email_folded)
     opened = [
         member
@@ -46,7 +46,7 @@ def admit(
     subject = store.ensure_identity(transaction, email_folded, secrets.token_hex(16), now)
     joined = {
         membership.organization_key
-        for membership in identity_store.memberships(transaction, subject)
+        for membership in identity_store.memberships(transaction, subject, now)
     }
     for membership in invited:
         # One person is one member of an organization, whatever their addresses there.
@@ -61,6 +61,20 @@ def admit(
                 deactivated=UserStatus.DEACTIVATED,
             )
     return subject
+
+
+def readmit(transaction: Transaction, subject: str, method: str, now: int) -> bool:
+    """Accept the invitations of a person who has proved who they are; False: they may not enter.
+
+    They have proved their address once, or there would be nobody to recognise.
+    """
+    address = identity_store.address_of_subject(transaction, subject)
+    opened = welcome(transaction, address, method, now)
+    if opened is None:
+        joined = identity_store.memberships(transaction, subject, now)
+        return any(accepts(one, method) for one in joined)
+    admit(transaction, address, opened, now)
+    return True
 
 
 def _refuses(membership: Membership, method: str) -> bool:

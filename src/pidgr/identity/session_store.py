@@ -16,6 +16,7 @@ class StoredSession:
     subject: str
     method: str
     organization_key: int | None
+    created_at: int
     expires_at: int
     revoked_at: int | None
 
@@ -26,7 +27,7 @@ _INSERT: Final = Statement("""
     values (:handle, :digest, :subject, :method, :organization_key, :now, :now, :expires_at)
 """)
 _LOCK: Final = Statement("""
-    select key, digest, subject, method, organization_key, expires_at, revoked_at
+    select key, digest, subject, method, organization_key, created_at, expires_at, revoked_at
     from sign_in_session where handle = :handle {for_update}
 """)
 _ROTATE: Final = Statement("""

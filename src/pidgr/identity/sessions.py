@@ -5,11 +5,6 @@ tell which of them is the thief: the whole session ends, and the person signs in
 A client must therefore not send two refreshes at once.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,8 +13,9 @@ import structlog
 
 from pidgr.clock import DAY, MINUTE, Clock
 from pidgr.errors import PermissionDeniedError, UnauthenticatedError
-from pidgr.identity import identity_store, people, session_store
+from pidgr.identity import identity_store, people, rotating_tokens, session_store
 from pidgr.identity.identity_store import Membership
+from pidgr.identity.rotating_tokens import RotatingToken
 from pidgr.identity.tokens import TokenSigner
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
@@ -29,8 +25,6 @@ SESSION_LIFETIME: Final = 30 * DAY
 """However often it is refreshed."""
 
 _PREFIX: Final = "pidgr_r_"
-_HANDLE_BYTES: Final = 16
-_SECRET_BYTES: Final = 32
 
 log = structlog.get_logger("pidgr.identity")
 
@@ -58,22 +52,12 @@ class Grant:
 
     subject: str
     method: str
+    authenticated_at: int
     email: str
     membership: Membership | None
     choices: tuple[Membership, ...]
     refresh_token: str
     session_expires_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class _RefreshToken:
-    text: str
-    handle: bytes
-
-    @property
-    def digest(self) -> bytes:
-        """What is stored. A plain hash suffices: 256 bits cannot be guessed."""
-        return hashlib.sha256(self.text.encode()).digest()
 
 
 class Sessions:
@@ -99,9 +83,9 @@ class Sessions:
             PermissionDeniedError: they may not act there.
         """
         now = self._clock.now()
-        choices = _choices(transaction, subject, method)
+        choices = _choices(transaction, subject, method, now)
         membership = _choose(choices, organization_id)
-        token = _new_token(secrets.token_bytes(_HANDLE_BYTES))
+        token = rotating_tokens.new_token(_PREFIX, rotating_tokens.new_handle())
         session_store.sweep(transaction, now)
         session_store.insert_session(
             transaction,
@@ -116,6 +100,7 @@ class Sessions:
         return Grant(
             subject=subject,
             method=method,
+            authenticated_at=now,
             email=_email(transaction, subject, membership),
             membership=membership,
             choices=choices,
@@ -134,6 +119,7 @@ class Sessions:
             organization_id=organization_id,
             lifetime=ACCESS_LIFETIME,
             method=grant.method,
+            authenticated_at=grant.authenticated_at,
         )
         return Tokens(
             access_token=access_token,
@@ -156,7 +142,7 @@ class Sessions:
             PermissionDeniedError: the person may not act in the named organization; the token
                 stays good.
         """
-        token = _parse(refresh_token)
+        token = rotating_tokens.parse(_PREFIX, refresh_token)
         if token is None:
             raise _ended()
         grant = await self._database.write(
@@ -167,27 +153,28 @@ class Sessions:
         return await self.tokens(grant)
 
     def _refresh(
-        self, transaction: Transaction, token: _RefreshToken, organization_id: str
+        self, transaction: Transaction, token: RotatingToken, organization_id: str
     ) -> Grant | None:
         now = self._clock.now()
         session = session_store.lock_session(transaction, token.handle)
         if session is None or session.revoked_at is not None or session.expires_at <= now:
             return None
-        if not hmac.compare_digest(session.digest, token.digest):
+        if not token.matches(session.digest):
             session_store.revoke(transaction, session.key, now)
             log.warning("a refresh token was used twice; its session ends", subject=session.subject)
             return None
-        choices = _choices(transaction, session.subject, session.method)
+        choices = _choices(transaction, session.subject, session.method, now)
         if organization_id or session.organization_key is None:
             membership = _choose(choices, organization_id)
         else:
             membership = _present(choices, session.organization_key)
-        following = _new_token(token.handle)
+        following = rotating_tokens.new_token(_PREFIX, token.handle)
         organization_key = membership.organization_key if membership else None
         session_store.rotate(transaction, session.key, following.digest, organization_key, now)
         return Grant(
             subject=session.subject,
             method=session.method,
+            authenticated_at=session.created_at,
             email=_email(transaction, session.subject, membership),
             membership=membership,
             choices=choices,
@@ -201,7 +188,7 @@ class Sessions:
         An unknown token or one of an ended session is no error: there is nothing left to end.
         Access tokens that are out run on for at most ``ACCESS_LIFETIME``.
         """
-        token = _parse(refresh_token)
+        token = rotating_tokens.parse(_PREFIX, refresh_token)
         if token is None:
             return
 
@@ -211,14 +198,16 @@ class Sessions:
                 return
             now = self._clock.now()
             session_store.revoke(transaction, session.key, now)
-            if everywhere and hmac.compare_digest(session.digest, token.digest):
+            if everywhere and token.matches(session.digest):
                 session_store.revoke_all(transaction, session.subject, now)
 
         await self._database.write(work)
 
 
-def _choices(transaction: Transaction, subject: str, method: str) -> tuple[Membership, ...]:
-    joined = identity_store.memberships(transaction, subject)
+def _choices(
+    transaction: Transaction, subject: str, method: str, now: int
+) -> tuple[Membership, ...]:
+    joined = identity_store.memberships(transaction, subject, now)
     return tuple(one for one in joined if people.accepts(one, method))
 
 
@@ -246,23 +235,6 @@ def _email(transaction: Transaction, subject: str, membership: Membership | None
     if membership is not None:
         return membership.email
     return identity_store.address_of_subject(transaction, subject)
-
-
-def _new_token(handle: bytes) -> _RefreshToken:
-    secret = handle + secrets.token_bytes(_SECRET_BYTES)
-    return _RefreshToken(_PREFIX + base64.urlsafe_b64encode(secret).decode(), handle)
-
-
-def _parse(text: str) -> _RefreshToken | None:
-    if not text.startswith(_PREFIX):
-        return None
-    try:
-        secret = base64.b64decode(text.removeprefix(_PREFIX), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    if len(secret) != _HANDLE_BYTES + _SECRET_BYTES:
-        return None
-    return _RefreshToken(text, secret[:_HANDLE_BYTES])
 
 
 def _ended() -> UnauthenticatedError:

@@ -8,8 +8,9 @@ anybody has the address.
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from pidgr.clock import HOUR, MINUTE, Clock
 from pidgr.errors import UnauthenticatedError, Violations
@@ -17,19 +18,22 @@ from pidgr.identity import attempt_store, people
 from pidgr.identity.attempt_store import ClaimedTry
 from pidgr.identity.code_mail import CodeMail
 from pidgr.identity.door_limits import DoorLimit, DoorLimits
+from pidgr.identity.failures import Failures
 from pidgr.identity.one_time_codes import DIGITS, LIFETIME, MAXIMUM_TRIES, Codes, HashedCode
-from pidgr.identity.sessions import Grant, Sessions, Tokens
+from pidgr.identity.sessions import Sessions, Tokens
 from pidgr.identity.sign_in_method import OTP
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 from pidgr.validation import check_email, fold
 
-# With three tries a code: 60 guesses an hour at one address, more than a year for an even chance
-# of one hit, and a mail to the owner for every three of them.
+# With three tries a code, a mail to the owner for every three guesses.
 CODES_PER_ADDRESS: Final = DoorLimit("code", burst=5, interval=3 * MINUTE)
 _ATTEMPT_BYTES: Final = 32
 # An expired attempt answers like one that never was; it stays a while for the operator.
 _KEPT_FOR: Final = HOUR
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class SignIn:
         database: Database,
         codes: Codes,
         limits: DoorLimits,
+        failures: Failures,
         mail: CodeMail,
         sessions: Sessions,
         clock: Clock,
@@ -55,6 +60,7 @@ class SignIn:
         self._database = database
         self._codes = codes
         self._limits = limits
+        self._failures = failures
         self._mail = mail
         self._sessions = sessions
         self._clock = clock
@@ -107,40 +113,63 @@ class SignIn:
             InvalidArgumentError: the code is not six digits; no try is used up.
             UnauthenticatedError: a wrong code, or an attempt that is unknown, used, expired or out
                 of tries; the answer does not tell which.
+            ResourceExhaustedError: too many failures of this person lately, by whatever factor; no
+                try is used up.
             PermissionDeniedError: the person may not act in the named organization; the code stays
                 good while it has tries left.
         """
+        grant = await self._taken(
+            attempt_id,
+            code,
+            lambda transaction, subject: self._sessions.open(
+                transaction, subject, OTP, organization_id.lower()
+            ),
+        )
+        return await self._sessions.tokens(grant)
+
+    async def prove(self, attempt_id: str, code: str) -> str:
+        """Do the same without opening a session; return the person's subject.
+
+        Raises:
+            InvalidArgumentError, UnauthenticatedError, ResourceExhaustedError: as above.
+        """
+        return await self._taken(attempt_id, code, lambda _transaction, subject: subject)
+
+    async def _taken(
+        self, attempt_id: str, code: str, then: Callable[[Transaction, str], Result]
+    ) -> Result:
         violations = Violations()
         if len(code) != DIGITS or not (code.isascii() and code.isdigit()):
             violations.add("code", f"must be {DIGITS} digits")
         violations.raise_if_any()
         digest = _digest(attempt_id)
         claimed = await self._database.write(
-            lambda transaction: attempt_store.claim_try(
-                transaction, digest, MAXIMUM_TRIES, self._clock.now()
-            )
+            lambda transaction: self._claim_try(transaction, digest)
         )
         if claimed is None:
             raise _wrong()
         kept = HashedCode(claimed.salt, claimed.code_hash)
         if not await asyncio.to_thread(self._codes.matches, code, kept):
             raise _wrong()
-        grant = await self._database.write(
-            lambda transaction: self._complete(transaction, claimed, organization_id.lower())
+        return await self._database.write(
+            lambda transaction: then(transaction, self._complete(transaction, claimed))
         )
-        return await self._sessions.tokens(grant)
 
-    def _complete(
-        self, transaction: Transaction, claimed: ClaimedTry, organization_id: str
-    ) -> Grant:
+    def _claim_try(self, transaction: Transaction, digest: bytes) -> ClaimedTry | None:
+        claimed = attempt_store.claim_try(transaction, digest, MAXIMUM_TRIES, self._clock.now())
+        if claimed is not None:
+            self._failures.count(transaction, claimed.email_folded)
+        return claimed
+
+    def _complete(self, transaction: Transaction, claimed: ClaimedTry) -> str:
         now = self._clock.now()
         if not attempt_store.use_attempt(transaction, claimed.key, now):
             raise _wrong()
-        opened = people.welcome(transaction, claimed.email_folded, OTP)
+        opened = people.welcome(transaction, claimed.email_folded, OTP, now)
         if opened is None:
             raise _wrong()
-        subject = people.admit(transaction, claimed.email_folded, opened, now)
-        return self._sessions.open(transaction, subject, OTP, organization_id)
+        self._failures.take_back(transaction, claimed.email_folded)
+        return people.admit(transaction, claimed.email_folded, opened, now)
 
 
 def _digest(attempt_id: str) -> bytes:

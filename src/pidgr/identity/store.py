@@ -52,7 +52,7 @@ _API_KEY: Final = Statement("""
     select k.id, k.organization_key, o.id, o.suspended, k.permissions, k.expires_at, k.revoked_at,
            k.last_used_at, k.key_type
     from api_key k join organization o on o.key = k.organization_key
-    where k.digest = :digest
+    where k.digest = :digest and (o.expires_at is null or o.expires_at > :now)
 """)
 _MEMBERSHIP: Final = Statement("""
     select m.key, m.id, m.email, m.status, r.id, r.permissions, o.key, o.id, o.suspended,
@@ -61,14 +61,18 @@ _MEMBERSHIP: Final = Statement("""
     join organization o on o.key = m.organization_key
     join role r on r.key = m.role_key
     where m.subject = :subject and o.id = :organization_id
+      and (o.expires_at is null or o.expires_at > :now)
 """)
-_IDENTITY_OF_EMAIL: Final = Statement(
-    "select subject from identity where email_folded = :email_folded"
-)
+_IDENTITY: Final = Statement("""
+    select subject from identity
+    where subject = :subject or email_folded = :email_folded
+    order by case when subject = :subject then 0 else 1 end
+    limit 1
+""")
 _INSERT_IDENTITY: Final = Statement("""
     insert into identity (subject, email_folded, created_at)
     values (:subject, :email_folded, :now)
-    on conflict (email_folded) do nothing
+    on conflict do nothing
 """)
 _LINK_MEMBER: Final = Statement("""
     update member set subject = :subject, status = :active
@@ -96,23 +100,26 @@ _INSERT_SYSTEM_VALUE: Final = Statement("""
 """)
 
 
-def api_key_grant(reader: Reader, digest: bytes) -> ApiKeyGrant | None:
-    """Find an API key by the SHA-256 of its secret."""
-    return reader.record(ApiKeyGrant, _API_KEY, {"digest": digest})
+def api_key_grant(reader: Reader, digest: bytes, now: int) -> ApiKeyGrant | None:
+    """Find an API key by the SHA-256 of its secret; there is none of an expired sandbox."""
+    return reader.record(ApiKeyGrant, _API_KEY, {"digest": digest, "now": now})
 
 
-def membership(reader: Reader, subject: str, organization_id: str) -> Membership | None:
-    """Find the member a token's subject is in the token's organization."""
-    parameters = {"subject": subject, "organization_id": organization_id}
+def membership(reader: Reader, subject: str, organization_id: str, now: int) -> Membership | None:
+    """Find the member a token's subject is in an organization; nobody is in an expired sandbox."""
+    parameters = {"subject": subject, "organization_id": organization_id, "now": now}
     return reader.record(Membership, _MEMBERSHIP, parameters)
 
 
 def ensure_identity(transaction: Transaction, email_folded: str, subject: str, now: int) -> str:
-    """Return the subject of an address, ``subject`` if it had none yet."""
-    transaction.execute(
-        _INSERT_IDENTITY, {"subject": subject, "email_folded": email_folded, "now": now}
-    )
-    found: str = transaction.value(_IDENTITY_OF_EMAIL, {"email_folded": email_folded})
+    """Return who signs in: ``subject`` if that is somebody already, else whoever has the address.
+
+    There is one afterwards: ``subject`` if the address had none. A person known by another
+    address than today's keeps theirs. Safe for the same person at once, on both keys.
+    """
+    parameters = {"subject": subject, "email_folded": email_folded}
+    transaction.execute(_INSERT_IDENTITY, {**parameters, "now": now})
+    found: str = transaction.value(_IDENTITY, parameters)
     return found
 
 

@@ -6,15 +6,16 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import RSAKey
 
 from pidgr.clock import MINUTE, SECOND, Clock
-from pidgr.errors import UnauthenticatedError
+from pidgr.errors import UnauthenticatedError, UnknownCredentialError
 from pidgr.identity import signing_keys
 from pidgr.identity.signing_keys import ALGORITHM, LONGEST_LIFETIME, KeyRing
 from pidgr.secrets import MasterKey
@@ -24,6 +25,12 @@ from pidgr.storage.transaction import Reader
 ORGANIZATION_CLAIM: Final = "custom:org_id"
 # RFC 8176: how the person proved who they are.
 METHOD_CLAIM: Final = "amr"
+# When they did, in seconds since 1970; carried through every refresh unchanged (RFC 9470).
+AUTHENTICATION_TIME_CLAIM: Final = "auth_time"
+# What an application may do and who it is (RFC 9068), and by which grant of ours.
+SCOPE_CLAIM: Final = "scope"
+CLIENT_CLAIM: Final = "client_id"
+GRANT_CLAIM: Final = "custom:grant_id"
 # Clocks of servers that share a database may differ a little.
 LEEWAY_SECONDS: Final = 5
 _REMEMBERED_TOKENS: Final = 10_000
@@ -33,14 +40,27 @@ _UNKNOWN_KEY_PAUSE: Final = 5 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
+class Delegation:
+    """What a token of an application says beyond its person."""
+
+    client_id: str
+    grant_id: str
+    scope: str
+    """Names separated by spaces."""
+
+
+@dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says about its bearer."""
+    """What a verified token says about its bearer; times are in microseconds."""
 
     subject: str
     email: str
     organization_id: str
     expires_at: int
     methods: frozenset[str] = frozenset()
+    authenticated_at: int | None = None
+    delegation: Delegation | None = None
+    """None for a token the person holds themselves."""
 
 
 class TokenSigner:
@@ -122,6 +142,8 @@ class TokenSigner:
         organization_id: str,
         lifetime: int,
         method: str = "",
+        authenticated_at: int | None = None,
+        delegation: Delegation | None = None,
     ) -> str:
         """Return an access token that lives ``lifetime`` microseconds.
 
@@ -144,7 +166,13 @@ class TokenSigner:
         if organization_id:
             claims[ORGANIZATION_CLAIM] = organization_id
         if method:
-            claims[METHOD_CLAIM] = [method]
+            claims[METHOD_CLAIM] = method.split()
+        if authenticated_at is not None:
+            claims[AUTHENTICATION_TIME_CLAIM] = authenticated_at // SECOND
+        if delegation is not None:
+            claims[CLIENT_CLAIM] = delegation.client_id
+            claims[GRANT_CLAIM] = delegation.grant_id
+            claims[SCOPE_CLAIM] = delegation.scope
         key = self._keys.signing(now)
         header = {"alg": ALGORITHM, "kid": key.kid, "typ": "JWT"}
         return jwt.encode(header, claims, key, algorithms=[ALGORITHM])
@@ -167,7 +195,7 @@ class TokenSigner:
             claims = self._check(token)
             self._remember(fingerprint, claims)
         if claims.expires_at <= self._clock.now():
-            raise invalid_token()
+            raise invalid_token(ours=True)
         return claims
 
     def _check(self, token: str) -> Claims:
@@ -187,7 +215,7 @@ class TokenSigner:
                 exp={"essential": True},
             ).validate(decoded.claims)
         except (JoseError, ValueError, TypeError, LookupError, RecursionError) as error:
-            raise invalid_token() from error
+            raise invalid_token(ours=isinstance(error, ExpiredTokenError)) from error
         claims = decoded.claims
         methods = claims.get(METHOD_CLAIM)
         return Claims(
@@ -196,6 +224,8 @@ class TokenSigner:
             organization_id=str(claims.get(ORGANIZATION_CLAIM, "")),
             expires_at=int(claims["exp"]) * SECOND,
             methods=frozenset(map(str, methods)) if isinstance(methods, list) else frozenset(),
+            authenticated_at=authentication_time(claims),
+            delegation=_delegation(claims),
         )
 
     def _remember(self, fingerprint: bytes, claims: Claims) -> None:
@@ -210,9 +240,26 @@ def json_web_key_set(signer: TokenSigner) -> bytes:
     return json.dumps(signer.public_keys()).encode()
 
 
-def invalid_token() -> UnauthenticatedError:
-    """Return the one answer to every bad token."""
-    return UnauthenticatedError("the access token is invalid or expired; sign in again")
+def authentication_time(claims: Mapping[str, object]) -> int | None:
+    """Return when a token's person proved who they are, in microseconds, if it tells."""
+    seconds = claims.get(AUTHENTICATION_TIME_CLAIM)
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        return None
+    return seconds * SECOND
+
+
+def _delegation(claims: Mapping[str, object]) -> Delegation | None:
+    """Return what limits a token: any of the claims makes it an application's."""
+    names = (CLIENT_CLAIM, GRANT_CLAIM, SCOPE_CLAIM)
+    if not any(name in claims for name in names):
+        return None
+    return Delegation(*(str(claims.get(name, "")) for name in names))
+
+
+def invalid_token(*, ours: bool) -> UnauthenticatedError:
+    """Return the one answer to every bad token; ``ours`` has been good once."""
+    kind = UnauthenticatedError if ours else UnknownCredentialError
+    return kind("the access token is invalid or expired; sign in again")
 
 
 def unverified_part(token: str, number: int) -> dict[str, object]:

@@ -18,6 +18,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from pidgr.campaigns.service import CampaignService
+from pidgr.campaigns.token_service import TokenService
+from pidgr.content.render_service import RenderService
 from pidgr.content.template_service import TemplateService
 from pidgr.contract.health import health_connect
 from pidgr.contract.v1 import (
@@ -36,29 +38,48 @@ from pidgr.contract.v1 import (
     sso_connect,
     team_connect,
     template_connect,
+    token_connect,
 )
 from pidgr.directory.group_service import GroupService
 from pidgr.directory.member_service import MemberService
 from pidgr.directory.organization_service import OrganizationService
 from pidgr.directory.role_service import RoleService
 from pidgr.directory.team_service import TeamService
+from pidgr.heatmaps.service import HeatmapService
 from pidgr.identity.api_key_service import ApiKeyService
 from pidgr.identity.authenticator import Authenticator
 from pidgr.identity.external_issuers import ExternalIssuers
+from pidgr.identity.sso.metadata import MetadataReader
+from pidgr.identity.sso.service import SSOService
 from pidgr.inbox.action_service import ActionService
 from pidgr.inbox.device_service import DeviceService
 from pidgr.inbox.service import InboxService
 from pidgr.logs import configure_logging
 from pidgr.rpc.binding import bind
+from pidgr.rpc.client_address import TrustProxies
 from pidgr.rpc.compression import ThriftyGzip
-from pidgr.rpc.dispatch import Dispatcher, rpc_paths
+from pidgr.rpc.consent_pages import consent_pages
+from pidgr.rpc.dispatch import Dispatcher, Doors, rpc_paths
+from pidgr.rpc.doorkeeper import Doorkeeper
 from pidgr.rpc.health import HealthService
 from pidgr.rpc.idempotency import Idempotency
-from pidgr.rpc.interceptors import Authenticate, Authorize, LimitRate, Observe
-from pidgr.rpc.limits import RateLimiter
+from pidgr.rpc.interceptors import (
+    Authenticate,
+    AuthenticateService,
+    Authorize,
+    LimitAddress,
+    LimitRate,
+    Observe,
+)
+from pidgr.rpc.limits import Limiter, Limits, MemoryLimiter, Rate
+from pidgr.rpc.oauth_doors import RESOURCE_METADATA, oauth_doors
 from pidgr.rpc.pages import pages
+from pidgr.rpc.passkey_doors import passkey_doors
+from pidgr.rpc.policy import POLICY, Access
 from pidgr.rpc.server import ON_DRAIN
+from pidgr.rpc.shared_limits import SharedLimiter
 from pidgr.rpc.sign_in_pages import sign_in_pages
+from pidgr.rpc.sso_doors import sso_doors
 from pidgr.settings import Settings
 from pidgr.system import System, build_system
 
@@ -89,6 +110,7 @@ CONTRACT: Final[tuple[tuple[type[Any], type[Any]], ...]] = (
     (sso_connect.SSOService, sso_connect.SSOServiceASGIApplication),
     (team_connect.TeamService, team_connect.TeamServiceASGIApplication),
     (template_connect.TemplateService, template_connect.TemplateServiceASGIApplication),
+    (token_connect.TokenService, token_connect.TokenServiceASGIApplication),
 )
 
 _EXPOSED_HEADERS: Final = (
@@ -97,6 +119,7 @@ _EXPOSED_HEADERS: Final = (
     "grpc-message",
     "grpc-status-details-bin",
     "x-request-id",
+    "www-authenticate",
 )
 _ONE_DAY_SECONDS: Final = 86_400
 
@@ -111,12 +134,16 @@ def implementations(system: System) -> dict[str, object]:
         "CampaignService": CampaignService(engine, clock, tokens, ids, system.address_guard),
         "DeviceService": DeviceService(clock),
         "GroupService": GroupService(clock, tokens),
+        "HeatmapService": HeatmapService(clock, system.cohorts, system.touch_upkeep),
         "InboxService": InboxService(database, clock, ids),
-        "MemberService": MemberService(clock, tokens),
-        "OrganizationService": OrganizationService(clock),
+        "MemberService": MemberService(clock, tokens, system.invitation_mail),
+        "OrganizationService": OrganizationService(clock, system.sandbox_deletion),
+        "RenderService": RenderService(database, clock),
         "RoleService": RoleService(clock),
+        "SSOService": SSOService(MetadataReader(system.fetcher, clock), clock),
         "TeamService": TeamService(clock, tokens),
         "TemplateService": TemplateService(clock, tokens),
+        "TokenService": TokenService(system.deeplink_tokens, clock),
     }
 
 
@@ -126,9 +153,12 @@ def build_app(system: System) -> ASGIApp:
     health = HealthService(description.type_name for description in descriptions)
     issuers = ExternalIssuers(system.database, system.clock, system.settings.trusted_issuers)
     authenticator = Authenticator(system.database, system.signer, issuers, system.clock)
-    rpcs = _contract_rpcs(system, authenticator) | _health_rpcs(health)
+    limits = build_limits(system)
+    doorkeeper = Doorkeeper(authenticator, limits)
+    rpcs = _contract_rpcs(system, _public_interceptors(system, doorkeeper, limits))
+    rpcs |= _health_rpcs(health)
     if system.settings.reflection:
-        rpcs |= _reflection_rpcs([*descriptions, health_connect.Health.desc()])
+        rpcs |= _reflection_rpcs([*descriptions, health_connect.Health.desc()], limits)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -138,27 +168,81 @@ def build_app(system: System) -> ASGIApp:
         health.drain()
         system.close()
 
-    routes = [*pages(system, health), *sign_in_pages(system, authenticator)]
-    dispatcher = Dispatcher(rpcs, Starlette(routes=routes, lifespan=lifespan))
-    return CORSMiddleware(
-        dispatcher,
+    routes = [
+        *pages(system, health, limits),
+        *sign_in_pages(system, doorkeeper, limits),
+        *passkey_doors(system, doorkeeper, limits),
+        *oauth_doors(system, doorkeeper, limits),
+        *sso_doors(system, doorkeeper),
+        *consent_pages(system, limits.sign_in),
+    ]
+    app: ASGIApp = Dispatcher(rpcs, Starlette(routes=routes, lifespan=lifespan))
+    if system.settings.trusted_proxies:
+        app = TrustProxies(app, system.settings.trusted_proxies)
+    public = CORSMiddleware(
+        app,
         allow_origins=system.settings.cors_origins,
         allow_methods=("GET", "POST"),
         allow_headers=("*",),
         expose_headers=_EXPOSED_HEADERS,
         max_age=_ONE_DAY_SECONDS,
     )
+    if system.settings.internal_port is None:
+        return public
+    return Doors(public, Dispatcher(_internal_rpcs(system), Starlette()))
 
 
-def _contract_rpcs(system: System, authenticator: Authenticator) -> dict[str, ASGIApp]:
-    settings = system.settings
-    limiter = RateLimiter(settings.rate_limit_per_second, settings.rate_limit_burst)
-    interceptors: tuple[Interceptor, ...] = (
-        Observe(),
-        Authenticate(authenticator),
-        LimitRate(limiter),
-        Authorize(),
+def build_limits(system: System) -> Limits:
+    """Return the allowances the settings give."""
+    settings, clock = system.settings, system.clock
+    public = Rate.of(settings.public_limit_per_second, settings.public_limit_burst)
+
+    def shared(kind: str, rate: Rate) -> Limiter:
+        # On SQLite there is one process. On PostgreSQL there may be others, now or later.
+        if system.database.dialect == "sqlite":
+            return MemoryLimiter(rate, clock)
+        return SharedLimiter(system.database, system.master_key, kind, rate, clock)
+
+    return Limits(
+        organizations=shared(
+            "organization", Rate.of(settings.rate_limit_per_second, settings.rate_limit_burst)
+        ),
+        sign_in=shared(
+            "sign-in", Rate.of(settings.sign_in_limit_per_second, settings.sign_in_limit_burst)
+        ),
+        public=shared("public", public),
+        documents=MemoryLimiter(public, clock),
+        bad_credentials=MemoryLimiter(
+            Rate.of(settings.bad_credential_limit_per_second, settings.bad_credential_limit_burst),
+            clock,
+        ),
     )
+
+
+def _public_interceptors(
+    system: System, doorkeeper: Doorkeeper, limits: Limits
+) -> tuple[Interceptor, ...]:
+    settings = system.settings
+    return (
+        Observe(settings.issuer.rstrip("/") + RESOURCE_METADATA),
+        Authenticate(doorkeeper),
+        LimitRate(limits),
+        Authorize(system.clock if settings.step_up else None),
+    )
+
+
+def _internal_rpcs(system: System) -> dict[str, ASGIApp]:
+    """Return what services of this installation may call, and nobody else."""
+    token = system.settings.internal_token.get_secret_value()
+    interceptors = (Observe(), AuthenticateService(token, system.database), Authorize())
+    return {
+        path: app
+        for path, app in _contract_rpcs(system, interceptors).items()
+        if POLICY[path.removeprefix("/pidgr.v1.")].access is Access.INTERNAL
+    }
+
+
+def _contract_rpcs(system: System, interceptors: tuple[Interceptor, ...]) -> dict[str, ASGIApp]:
     idempotency = Idempotency(system.master_key, system.clock)
     ours = implementations(system)
     rpcs: dict[str, ASGIApp] = {}
@@ -182,15 +266,18 @@ def _health_rpcs(health: HealthService) -> dict[str, ASGIApp]:
     return dict.fromkeys(rpc_paths(health_connect.Health.desc()), app)
 
 
-def _reflection_rpcs(descriptions: list[DescService]) -> dict[str, ASGIApp]:
+def _reflection_rpcs(descriptions: list[DescService], limits: Limits) -> dict[str, ASGIApp]:
+    interceptors = (LimitAddress(limits.public),)
     apps = (
         ServerReflectionASGIApplication(
             ServerReflectionService(*descriptions),
+            interceptors=interceptors,
             read_max_bytes=_MAXIMUM_QUESTION_BYTES,
             compressions=_COMPRESSIONS,
         ),
         ServerReflectionAlphaASGIApplication(
             ServerReflectionAlphaService(*descriptions),
+            interceptors=interceptors,
             read_max_bytes=_MAXIMUM_QUESTION_BYTES,
             compressions=_COMPRESSIONS,
         ),

@@ -5,7 +5,8 @@ A domain service is a plain class whose methods carry the RPCs' names in snake c
 opens the unit, commits it, and answers UNIMPLEMENTED for an RPC no service offers.
 
 What a write must ask the outside world first, which no transaction may wait for, is in a coroutine
-method ``prepare_NAME(request, caller)`` beside it.
+method ``prepare_NAME(request, caller)`` beside it. What that returns, unless it is None, is the
+method's fourth argument.
 """
 
 import re
@@ -23,6 +24,7 @@ from pidgr.rpc.interceptors import current_call
 from pidgr.rpc.policy import POLICY, Unit
 from pidgr.storage.database import Database
 
+Prepare = Callable[[Any, Caller], Awaitable[Any]]
 Endpoint = Callable[[Any, RequestContext[Any, Any]], Any]
 
 _WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -49,9 +51,8 @@ def bind(
         if method.method_kind == "server_streaming":
             endpoints[name] = _streaming(rpc, handler)
         else:
-            endpoint = _unary(rpc, handler, database, idempotency)
-            prepare = getattr(service, f"prepare_{name}", None)
-            endpoints[name] = endpoint if prepare is None else _prepared(prepare, endpoint)
+            prepare = getattr(service, f"prepare_{name}", _nothing)
+            endpoints[name] = _unary(rpc, handler, prepare, database, idempotency)
     return SimpleNamespace(**endpoints)
 
 
@@ -62,6 +63,7 @@ def _unimplemented(rpc: str) -> UnimplementedError:
 def _unary(
     rpc: str,
     handler: Any,  # noqa: ANN401 - a method of any service
+    prepare: Prepare,
     database: Database,
     idempotency: Idempotency,
 ) -> Endpoint:
@@ -71,7 +73,7 @@ def _unary(
         case Unit.OWN:
             return _own(handler)
         case Unit.WRITE:
-            return _writing(rpc, handler, database, idempotency)
+            return _writing(rpc, handler, prepare, database, idempotency)
         case Unit.READ:
             return _reading(handler, database, heavy=False)
         case Unit.HEAVY_READ:
@@ -86,14 +88,6 @@ def _refusing(rpc: str) -> Endpoint:
     return refuse
 
 
-def _prepared(prepare: Callable[[Any, Caller], Awaitable[None]], endpoint: Endpoint) -> Endpoint:
-    async def call(request: Message, context: RequestContext[Any, Any]) -> Any:  # noqa: ANN401
-        await prepare(request, current_call.get().caller)
-        return await endpoint(request, context)
-
-    return call
-
-
 def _own(handler: Callable[[Any, Caller], Awaitable[Message]]) -> Endpoint:
     async def call(request: Message, context: RequestContext[Any, Any]) -> Message:
         del context
@@ -102,21 +96,33 @@ def _own(handler: Callable[[Any, Caller], Awaitable[Message]]) -> Endpoint:
     return call
 
 
+async def _nothing(request: Message, caller: Caller) -> None:
+    """Stand in for what most writes need not prepare."""
+
+
 def _writing(
-    rpc: str, handler: Callable[..., Message], database: Database, idempotency: Idempotency
+    rpc: str,
+    handler: Callable[..., Message],
+    prepare: Prepare,
+    database: Database,
+    idempotency: Idempotency,
 ) -> Endpoint:
     async def call(request: Message, context: RequestContext[Any, Any]) -> Message:
         caller = current_call.get().caller
+        prepared = await prepare(request, caller)
+        more = () if prepared is None else (prepared,)
         key = context.request_headers.get(HEADER)
         if key is None:
-            return await database.write(lambda transaction: handler(request, caller, transaction))
+            return await database.write(
+                lambda transaction: handler(request, caller, transaction, *more)
+            )
         repeatable = RepeatableCall(rpc, caller, key, request)
         return await database.write(
             lambda transaction: idempotency.run(
                 transaction,
                 repeatable,
                 context.method.output,
-                lambda: handler(request, caller, transaction),
+                lambda: handler(request, caller, transaction, *more),
             )
         )
 

@@ -7,6 +7,8 @@ from urllib.parse import quote
 from protobuf import DescService
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pidgr.rpc.server import INTERNAL
+
 _GRPC: Final = b"application/grpc"
 _UNIMPLEMENTED: Final = b"12"
 
@@ -38,6 +40,19 @@ class Dispatcher:
             await _refuse_unknown_rpc(scope["path"], content_type, send)
         else:
             await self._pages(scope, receive, send)
+
+
+class Doors:
+    """Two applications on one server: what comes to the internal address meets the second."""
+
+    def __init__(self, public: ASGIApp, internal: ASGIApp) -> None:
+        self._public = public
+        self._internal = internal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the server's lifespan."""
+        internal = INTERNAL in scope.get("extensions", {})
+        await (self._internal if internal else self._public)(scope, receive, send)
 
 
 def _decodable(scope: Scope) -> Scope:

@@ -1,6 +1,5 @@
 """The one place where errors become wire codes and google.rpc details."""
 
-import math
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -14,6 +13,7 @@ from protobuf import Message
 from protobuf.wkt import Duration
 
 from pidgr import errors
+from pidgr.clock import SECOND
 from pidgr.contract.rpc.error_details_pb import BadRequest, ErrorInfo, RetryInfo
 
 DOMAIN: Final = "pidgr.v1"
@@ -27,6 +27,8 @@ _DESCRIPTION_BYTES: Final = 600
 _CODES: Final[dict[type[errors.PidgrError], Code]] = {
     errors.InvalidArgumentError: Code.INVALID_ARGUMENT,
     errors.UnauthenticatedError: Code.UNAUTHENTICATED,
+    errors.StaleAuthenticationError: Code.UNAUTHENTICATED,
+    errors.UnknownCredentialError: Code.UNAUTHENTICATED,
     errors.PermissionDeniedError: Code.PERMISSION_DENIED,
     errors.NotFoundError: Code.NOT_FOUND,
     errors.AlreadyExistsError: Code.ALREADY_EXISTS,
@@ -53,7 +55,11 @@ def to_connect_error(error: Exception, response_headers: Headers) -> ConnectErro
     if isinstance(error, errors.PidgrError):
         if isinstance(error, errors.ResourceExhaustedError) and error.retry_after_seconds:
             # A header only: set in the trailers too, gRPC-Web clients would read "7, 7".
-            response_headers["retry-after"] = str(math.ceil(error.retry_after_seconds))
+            response_headers["retry-after"] = str(-(-_wait(error) // SECOND))
+        if isinstance(error, errors.StaleAuthenticationError):
+            response_headers["www-authenticate"] = (
+                f'Bearer error="insufficient_user_authentication", max_age={error.max_age_seconds}'
+            )
         message = _shortened(error.message, _MESSAGE_BYTES)
         return ConnectError(_CODES[type(error)], message, list(_details(error)))
     return _internal(error)
@@ -64,8 +70,13 @@ def _details(error: errors.PidgrError) -> Iterator[Message]:
     if isinstance(error, errors.InvalidArgumentError) and error.violations:
         yield BadRequest(field_violations=list(_field_violations(error.violations)))
     if isinstance(error, errors.ResourceExhaustedError) and error.retry_after_seconds:
-        delay = timedelta(seconds=error.retry_after_seconds)
+        delay = timedelta(microseconds=_wait(error))
         yield RetryInfo(retry_delay=Duration.from_timedelta(delay))
+
+
+def _wait(error: errors.ResourceExhaustedError) -> int:
+    """Return the microseconds to wait, as they were before they became a fraction."""
+    return round((error.retry_after_seconds or 0) * SECOND)
 
 
 def _field_violations(

@@ -6,26 +6,38 @@ unauthenticated caller cannot make the server parse 64 MiB. The call's own deadl
 connect-timeout-ms) is kept by the protocol library around all of them.
 """
 
+import hashlib
+import hmac
 import re
 import time
 import traceback
 import uuid
-from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
 from connectrpc.interceptor import MetadataInterceptor
 from connectrpc.request import RequestContext
 
-from pidgr.errors import PermissionDeniedError
-from pidgr.identity.authenticator import Authenticator
+from pidgr.clock import SECOND, Clock
+from pidgr.directory import organization_store
+from pidgr.errors import (
+    NotFoundError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+    StaleAuthenticationError,
+    UnauthenticatedError,
+)
 from pidgr.identity.caller import ANONYMOUS, Caller
 from pidgr.rpc import metrics
+from pidgr.rpc.client_address import client_name
+from pidgr.rpc.doorkeeper import Doorkeeper, chosen_organization, take_of_caller
 from pidgr.rpc.error_mapping import to_connect_error
-from pidgr.rpc.limits import RateLimiter
-from pidgr.rpc.policy import POLICY, Access, Rule
+from pidgr.rpc.limits import Limiter, Limits
+from pidgr.rpc.policy import POLICY, STEP_UP_SECONDS, Access, Rule, Unit
+from pidgr.storage.database import Database
+from pidgr.validation import require_uuid
 
 Context = RequestContext[Any, Any]
 
@@ -48,6 +60,11 @@ class Call:
 current_call: ContextVar[Call] = ContextVar("current_call")
 
 
+def client_host(context: Context) -> str:
+    """Return the address a call comes from; behind trusted proxies, the one they report."""
+    return (context.client_address or "").rpartition(":")[0]
+
+
 def method_name(context: Context) -> str:
     """Return ``Service/Method``, the key of the policy table."""
     service = context.method.service_name.rpartition(".")[2]
@@ -55,7 +72,14 @@ def method_name(context: Context) -> str:
 
 
 class Observe(MetadataInterceptor[Call]):
-    """Outermost: gives the call its id, maps its error, and counts and logs its end."""
+    """Outermost: gives the call its id, maps its error, and counts and logs its end.
+
+    ``resource_metadata`` is where callers without a good credential learn how to get one (RFC 9728
+    5.1).
+    """
+
+    def __init__(self, resource_metadata: str = "") -> None:
+        self._challenge = f'Bearer resource_metadata="{resource_metadata}"'
 
     async def on_start(self, ctx: Context) -> Call:
         """Open the call."""
@@ -71,6 +95,8 @@ class Observe(MetadataInterceptor[Call]):
 
     async def on_end(self, token: Call, ctx: Context, error: Exception | None, /) -> None:
         """Close the call; raises the error in the form the client may see."""
+        if isinstance(error, UnauthenticatedError):
+            ctx.response_headers["www-authenticate"] = self._challenge
         visible = to_connect_error(error, ctx.response_headers) if error is not None else None
         code = visible.code.name.lower() if visible is not None else "ok"
         elapsed = time.perf_counter() - token.started
@@ -104,16 +130,11 @@ def _release_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def chosen_organization(headers: Mapping[str, str]) -> str:
-    """Return the organization a person wants to act in, if the request names one."""
-    return headers.get("x-org-id") or headers.get("x-pidgr-org-id", "")
-
-
 class Authenticate(MetadataInterceptor[None]):
     """Finds out who calls, unless the door is public."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
-        self._authenticator = authenticator
+    def __init__(self, doorkeeper: Doorkeeper) -> None:
+        self._doorkeeper = doorkeeper
 
     async def on_start(self, ctx: Context) -> None:
         """Set the call's caller."""
@@ -121,11 +142,43 @@ class Authenticate(MetadataInterceptor[None]):
         if call.rule.access is Access.PUBLIC:
             return
         headers = ctx.request_headers
-        call.caller = await self._authenticator.authenticate(
+        caller = await self._doorkeeper.recognise(
+            client_host(ctx),
             headers.get("authorization"),
             chosen_organization(headers),
             while_suspended=call.rule.while_suspended,
+            applications=True,
         )
+        call.caller = replace(caller, request_id=call.request_id)
+
+    async def on_end(self, token: None, ctx: Context, error: Exception | None, /) -> None:
+        """Nothing to undo."""
+
+
+class AuthenticateService(MetadataInterceptor[None]):
+    """Knows the services of this installation by the token they share with it."""
+
+    def __init__(self, token: str, database: Database) -> None:
+        self._digest = hashlib.sha256(token.encode()).digest()
+        self._database = database
+
+    async def on_start(self, ctx: Context) -> None:
+        """Set the call's caller."""
+        call = current_call.get()
+        headers = ctx.request_headers
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        # Digests of one length: how long the token is stays ours too.
+        digest = hashlib.sha256(given.encode()).digest()
+        if scheme.lower() != "bearer" or not hmac.compare_digest(digest, self._digest):
+            message = "internal calls need the token of PIDGR_INTERNAL_TOKEN as a bearer token"
+            raise UnauthenticatedError(message)
+        chosen = require_uuid("x-org-id", chosen_organization(headers))
+        organization = await self._database.read(
+            lambda reader: organization_store.tenant(reader, chosen)
+        )
+        if organization is None:
+            raise NotFoundError(f"no organization has the id {chosen}")
+        call.caller = Caller(organization, internal=True, request_id=call.request_id)
 
     async def on_end(self, token: None, ctx: Context, error: Exception | None, /) -> None:
         """Nothing to undo."""
@@ -134,30 +187,51 @@ class Authenticate(MetadataInterceptor[None]):
 class LimitRate(MetadataInterceptor[None]):
     """Counts the call against its organization, its person or its address."""
 
-    def __init__(self, limiter: RateLimiter) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    async def on_start(self, ctx: Context) -> None:
+        """Take one of its allowance."""
+        caller = current_call.get().caller
+        if caller is ANONYMOUS:
+            await self._limits.public.take(client_name(client_host(ctx)))
+        else:
+            await take_of_caller(self._limits.organizations, caller)
+
+    async def on_end(self, token: None, ctx: Context, error: Exception | None, /) -> None:
+        """Nothing to undo."""
+
+
+class LimitAddress(MetadataInterceptor[None]):
+    """Counts a call against its address, for services that stand alone: none observes them."""
+
+    def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
 
     async def on_start(self, ctx: Context) -> None:
-        """Take a token."""
-        caller = current_call.get().caller
-        if caller.organization is not None:
-            self._limiter.take(caller.organization.id)
-            return
-        host = (ctx.client_address or "").rpartition(":")[0]
-        self._limiter.take(caller.subject or host)
+        """Take one of its allowance."""
+        try:
+            await self._limiter.take(client_name(client_host(ctx)))
+        except ResourceExhaustedError as error:
+            raise to_connect_error(error, ctx.response_headers) from error
 
     async def on_end(self, token: None, ctx: Context, error: Exception | None, /) -> None:
         """Nothing to undo."""
 
 
 class Authorize(MetadataInterceptor[None]):
-    """Holds the call against the policy table."""
+    """Holds the call against the policy table; ``step_up`` says when it is now, if it is on."""
+
+    def __init__(self, step_up: Clock | None = None) -> None:
+        self._step_up = step_up
 
     async def on_start(self, ctx: Context) -> None:
         """Refuse a caller without the right kind of credential or the permission."""
         del ctx
         call = current_call.get()
         check(call.rule, call.caller)
+        if self._step_up is not None:
+            check_freshness(call.rule, call.caller, self._step_up.now())
 
     async def on_end(self, token: None, ctx: Context, error: Exception | None, /) -> None:
         """Nothing to undo."""
@@ -174,7 +248,8 @@ def check(rule: Rule, caller: Caller) -> None:
         case Access.PUBLIC:
             return
         case Access.INTERNAL:
-            raise PermissionDeniedError("this call is reserved for internal services")
+            if not caller.internal:
+                raise PermissionDeniedError("this call is reserved for internal services")
         case Access.IDENTITY:
             if not caller.subject:
                 raise PermissionDeniedError("this call is for signed-in people, not API keys")
@@ -185,3 +260,27 @@ def check(rule: Rule, caller: Caller) -> None:
             _ = caller.organization_key
     if rule.any_of:
         caller.require(*rule.any_of)
+    elif caller.client_id and rule.unit not in {Unit.READ, Unit.HEAVY_READ}:
+        # No scope stands for it, so nobody can have allowed it.
+        raise PermissionDeniedError("applications may not do this; sign in yourself")
+
+
+def check_freshness(rule: Rule, caller: Caller, now: int) -> None:
+    """Demand a recent sign-in where the rule does. An API key has none and is what it is.
+
+    Raises:
+        StaleAuthenticationError: the person signed in too long ago, or nobody can tell when.
+    """
+    if rule.fresh and not caller.api_key_id:
+        require_fresh_sign_in(caller, now)
+
+
+def require_fresh_sign_in(caller: Caller, now: int) -> None:
+    """Demand that a person has signed in just now.
+
+    Raises:
+        StaleAuthenticationError: the person signed in too long ago, or nobody can tell when.
+    """
+    since = caller.authenticated_at
+    if since is None or now - since >= STEP_UP_SECONDS * SECOND:
+        raise StaleAuthenticationError(STEP_UP_SECONDS)

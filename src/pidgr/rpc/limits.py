@@ -1,46 +1,102 @@
-"""Token buckets: how often an organization, or an anonymous address, may call."""
+"""Limits on requests: how often an organization, a person or a client address may call.
+
+The generic cell rate algorithm (ITU-T I.371): one moment per name says when its allowance will be
+whole again. A call moves it one interval further, and is refused while that would take it further
+than the burst from now. It admits what a token bucket admits and computes in whole microseconds,
+so that what a refusal says about waiting is exact.
+"""
 
 import math
-import time
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
+from pidgr.clock import SECOND, Clock
 from pidgr.errors import ResourceExhaustedError
 
-# Idle buckets are full buckets, so forgetting the longest-unused one changes nothing but memory.
-_REMEMBERED_BUCKETS: Final = 100_000
+# An idle name has its whole allowance, so forgetting the longest-unused one changes nothing but
+# memory.
+REMEMBERED_NAMES: Final = 100_000
 
 
-class RateLimiter:
-    """One bucket per key, refilled continuously and capped at the burst."""
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often one name may call: ``burst`` times at once, and once more each ``interval``.
 
-    def __init__(
-        self, per_second: float, burst: int, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._per_second = per_second
-        self._burst = burst
-        self._monotonic = monotonic
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+    ``interval`` is in microseconds.
+    """
 
-    def take(self, key: str) -> None:
-        """Take one call out of a key's bucket.
+    interval: int
+    burst: int
+
+    @classmethod
+    def of(cls, per_second: float, burst: int) -> "Rate":
+        """Return the nearest rate in whole microseconds that is no faster."""
+        return cls(math.ceil(SECOND / per_second), burst)
+
+    def exhausted(self, wait: int) -> ResourceExhaustedError:
+        """Return the error of a call that must wait so many microseconds."""
+        return ResourceExhaustedError(
+            f"too many requests: the limit is {SECOND / self.interval:g} per second with a burst "
+            f"of {self.burst}; try again in {math.ceil(wait / SECOND)} s",
+            retry_after_seconds=wait / SECOND,
+        )
+
+
+class Limiter(Protocol):
+    """Counts calls by name."""
+
+    async def take(self, name: str) -> None:
+        """Count one call.
 
         Raises:
-            ResourceExhaustedError: the bucket is empty; it carries the seconds until the next call.
+            ResourceExhaustedError: too many; it carries the seconds until the next one.
         """
-        now = self._monotonic()
-        tokens, since = self._buckets.get(key, (float(self._burst), now))
-        tokens = min(self._burst, tokens + (now - since) * self._per_second)
-        if tokens < 1:
-            self._buckets[key] = (tokens, now)
-            wait = (1 - tokens) / self._per_second
-            raise ResourceExhaustedError(
-                f"too many requests: the limit is {self._per_second:g} per second with a burst of "
-                f"{self._burst}; try again in {math.ceil(wait)} s",
-                retry_after_seconds=wait,
-            )
-        self._buckets[key] = (tokens - 1, now)
-        self._buckets.move_to_end(key)
-        if len(self._buckets) > _REMEMBERED_BUCKETS:
-            self._buckets.popitem(last=False)
+
+
+class MemoryLimiter:
+    """Counts in this process alone."""
+
+    def __init__(self, rate: Rate, clock: Clock) -> None:
+        self.rate: Final = rate
+        self._steady = clock.steady
+        # A name may be so far ahead of its allowance and still call once more.
+        self._tolerance = (rate.burst - 1) * rate.interval
+        self._whole_at: OrderedDict[str, int] = OrderedDict()
+
+    async def take(self, name: str) -> None:
+        """See :class:`Limiter`."""
+        self.take_now(name)
+
+    def take_now(self, name: str) -> None:
+        """Do the same without a coroutine."""
+        now = self._steady()
+        whole_at = self._whole_at.get(name, now)
+        whole_at = max(whole_at, now)
+        wait = whole_at - self._tolerance - now
+        if wait > 0:
+            raise self.rate.exhausted(wait)
+        self._whole_at[name] = whole_at + self.rate.interval
+        self._whole_at.move_to_end(name)
+        if len(self._whole_at) > REMEMBERED_NAMES:
+            self._whole_at.popitem(last=False)
+
+    def has_room(self, name: str) -> bool:
+        """Tell whether a call would pass now, without counting it."""
+        return self._whole_at.get(name, 0) <= self._steady() + self._tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every allowance of one process."""
+
+    organizations: Limiter
+    """By organization; for people without one, by subject."""
+    sign_in: Limiter
+    """By client address, for ``/auth/...`` and ``/oauth/...``."""
+    public: Limiter
+    """By client address, for RPCs that need no credential, and for reflection."""
+    documents: MemoryLimiter
+    """By client address, for keys and metadata, which are answered from memory."""
+    bad_credentials: MemoryLimiter
+    """By client address, for credentials nobody was ever given."""

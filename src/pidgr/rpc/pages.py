@@ -12,6 +12,8 @@ from pidgr.errors import PidgrError
 from pidgr.identity.signing_keys import JWKS_MAX_AGE_SECONDS
 from pidgr.identity.tokens import json_web_key_set
 from pidgr.rpc.health import HealthService
+from pidgr.rpc.limits import Limits
+from pidgr.rpc.plain_http import limited
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
 from pidgr.system import System
@@ -20,7 +22,7 @@ _PING = Statement("select 1")
 _READY_WITHIN_SECONDS = 2.0
 
 
-def pages(system: System, health: HealthService) -> list[BaseRoute]:
+def pages(system: System, health: HealthService, limits: Limits) -> list[BaseRoute]:
     """Return the routes: liveness, readiness, metrics and the public signing keys."""
 
     async def healthz(_request: Request) -> Response:
@@ -47,7 +49,7 @@ def pages(system: System, health: HealthService) -> list[BaseRoute]:
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
-        Route("/.well-known/jwks.json", jwks),
+        Route("/.well-known/jwks.json", limited(limits.documents, jwks)),
     ]
 
 

@@ -1,14 +1,14 @@
 """JSON over plain HTTP for what the contract leaves to the server, with the contract's errors.
 
-A request is a JSON object of strings and booleans, an answer a JSON object, an error
+A request is a JSON object, an answer a JSON object, an error
 ``{"code": "unauthenticated", "message": "..."}`` under the HTTP status Connect gives the code.
 """
 
-import ipaddress
 import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import parse_qsl
 
 import structlog
 from connectrpc.code import Code
@@ -16,14 +16,16 @@ from connectrpc.request import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pidgr.errors import InvalidArgumentError, invalid_field
+from pidgr.errors import InvalidArgumentError, ResourceExhaustedError, invalid_field
 from pidgr.rpc import metrics
+from pidgr.rpc.client_address import client_name
 from pidgr.rpc.error_mapping import to_connect_error
-from pidgr.rpc.limits import RateLimiter
+from pidgr.rpc.limits import Limiter
 
 _LARGEST_BODY: Final = 16 * 1024
+_MOST_FIELDS: Final = 50
 # https://connectrpc.com/docs/protocol/#error-codes
-_STATUS: Final = {
+STATUS: Final = {
     Code.CANCELED: 499,
     Code.UNKNOWN: 500,
     Code.INVALID_ARGUMENT: 400,
@@ -42,7 +44,6 @@ _STATUS: Final = {
     Code.UNAUTHENTICATED: 401,
 }
 _NO_STORE: Final = {"cache-control": "no-store"}
-_IPV6_SITE_BITS: Final = 64
 
 log = structlog.get_logger("pidgr.rpc")
 
@@ -50,22 +51,26 @@ Answer = dict[str, object]
 Handler = Callable[[Request], Awaitable[Answer]]
 
 
-def door(name: str, limiter: RateLimiter, handler: Handler) -> Callable[[Request], object]:
-    """Return the endpoint of a handler: limited per client address, logged, errors mapped."""
+def door(name: str, limiter: Limiter | None, handler: Handler) -> Callable[[Request], object]:
+    """Return the endpoint of a handler: limited per client address, logged, errors mapped.
+
+    Without a limiter where the handler itself counts the call against its caller.
+    """
 
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
         headers = Headers(_NO_STORE)
         code = "ok"
         try:
-            limiter.take(client_name(request))
+            if limiter is not None:
+                await limiter.take(client_of(request))
             response: Response = JSONResponse(await handler(request), headers=dict(headers))
         except Exception as error:  # noqa: BLE001 - mapped here as an RPC's is by its interceptor
             visible = to_connect_error(error, headers)
             code = visible.code.name.lower()
             response = JSONResponse(
                 {"code": code, "message": visible.message},
-                _STATUS[visible.code],
+                STATUS[visible.code],
                 headers=dict(headers),
             )
         elapsed = time.perf_counter() - started
@@ -77,16 +82,60 @@ def door(name: str, limiter: RateLimiter, handler: Handler) -> Callable[[Request
     return endpoint
 
 
-def client_name(request: Request) -> str:
-    """Return who a request comes from: an address, of IPv6 the site that one customer has."""
-    host = request.client.host if request.client else ""
+def limited(
+    limiter: Limiter, endpoint: Callable[[Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that is the same, within the limit of each client address."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            await limiter.take(client_of(request))
+        except ResourceExhaustedError as error:
+            headers = Headers(_NO_STORE)
+            message = to_connect_error(error, headers).message
+            content = {"code": "resource_exhausted", "message": message}
+            return JSONResponse(content, 429, headers=dict(headers))
+        return await endpoint(request)
+
+    return answer
+
+
+def client_of(request: Request) -> str:
+    """Return what a request's client is counted by."""
+    return client_name(request.client.host if request.client else "")
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body.
+
+    Raises:
+        InvalidArgumentError: a large one.
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise InvalidArgumentError(f"the body is larger than {_LARGEST_BODY:,} bytes")
+    return body
+
+
+async def read_form(request: Request) -> list[tuple[str, str]]:
+    """Return the fields of an HTML form.
+
+    Raises:
+        InvalidArgumentError: not a form, or a large one.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/x-www-form-urlencoded":
+        raise InvalidArgumentError("send a form, application/x-www-form-urlencoded")
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, _IPV6_SITE_BITS), strict=False))
-    return host
+        return parse_qsl(
+            (await read_body(request)).decode(),
+            keep_blank_values=True,
+            max_num_fields=_MOST_FIELDS,
+        )
+    except ValueError as error:
+        raise InvalidArgumentError("the form cannot be read") from error
 
 
 class Fields:
@@ -104,11 +153,7 @@ class Fields:
         """
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             raise InvalidArgumentError("send JSON, with content-type application/json")
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _LARGEST_BODY:
-                raise InvalidArgumentError(f"the body is larger than {_LARGEST_BODY:,} bytes")
+        body = await read_body(request)
         try:
             values = json.loads(body)
         except (ValueError, RecursionError):
@@ -129,6 +174,17 @@ class Fields:
         # JSON can spell halves of characters, and databases store neither those nor NUL.
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
             raise invalid_field(name, "holds what is no character")
+        return value
+
+    def object(self, name: str) -> dict[str, object]:
+        """Return an object.
+
+        Raises:
+            InvalidArgumentError: missing, or of another type.
+        """
+        value = self._values.get(name)
+        if not isinstance(value, dict):
+            raise invalid_field(name, "must be an object")
         return value
 
     def flag(self, name: str, *, required: bool = False) -> bool:

@@ -45,6 +45,12 @@ class Rule:
     any_of: tuple[Permission, ...] = ()
     while_suspended: bool = False
     """Open to a suspended organization too (SEMANTICS 11, decision 39)."""
+    fresh: bool = False
+    """With step-up on, the person's sign-in must be young (SEMANTICS 11, decision 43)."""
+
+
+STEP_UP_SECONDS: Final = 300
+"""How old a sign-in may be for what is sensitive (SEMANTICS 2.0; RFC 9470)."""
 
 
 P = Permission
@@ -54,8 +60,8 @@ def _read(*any_of: Permission, access: Access = Access.MEMBER) -> Rule:
     return Rule(access, Unit.READ, any_of)
 
 
-def _write(*any_of: Permission, access: Access = Access.MEMBER) -> Rule:
-    return Rule(access, Unit.WRITE, any_of)
+def _write(*any_of: Permission, access: Access = Access.MEMBER, fresh: bool = False) -> Rule:
+    return Rule(access, Unit.WRITE, any_of, fresh=fresh)
 
 
 _GROUP_WRITE: Final = (P.GROUPS_WRITE, P.GROUPS_ALL_WRITE)
@@ -63,7 +69,7 @@ _TEAM_WRITE: Final = (P.TEAMS_WRITE, P.TEAMS_ALL_WRITE)
 
 POLICY: Final[dict[str, Rule]] = {
     "ActionService/SubmitAction": Rule(Access.OWN, Unit.WRITE, (P.INBOX_ACT,)),
-    "ApiKeyService/CreateApiKey": _write(P.ORG_WRITE),
+    "ApiKeyService/CreateApiKey": _write(P.ORG_WRITE, fresh=True),
     "ApiKeyService/ListApiKeys": _read(P.ORG_READ),
     "ApiKeyService/RevokeApiKey": _write(P.ORG_WRITE),
     "CampaignService/CreateCampaign": _write(P.CAMPAIGNS_WRITE),
@@ -95,7 +101,8 @@ POLICY: Final[dict[str, Rule]] = {
     "GroupService/ListGroupMembers": _read(),
     "GroupService/GetUserGroupMemberships": _read(P.GROUPS_ALL_READ, P.GROUPS_ALL_WRITE),
     "HeatmapService/IngestTouchEvents": _write(access=Access.OWN),
-    "HeatmapService/QueryHeatmapData": _read(P.CAMPAIGNS_READ),
+    # Adds up megabytes of counts.
+    "HeatmapService/QueryHeatmapData": Rule(Access.MEMBER, Unit.HEAVY_READ, (P.CAMPAIGNS_READ,)),
     "HeatmapService/ListScreenshots": _read(P.CAMPAIGNS_READ),
     "HeatmapService/UploadScreenshot": _write(access=Access.OWN),
     "InboxService/Sync": Rule(Access.OWN, Unit.OWN, (P.INBOX_READ,)),
@@ -106,7 +113,7 @@ POLICY: Final[dict[str, Rule]] = {
     "MemberService/GetUser": _read(),
     "MemberService/ListUsers": _read(P.MEMBERS_READ),
     "MemberService/UpdateUserRole": _write(P.MEMBERS_MANAGE),
-    "MemberService/DeactivateUser": _write(P.MEMBERS_MANAGE),
+    "MemberService/DeactivateUser": _write(P.MEMBERS_MANAGE, fresh=True),
     "MemberService/ReactivateUser": _write(P.MEMBERS_MANAGE),
     "MemberService/RevokeInvite": _write(P.MEMBERS_MANAGE),
     "MemberService/UpdateUserProfile": _write(),
@@ -120,7 +127,7 @@ POLICY: Final[dict[str, Rule]] = {
         Access.MEMBER, Unit.READ, (P.ORG_READ,), while_suspended=True
     ),
     "OrganizationService/UpdateOrganization": _write(P.ORG_WRITE),
-    "OrganizationService/UpdateSsoAttributeMappings": _write(P.ORG_WRITE),
+    "OrganizationService/UpdateSsoAttributeMappings": _write(P.ORG_WRITE, fresh=True),
     "OrganizationService/RotateAnalyticsSalt": _write(P.PRIVACY_WRITE),
     "OrganizationService/UpdateAnalyticsEpsilon": _write(P.PRIVACY_WRITE),
     "OrganizationService/GetOrgPrivacySettings": _read(P.PRIVACY_READ),
@@ -134,13 +141,15 @@ POLICY: Final[dict[str, Rule]] = {
     "ReplayService/ListSessionRecordings": _read(P.CAMPAIGNS_READ),
     "ReplayService/GetSessionSnapshots": _read(P.CAMPAIGNS_READ),
     "RoleService/ListRoles": _read(P.ORG_READ),
-    "RoleService/CreateRole": _write(P.MEMBERS_MANAGE),
-    "RoleService/UpdateRole": _write(P.MEMBERS_MANAGE),
-    "RoleService/DeleteRole": _write(P.MEMBERS_MANAGE),
+    "RoleService/CreateRole": _write(P.MEMBERS_MANAGE, fresh=True),
+    "RoleService/UpdateRole": _write(P.MEMBERS_MANAGE, fresh=True),
+    "RoleService/DeleteRole": _write(P.MEMBERS_MANAGE, fresh=True),
     "SSOService/CheckSSOByDomain": _read(access=Access.PUBLIC),
-    "SSOService/CreateSSOProvider": Rule(Access.MEMBER, Unit.OWN, (P.ORG_WRITE,)),
+    "SSOService/CreateSSOProvider": _write(P.ORG_WRITE, fresh=True),
     "SSOService/GetSSOProvider": _read(P.ORG_READ),
-    "SSOService/DeleteSSOProvider": _write(P.ORG_WRITE),
+    "SSOService/DeleteSSOProvider": _write(P.ORG_WRITE, fresh=True),
+    "TokenService/SignDeeplinkToken": _read(access=Access.INTERNAL),
+    "TokenService/ValidateDeeplinkToken": _read(access=Access.PUBLIC),
     "TeamService/CreateTeam": _write(*_TEAM_WRITE),
     "TeamService/GetTeam": _read(),
     "TeamService/ListTeams": _read(),

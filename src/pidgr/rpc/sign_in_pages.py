@@ -21,31 +21,28 @@ from starlette.routing import BaseRoute, Route
 from pidgr.clock import SECOND
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.identity import sign_in_policy
-from pidgr.identity.authenticator import Authenticator
 from pidgr.identity.sessions import Tokens
-from pidgr.rpc.interceptors import chosen_organization
-from pidgr.rpc.limits import RateLimiter
+from pidgr.rpc.doorkeeper import Doorkeeper
+from pidgr.rpc.limits import Limiter, Limits
 from pidgr.rpc.plain_http import Answer, Fields, Handler, door
 from pidgr.system import System
 
 
-def sign_in_pages(system: System, authenticator: Authenticator) -> list[BaseRoute]:
+def sign_in_pages(system: System, doorkeeper: Doorkeeper, limits: Limits) -> list[BaseRoute]:
     """Return the routes."""
-    settings = system.settings
-    limiter = RateLimiter(settings.sign_in_limit_per_second, settings.sign_in_limit_burst)
-    posts = {
-        "auth/code": _request_code(system),
-        "auth/verify": _verify_code(system),
-        "auth/refresh": _refresh(system),
-        "auth/sign-out": _sign_out(system),
-        "auth/policy": _set_policy(system, authenticator),
+    posts: dict[str, tuple[Limiter | None, Handler]] = {
+        "auth/code": (limits.sign_in, _request_code(system)),
+        "auth/verify": (limits.sign_in, _verify_code(system)),
+        "auth/refresh": (limits.sign_in, _refresh(system)),
+        "auth/sign-out": (limits.sign_in, _sign_out(system)),
+        "auth/policy": (None, _set_policy(system, doorkeeper)),
     }
-    policy = _get_policy(system, authenticator)
+    policy = _get_policy(system, doorkeeper)
     return [
-        Route("/auth/policy", door("auth/policy", limiter, policy), methods=["GET"]),
+        Route("/auth/policy", door("auth/policy", None, policy), methods=["GET"]),
         *(
             Route(f"/{name}", door(name, limiter, handler), methods=["POST"])
-            for name, handler in posts.items()
+            for name, (limiter, handler) in posts.items()
         ),
     ]
 
@@ -70,7 +67,7 @@ def _verify_code(system: System) -> Handler:
             fields.text("code"),
             fields.text("organization_id", required=False),
         )
-        return _answer(tokens)
+        return token_answer(tokens)
 
     return handle
 
@@ -81,7 +78,7 @@ def _refresh(system: System) -> Handler:
         tokens = await system.sessions.refresh(
             fields.text("refresh_token"), fields.text("organization_id", required=False)
         )
-        return _answer(tokens)
+        return token_answer(tokens)
 
     return handle
 
@@ -97,12 +94,9 @@ def _sign_out(system: System) -> Handler:
     return handle
 
 
-def _get_policy(system: System, authenticator: Authenticator) -> Handler:
+def _get_policy(system: System, doorkeeper: Doorkeeper) -> Handler:
     async def handle(request: Request) -> Answer:
-        headers = request.headers
-        caller = await authenticator.authenticate(
-            headers.get("authorization"), chosen_organization(headers)
-        )
+        caller = await doorkeeper.admit(request)
         caller.require(Permission.ORG_READ)
         disabled = await system.database.read(
             lambda reader: sign_in_policy.otp_disabled(reader, caller.organization_key)
@@ -112,12 +106,9 @@ def _get_policy(system: System, authenticator: Authenticator) -> Handler:
     return handle
 
 
-def _set_policy(system: System, authenticator: Authenticator) -> Handler:
+def _set_policy(system: System, doorkeeper: Doorkeeper) -> Handler:
     async def handle(request: Request) -> Answer:
-        headers = request.headers
-        caller = await authenticator.authenticate(
-            headers.get("authorization"), chosen_organization(headers)
-        )
+        caller = await doorkeeper.admit(request)
         disabled = (await Fields.of(request)).flag("otp_disabled", required=True)
         await system.database.write(
             lambda transaction: sign_in_policy.set_otp_disabled(
@@ -129,7 +120,8 @@ def _set_policy(system: System, authenticator: Authenticator) -> Handler:
     return handle
 
 
-def _answer(tokens: Tokens) -> Answer:
+def token_answer(tokens: Tokens) -> Answer:
+    """Return tokens as every door gives them."""
     return {
         "access_token": tokens.access_token,
         "token_type": "Bearer",

@@ -33,6 +33,7 @@ Result = TypeVar("Result")
 _POSTGRESQL_THREADS: Final = 6
 _SQLITE_THREADS: Final = 2
 _SQLITE_BUSY_MILLISECONDS: Final = 30_000
+_SQLITE_SWITCH_PAUSE_SECONDS: Final = 0.005
 # Of each connection. What it does not hold is in the system's cache; a fan-out of a million is as
 # fast with it as with eight times as much.
 _SQLITE_CACHE_KIB: Final = 8_192
@@ -78,14 +79,32 @@ def create_engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
     )
 
 
+def _switch_to_wal(connection: Any) -> None:  # noqa: ANN401 - a DBAPI connection
+    """Make the file a WAL database, which it then stays.
+
+    The switch needs the file for itself and does not wait for its turn, whatever the busy timeout:
+    of several processes that open a new file at once, the others are told it is locked.
+    """
+    deadline = time.monotonic() + _SQLITE_BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("pragma journal_mode=WAL")
+        except sqlite.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_SQLITE_SWITCH_PAUSE_SECONDS)
+        else:
+            return
+
+
 def prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
     """Give a new connection this project's settings; for the pool's "connect" event."""
     connection.isolation_level = None
     # WAL and synchronous=FULL: a commit survives kill -9 and power loss (0.12 ms a commit here).
+    connection.execute(f"pragma busy_timeout={_SQLITE_BUSY_MILLISECONDS}")
+    _switch_to_wal(connection)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
-        f"busy_timeout={_SQLITE_BUSY_MILLISECONDS}",
         "foreign_keys=ON",
         f"cache_size=-{_SQLITE_CACHE_KIB}",
         "temp_store=MEMORY",
@@ -134,16 +153,19 @@ class Database:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self.read_now, work)
 
-    async def write(self, work: Callable[[Transaction], Result]) -> Result:
+    async def write(self, work: Callable[[Transaction], Result], *, durable: bool = True) -> Result:
         """Run a unit of work that writes, ahead of background writers, and commit it.
 
-        On SQLite units that wait at the same moment share a commit; each is undone by itself.
+        On SQLite units that wait at the same moment share a commit, which is durable for all of
+        them; each is undone by itself. On PostgreSQL ``durable`` is as for :meth:`write_now`.
         """
         if self.dialect == "sqlite":
             written: Result = await self._group.write(work)
             return written
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self.write_now, work)
+        return await loop.run_in_executor(
+            self._threads, lambda: self.write_now(work, durable=durable)
+        )
 
     def read_now(self, work: Callable[[Reader], Result]) -> Result:
         """Run a read-only unit of work in the calling thread.

@@ -102,12 +102,46 @@ class ChannelName(Enum):
     LINE = 8
     GOOGLE_CHAT = 9
 
+class ChannelStepKind(Enum):
+    """
+    What kind of step nudged a person.
+
+    ```proto
+    enum pidgr.v1.ChannelStepKind
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            No kind; INVALID_ARGUMENT where one is expected.
+
+            ```proto
+            CHANNEL_STEP_KIND_UNSPECIFIED = 0
+            ```
+        REMINDER:
+            SEND_REMINDER.
+
+            ```proto
+            CHANNEL_STEP_KIND_REMINDER = 1
+            ```
+        ESCALATION:
+            ESCALATE.
+
+            ```proto
+            CHANNEL_STEP_KIND_ESCALATION = 2
+            ```
+    """
+
+    UNSPECIFIED = 0
+    REMINDER = 1
+    ESCALATION = 2
+
 
 _DESC = file_desc(
-    b'\n\x1dpidgr/v1/channel_events.proto\x12\x08pidgr.v1*\x98\x02\n\x0bChannelName\x12\x1c\n\x18CHANNEL_NAME_UNSPECIFIED\x10\x00\x12\x16\n\x12CHANNEL_NAME_EMAIL\x10\x01\x12\x18\n\x14CHANNEL_NAME_WEBHOOK\x10\x02\x12\x19\n\x15CHANNEL_NAME_TELEGRAM\x10\x03\x12\x16\n\x12CHANNEL_NAME_SLACK\x10\x04\x12\x14\n\x10CHANNEL_NAME_SMS\x10\x05\x12\x19\n\x15CHANNEL_NAME_WHATSAPP\x10\x06\x12 \n\x1cCHANNEL_NAME_MICROSOFT_TEAMS\x10\x07\x12\x15\n\x11CHANNEL_NAME_LINE\x10\x08\x12\x1c\n\x18CHANNEL_NAME_GOOGLE_CHAT\x10\tb\x06proto3',
+    b'\n\x1dpidgr/v1/channel_events.proto\x12\x08pidgr.v1*\x98\x02\n\x0bChannelName\x12\x1c\n\x18CHANNEL_NAME_UNSPECIFIED\x10\x00\x12\x16\n\x12CHANNEL_NAME_EMAIL\x10\x01\x12\x18\n\x14CHANNEL_NAME_WEBHOOK\x10\x02\x12\x19\n\x15CHANNEL_NAME_TELEGRAM\x10\x03\x12\x16\n\x12CHANNEL_NAME_SLACK\x10\x04\x12\x14\n\x10CHANNEL_NAME_SMS\x10\x05\x12\x19\n\x15CHANNEL_NAME_WHATSAPP\x10\x06\x12 \n\x1cCHANNEL_NAME_MICROSOFT_TEAMS\x10\x07\x12\x15\n\x11CHANNEL_NAME_LINE\x10\x08\x12\x1c\n\x18CHANNEL_NAME_GOOGLE_CHAT\x10\t*v\n\x0fChannelStepKind\x12!\n\x1dCHANNEL_STEP_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aCHANNEL_STEP_KIND_REMINDER\x10\x01\x12 \n\x1cCHANNEL_STEP_KIND_ESCALATION\x10\x02b\x06proto3',
     [],
     {
         "ChannelName": ChannelName,
+        "ChannelStepKind": ChannelStepKind,
     },
 )
 

@@ -361,7 +361,7 @@ class SandboxFixture(Message[_SandboxFixtureFields]):
             string description = 3;
             ```
         is_default:
-            True for the one that an empty fixture_id means.
+            True for the one that an empty fixture_id means for a sandbox.
 
             ```proto
             bool is_default = 4;
@@ -470,7 +470,7 @@ class CreateOrganizationRequest(Message[_CreateOrganizationRequestFields]):
             string data_governance_region = 5;
             ```
         fixture_id:
-            Sample data to start with. Empty means the default fixture.
+            Sample data to start with. Empty means "empty": made-up people join real ones only on request.
 
             ```proto
             string fixture_id = 6;
@@ -1079,7 +1079,8 @@ class CreateSandboxOrganizationRequest(Message[_CreateSandboxOrganizationRequest
             string name = 1;
             ```
         expires_at:
-            When it is deleted: in the future, at most 30 days ahead (14 when it uses SCIM). Required.
+            When it is deleted: in the future, at most 30 days ahead. Required. Only one that lives at most
+            14 days can have SCIM tokens.
 
             ```proto
             optional google.protobuf.Timestamp expires_at = 2;

@@ -6,14 +6,15 @@ from typing import Self
 
 from pidgr.rpc.server.config import ServerConfig
 from pidgr.rpc.server.lifecycle import ServerProcess
-from pidgr.rpc.server.listening import bind, url_of
+from pidgr.rpc.server.listening import listen
 from pidgr.rpc.server.options import AppFactory, ServerOptions
 
 
 class BackgroundServer:
     """Serves from its own thread and event loop while the ``with`` block runs.
 
-    Entering returns once connections are accepted; ``url`` and ``port`` then tell where. Leaving
+    Entering returns once connections are accepted; ``url``, ``internal_url`` and ``port`` then tell
+    where. Leaving
     drains like SIGTERM does. ``options.workers`` must be 1.
 
     Raises OSError if it cannot listen and RuntimeError if the app does not start.
@@ -22,12 +23,16 @@ class BackgroundServer:
     def __init__(self, app_factory: AppFactory, options: ServerOptions) -> None:
         if options.workers != 1:
             raise ValueError("a server in the background has one worker")
-        self._sockets = bind(options)
-        self.url = url_of(self._sockets, tls=options.tls_cert is not None)
-        self.port: int = self._sockets[0].getsockname()[1]
+        listening = listen(options)
+        self._sockets = listening.sockets
+        self.url = listening.url
+        self.internal_url = listening.internal_url
+        self.port: int = listening.public[0].getsockname()[1]
         self._settled = threading.Event()
         self._failure: BaseException | None = None
-        self._server = ServerProcess(ServerConfig(app_factory, options), self._settled.set)
+        self._server = ServerProcess(
+            ServerConfig(app_factory, listening.options), self._settled.set
+        )
         self._thread = threading.Thread(target=self._run, name="pidgr-server", daemon=True)
 
     def start(self) -> None:

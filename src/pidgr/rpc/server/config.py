@@ -1,8 +1,10 @@
 """The uvicorn configuration of one process, and what its connections have to share."""
 
+from typing import Any
+
 import uvicorn
 
-from pidgr.rpc.server.options import AppFactory, ServerOptions
+from pidgr.rpc.server.options import INTERNAL, AppFactory, ServerOptions
 from pidgr.rpc.server.watch import RefusalLog
 
 FIRST_REQUEST_SECONDS = 10
@@ -40,3 +42,11 @@ class ServerConfig(uvicorn.Config):
         self.options = options
         self.refusals = RefusalLog()
         self.draining = False
+
+    def extensions(self, server: tuple[str, int | None] | None) -> dict[str, dict[str, Any]]:
+        """Return what the scopes of a connection to an address of ours say beside the request."""
+        extensions: dict[str, dict[str, Any]] = {"http.response.trailers": {}}
+        port = self.options.internal_port
+        if port is not None and server is not None and server[1] == port:
+            extensions[INTERNAL] = {}
+        return extensions

@@ -115,6 +115,9 @@ class Http1Protocol(ZttpProtocol):
         except UnicodeDecodeError:
             self._refuse("the path has bytes outside ASCII")
             return
+        extensions = self.config.extensions(self.server)
+        if request.http_version == b"1.0":
+            del extensions["http.response.trailers"]
         scope = http_scope(
             version=request.http_version.decode("ascii"),
             request=request,
@@ -124,7 +127,7 @@ class Http1Protocol(ZttpProtocol):
             client=self.client,
             scheme=cast("str", self.scheme),
             state=self.app_state,
-            extensions={} if request.http_version == b"1.0" else {"http.response.trailers": {}},
+            extensions=extensions,
         )
         exchange = self.exchange = Http1Exchange(self, scope, expects=request.expect_continue)
         if request.end_stream:

@@ -47,7 +47,6 @@ UNSENT_BYTES = 4 * 1024 * 1024
 
 _PING_DATA = b"pidgr-ok"
 _PING = b"\x00\x00\x08\x06\x00\x00\x00\x00\x00" + _PING_DATA
-_EXTENSIONS: dict[str, dict[str, Any]] = {"http.response.trailers": {}}
 
 
 class Phase(enum.IntEnum):
@@ -89,6 +88,7 @@ class Http2Protocol(ZttpH2Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Send the preface and start the clocks."""
         super().connection_made(transport)
+        self.extensions = self.config.extensions(self.server)
         self._idle.set(FIRST_REQUEST_SECONDS)
         options = self.config.options
         age = options.max_connection_age_seconds * random.uniform(0.9, 1.1)  # noqa: S311
@@ -273,7 +273,7 @@ class Http2Protocol(ZttpH2Protocol):
             client=self.client,
             scheme=cast("str", self.scheme),
             state=self.app_state,
-            extensions=_EXTENSIONS,
+            extensions=self.extensions,
         )
         exchange = self.exchanges[request.stream_id] = Http2Exchange(self, scope, stream)
         if request.end_stream:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pidgr.rpc.server.config import ServerConfig
 from pidgr.rpc.server.lifecycle import run_process
-from pidgr.rpc.server.listening import bind, url_of
+from pidgr.rpc.server.listening import listen
 from pidgr.rpc.server.options import AppFactory, ServerOptions
 from pidgr.rpc.server.workers import Supervisor
 
@@ -27,15 +27,16 @@ def serve(
     Raises OSError if the port cannot be had or a TLS file cannot be read, and SystemExit with
     status 3 if the app does not start.
     """
-    sockets = bind(options)
-    url = url_of(sockets, tls=options.tls_cert is not None)
+    listening = listen(options)
 
     def ready() -> None:
-        logger.info("serving on %s", url)
+        logger.info("serving on %s", listening.url)
+        if listening.internal:
+            logger.info("serving internal calls on %s", listening.internal_url)
         if on_ready is not None:
-            on_ready(url)
+            on_ready(listening.url)
 
     if options.workers == 1:
-        run_process(ServerConfig(app_factory, options), sockets, ready)
+        run_process(ServerConfig(app_factory, listening.options), listening.sockets, ready)
     else:
-        Supervisor(app_factory, options, sockets, ready).run()
+        Supervisor(app_factory, listening.options, listening.sockets, ready).run()

@@ -1,0 +1,196 @@
+"""Firebase Cloud Messaging, HTTP v1, with a service account's credentials.
+
+https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Self
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from pidgr.clock import MINUTE, SECOND, Clock
+from pidgr.errors import SetupError, UnavailableError
+from pidgr.outreach.device_pusher import Later, accepted, wants_later
+from pidgr.outreach.push import Answer, Outcome, Push
+
+_SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
+_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_ASSERTION_SECONDS: Final = 3600
+# A token is replaced this long before it ends.
+_MARGIN: Final = 5 * MINUTE
+_TIME_TO_LIVE: Final = "86400s"
+_DEAD: Final = frozenset({"UNREGISTERED", "SENDER_ID_MISMATCH"})
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """What Google's JSON key file says."""
+
+    project_id: str
+    client_email: str
+    token_uri: str
+    key: RSAKey
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a key file.
+
+        Raises:
+            SetupError: it is none. The message repeats nothing of it.
+        """
+        try:
+            values = json.loads(text)
+            return cls(
+                project_id=str(values["project_id"]),
+                client_email=str(values["client_email"]),
+                token_uri=str(values["token_uri"]),
+                key=RSAKey.import_key(values["private_key"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, JoseError):
+            raise SetupError(
+                "PIDGR_FCM_CREDENTIALS is not the JSON key file of a Google service account"
+            ) from None
+
+
+class Fcm:
+    """Speaks to FCM for one project."""
+
+    name = "fcm"
+
+    def __init__(self, account: ServiceAccount, url: str, clock: Clock) -> None:
+        self._account = account
+        self._send_url = f"{url.rstrip('/')}/v1/projects/{account.project_id}/messages:send"
+        self._clock = clock
+        self._token = ""
+        self._issued_at = 0
+        self._expires_at = 0
+        self._asking = asyncio.Lock()
+
+    async def deliver(self, client: httpx.AsyncClient, push: Push) -> Answer | Later:
+        """Send one push; see ``Provider``."""
+        token = await self._access_token(client)
+        response = await client.post(
+            self._send_url,
+            json=message(push),
+            headers={"authorization": f"Bearer {token}"},
+        )
+        if response.status_code == HTTPStatus.OK:
+            return accepted()
+        later = wants_later(response)
+        if later is not None:
+            return later
+        code, status, is_token = _error(response)
+        if code in _DEAD or is_token:
+            return Answer(Outcome.DEAD_TOKEN, code or status)
+        if response.status_code == HTTPStatus.UNAUTHORIZED and code != "THIRD_PARTY_AUTH_ERROR":
+            if token == self._token and self._is_young():
+                raise self._misconfigured(status)
+            self._forget(token)
+            return Later(status, 0)
+        if response.status_code in {
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.NOT_FOUND,
+        }:
+            raise self._misconfigured(code or status)
+        return Answer(Outcome.REFUSED, code or status)
+
+    @staticmethod
+    def _misconfigured(reason: str) -> UnavailableError:
+        return UnavailableError(
+            f"FCM refuses every push ({reason}): check PIDGR_FCM_CREDENTIALS, and for iOS the APNs "
+            "key in the Firebase project"
+        )
+
+    def _is_young(self) -> bool:
+        return self._clock.now() - self._issued_at < MINUTE
+
+    def _forget(self, refused: str) -> None:
+        if self._token == refused:
+            self._expires_at = 0
+
+    async def _access_token(self, client: httpx.AsyncClient) -> str:
+        """Return a token, a new one when it is time (RFC 7523)."""
+        async with self._asking:
+            now = self._clock.now()
+            if now < self._expires_at - _MARGIN:
+                return self._token
+            response = await client.post(
+                self._account.token_uri,
+                data={"grant_type": _GRANT, "assertion": self._assertion(now // SECOND)},
+            )
+            if response.is_server_error or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                raise UnavailableError(f"Google's token server answered {response.status_code}")
+            try:
+                answer = response.json()
+                token, seconds = str(answer["access_token"]), int(answer["expires_in"])
+            except (ValueError, KeyError, TypeError):
+                raise self._misconfigured(f"no token: {response.status_code}") from None
+            self._token, self._issued_at, self._expires_at = token, now, now + seconds * SECOND
+            return token
+
+    def _assertion(self, now: int) -> str:
+        claims = {
+            "iss": self._account.client_email,
+            "scope": _SCOPE,
+            "aud": self._account.token_uri,
+            "iat": now,
+            "exp": now + _ASSERTION_SECONDS,
+        }
+        return jwt.encode({"alg": "RS256", "typ": "JWT"}, claims, self._account.key)
+
+
+def message(push: Push) -> dict[str, Any]:
+    """Return the request's body: title and summary, and what leads to the message."""
+    return {
+        "message": {
+            "token": push.push_token,
+            "notification": {"title": push.title, "body": push.summary},
+            "data": {"delivery_id": push.delivery_id, "campaign_id": push.campaign_id},
+            "android": {
+                "priority": "HIGH",
+                "ttl": _TIME_TO_LIVE,
+                # A push that comes twice replaces itself.
+                "collapse_key": push.delivery_id,
+                "notification": {
+                    "tag": push.delivery_id,
+                    "notification_priority": (
+                        "PRIORITY_MAX" if push.critical else "PRIORITY_DEFAULT"
+                    ),
+                },
+            },
+            "apns": {
+                "headers": {"apns-collapse-id": push.delivery_id},
+                "payload": {
+                    "aps": {
+                        "sound": "default",
+                        "thread-id": push.campaign_id,
+                        "interruption-level": "time-sensitive" if push.critical else "active",
+                    }
+                },
+            },
+        }
+    }
+
+
+def _error(response: httpx.Response) -> tuple[str, str, bool]:
+    """Return FCM's own code, the general status, and whether the token is what is wrong."""
+    try:
+        error = response.json()["error"]
+        status = str(error.get("status", ""))[:100]
+        details = [one for one in error.get("details", []) if isinstance(one, dict)]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", f"FCM answered {response.status_code}", False
+    codes = [str(one["errorCode"])[:100] for one in details if "errorCode" in one]
+    is_token = any(
+        violation.get("field") == "message.token"
+        for one in details
+        for violation in one.get("fieldViolations", [])
+    )
+    return (codes[0] if codes else ""), status or f"FCM answered {response.status_code}", is_token

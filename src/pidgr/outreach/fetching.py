@@ -1,0 +1,82 @@
+"""Small documents that tenants name by URL, and forms sent to such addresses.
+
+In threads of their own: a slow peer may hold all of them and nobody but those who also wait for
+peers notices.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from pidgr.outreach.address_guard import AddressGuard, AddressRefusedError
+from pidgr.outreach.vetted_http import ExchangeError, Reply, VettedHttp
+
+_SECONDS: Final = 10.0
+_LARGEST: Final = 1 << 20
+_THREADS: Final = 8
+_OK: Final = 200
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+Result = TypeVar("Result")
+
+
+class FetchError(Exception):
+    """There is no such document; the sentence says why."""
+
+
+class Fetcher:
+    """Fetches by the address guard's rules: no redirects, no proxies, a deadline, a size."""
+
+    def __init__(self, guard: AddressGuard) -> None:
+        self._guard = guard
+        self._http = VettedHttp()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pidgr-fetch")
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def get(self, url: str) -> bytes:
+        """Return the document at a URL.
+
+        Raises:
+            FetchError: the URL leads where this server does not go, or to no document.
+        """
+        reply = await self._exchange("GET", url)
+        if reply.status != _OK:
+            raise FetchError(f"it answered with status {reply.status}")
+        return reply.body
+
+    async def vet(self, url: str) -> None:
+        """Check where a URL leads without going there.
+
+        Raises:
+            FetchError: where this server does not go.
+        """
+        await self._in_thread(lambda: self._guard.vet(url))
+
+    async def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str] = _NO_HEADERS, content: bytes = b""
+    ) -> Reply:
+        def work() -> Reply:
+            return self._http.exchange(
+                method,
+                self._guard.vet(url),
+                headers=headers,
+                content=iter((content,)) if content else None,
+                seconds=_SECONDS,
+                most_bytes=_LARGEST + 1,
+            )
+
+        reply = await self._in_thread(work)
+        if len(reply.body) > _LARGEST:
+            raise FetchError("its answer is larger than a megabyte")
+        return reply
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, work)
+        except (AddressRefusedError, ExchangeError) as error:
+            raise FetchError(str(error)) from error

@@ -1,0 +1,56 @@
+"""Sends each push to the provider of its device's platform."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from pidgr.errors import UnavailableError
+from pidgr.outreach.answer_memory import AnswerMemory, name_of
+from pidgr.outreach.push import Answer, Outcome, Push, Pusher
+
+
+class PushRoutes:
+    """A ``Pusher`` made of others, by platform.
+
+    One provider that is away does not keep the others' pushes back, and they are not sent again
+    when it comes back.
+    """
+
+    def __init__(self, routes: Mapping[str, Pusher]) -> None:
+        self._routes = routes
+        self._memory = AnswerMemory()
+
+    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
+        """Send a batch.
+
+        Raises:
+            UnavailableError: a provider wants its part later; the next call sends only that.
+        """
+        answers = self._memory.of(idempotency_key)
+        wanted = list(pushes)
+        parts: dict[str, list[Push]] = defaultdict(list)
+        for push in wanted:
+            if name_of(push) not in answers:
+                parts[push.platform].append(push)
+        away: UnavailableError | None = None
+        for platform, part in parts.items():
+            try:
+                found = self._part(platform, part, idempotency_key)
+            except UnavailableError as error:
+                away = error
+                continue
+            answers.update(zip(map(name_of, part), found, strict=True))
+        if away is not None:
+            raise away
+        return [answers[name_of(push)] for push in wanted]
+
+    def _part(self, platform: str, part: list[Push], idempotency_key: str) -> list[Answer]:
+        pusher = self._routes.get(platform)
+        if pusher is None:
+            reason = f"no push provider for {platform} is set up"
+            return [Answer(Outcome.REFUSED, reason)] * len(part)
+        return pusher.send(part, f"{idempotency_key}:{platform}")
+
+    def close(self) -> None:
+        """Close every provider once."""
+        for pusher in {id(one): one for one in self._routes.values()}.values():
+            pusher.close()

@@ -1,0 +1,64 @@
+"""What the contract leaves open about single sign-on: ``/auth/sso/...``.
+
+``GET /auth/sso/domain`` answers ``domain, verified, record_name, record_value``: the TXT record
+that proves the domain. ``POST`` looks for it now.
+"""
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+
+from pidgr.identity.caller import Caller
+from pidgr.identity.sso.ownership import Claim
+from pidgr.rpc.doorkeeper import Doorkeeper
+from pidgr.rpc.interceptors import check_freshness
+from pidgr.rpc.plain_http import Answer, Fields, Handler, door
+from pidgr.rpc.policy import POLICY
+from pidgr.system import System
+
+_DOMAIN = "auth/sso/domain"
+# What changes single sign-on by these doors is as sensitive as connecting a provider.
+_RULE = POLICY["SSOService/CreateSSOProvider"]
+
+
+def sso_doors(system: System, doorkeeper: Doorkeeper) -> list[BaseRoute]:
+    """Return the routes."""
+    return [
+        Route(f"/{_DOMAIN}", door(_DOMAIN, None, _claim(system, doorkeeper)), methods=["GET"]),
+        Route(f"/{_DOMAIN}", door(_DOMAIN, None, _prove(system, doorkeeper)), methods=["POST"]),
+    ]
+
+
+def _claim(system: System, doorkeeper: Doorkeeper) -> Handler:
+    async def handle(request: Request) -> Answer:
+        return _answer(await system.domain_ownership.claim(await doorkeeper.admit(request)))
+
+    return handle
+
+
+def _prove(system: System, doorkeeper: Doorkeeper) -> Handler:
+    async def handle(request: Request) -> Answer:
+        caller = await doorkeeper.admit(request)
+        await Fields.of(request)
+        require_fresh(system, caller)
+        return _answer(await system.domain_ownership.prove(caller))
+
+    return handle
+
+
+def require_fresh(system: System, caller: Caller) -> None:
+    """With step-up on, demand that the person has signed in just now.
+
+    Raises:
+        StaleAuthenticationError: they have not.
+    """
+    if system.settings.step_up:
+        check_freshness(_RULE, caller, system.clock.now())
+
+
+def _answer(claim: Claim) -> Answer:
+    return {
+        "domain": claim.domain,
+        "verified": claim.verified,
+        "record_name": claim.record_name,
+        "record_value": claim.record_value,
+    }

@@ -1,0 +1,1 @@
+"""Organizations to try things out in: made with sample data, gone after some days."""

@@ -1,0 +1,92 @@
+"""SQL that deletes an organization, some rows at a time.
+
+The statements are made from the tables' own columns (``pidgr.storage.ownership``), so that a table
+added later is not forgotten.
+"""
+
+from typing import Final
+
+from pidgr.contract.v1.common_pb import CampaignStatus
+from pidgr.storage.ownership import OwnedTable, owned_tables
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Transaction
+
+_LOCK: Final = Statement("""
+    select id, org_type from organization where key = :organization_key {for_update}
+""")
+# The name is free for others at once; folded names have no capital letters, so this is nobody's.
+_CLOSE: Final = Statement("""
+    update organization
+    set expires_at = case when expires_at < :now then expires_at else :now end,
+        name_folded = 'DELETED ' || id
+    where key = :organization_key
+""")
+_STOP_CAMPAIGNS: Final = Statement("""
+    update campaign set status = :cancelled, completed_at = :now
+    where organization_key = :organization_key and status in (:created, :running)
+    returning key, current_step_id
+""")
+_STOP_LANES: Final = Statement("""
+    update lane set stopped = true
+    where not finished and step_run_key in
+      (select r.key from step_run r join campaign c on c.key = r.campaign_key
+       where c.organization_key = :organization_key)
+""")
+_DELETE_ORGANIZATION: Final = Statement("delete from organization where key = :organization_key")
+
+
+def _some(table: OwnedTable) -> Statement:
+    columns = ", ".join(table.primary_key)
+    wanted = f"({columns})" if len(table.primary_key) > 1 else columns
+    return Statement(f"""
+        delete from {table.name} where {wanted} in
+          (select {columns} from {table.name} where {table.condition} limit :rows)
+    """)
+
+
+def _all(table: OwnedTable) -> Statement:
+    return Statement(f"delete from {table.name} where {table.condition}")
+
+
+SOME_OF_EACH_TABLE: Final = tuple(_some(table) for table in owned_tables())
+_ALL_OF_EACH_TABLE: Final = tuple(_all(table) for table in owned_tables())
+
+
+def lock_organization(transaction: Transaction, organization_key: int) -> tuple[str, int] | None:
+    """Return an organization's id and type; no row can come to refer to it until the end."""
+    return transaction.row(_LOCK, {"organization_key": organization_key})
+
+
+def close(transaction: Transaction, organization_key: int, now: int) -> None:
+    """Let an organization have expired, and give its name back."""
+    transaction.execute(_CLOSE, {"organization_key": organization_key, "now": now})
+
+
+def stop_campaigns(
+    transaction: Transaction, organization_key: int, now: int
+) -> list[tuple[int, str]]:
+    """Cancel every campaign that is not over; return their keys and the steps they stood at."""
+    parameters = {
+        "organization_key": organization_key,
+        "now": now,
+        "created": CampaignStatus.CREATED,
+        "running": CampaignStatus.RUNNING,
+        "cancelled": CampaignStatus.CANCELLED,
+    }
+    stopped = transaction.rows(_STOP_CAMPAIGNS, parameters)
+    transaction.execute(_STOP_LANES, {"organization_key": organization_key})
+    return [(key, step_id) for key, step_id in stopped]
+
+
+def delete_some(
+    transaction: Transaction, statement: Statement, organization_key: int, rows: int
+) -> int:
+    """Delete up to so many rows of one table and return how many there were."""
+    parameters = {"organization_key": organization_key, "rows": rows}
+    return transaction.execute(statement, parameters)
+
+
+def delete_rest(transaction: Transaction, organization_key: int) -> None:
+    """Delete what is left of an organization, which must be locked, and the organization."""
+    for statement in (*_ALL_OF_EACH_TABLE, _DELETE_ORGANIZATION):
+        transaction.execute(statement, {"organization_key": organization_key})

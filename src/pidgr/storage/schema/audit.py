@@ -1,0 +1,40 @@
+"""The audit trail, which triggers of the database keep append-only."""
+
+from sqlalchemy import Column, Index, SmallInteger, Table
+
+from pidgr.storage.schema.columns import BIG, flag, key, metadata, text_column, time
+
+# The organization is no foreign key, whose check would make a campaign's steps wait for whoever
+# holds the organization's row.
+audit_event = Table(
+    "audit_event",
+    metadata,
+    key(),
+    text_column("id"),
+    Column("organization_key", BIG, nullable=False),
+    Column("event_type", SmallInteger, nullable=False),
+    Column("event_class", SmallInteger, nullable=False),
+    # See pidgr.audit.trail.ActorKind.
+    Column("actor_kind", SmallInteger, nullable=False),
+    text_column("actor_id"),
+    text_column("entity_type"),
+    text_column("entity_id"),
+    # JSON object of texts.
+    text_column("facts"),
+    text_column("request_id"),
+    flag("synthetic"),
+    time("created_at"),
+    # Keysets of the list, one for each filter that would otherwise read the whole trail.
+    Index("ix_audit_event_organization_key_created_at", "organization_key", "created_at", "key"),
+    Index("ix_audit_event_type", "organization_key", "event_type", "created_at", "key"),
+    Index("ix_audit_event_actor", "organization_key", "actor_id", "created_at", "key"),
+    sqlite_autoincrement=True,
+)
+
+# While a row stands here, the triggers let the organization's events be deleted.
+audit_door = Table(
+    "audit_door",
+    metadata,
+    Column("organization_key", BIG, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,54 @@
+"""Single sign-on: an organization's identity provider."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from pidgr.storage.schema.columns import BIG, id_, key, metadata, text_column, time
+
+sso_provider = Table(
+    "sso_provider",
+    metadata,
+    key(),
+    id_(),
+    Column("organization_key", BIG, ForeignKey("organization.key"), nullable=False),
+    # In lower case, as name servers know it.
+    Column("domain", Text, nullable=False),
+    Column("type", SmallInteger, nullable=False),
+    text_column("metadata_url"),
+    text_column("name"),
+    # What the provider calls the attributes of a person.
+    text_column("email_attribute"),
+    text_column("given_name_attribute"),
+    text_column("family_name_attribute"),
+    # JSON of what its metadata said, and when that was read.
+    text_column("configuration"),
+    time("configured_at"),
+    # What the domain's TXT record must say.
+    text_column("domain_token"),
+    # Nobody comes in before the domain is known to be the organization's.
+    Column("verified_at", BigInteger, nullable=True),
+    # Who we are to an OpenID provider.
+    text_column("client_id"),
+    Column("sealed_client_secret", LargeBinary, nullable=True),
+    time("created_at"),
+    time("updated_at"),
+    UniqueConstraint("organization_key"),
+    # A claim alone keeps nobody else from proving that the domain is theirs.
+    Index(
+        "uq_sso_provider_verified_domain",
+        "domain",
+        unique=True,
+        sqlite_where=text("verified_at is not null"),
+        postgresql_where=text("verified_at is not null"),
+    ),
+)
