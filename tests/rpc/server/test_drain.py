@@ -67,9 +67,10 @@ class ServerProcess:
 
 
 def accepts(port: int) -> bool:
+    # A connection that still waits to be accepted is reset when its listener closes.
     try:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return False
     return True
 
