@@ -46,9 +46,21 @@ def cancel_when(
     ripe: Callable[[Api, str], object],
     *,
     personal: bool = False,
+    patience: float = 0.1,
 ) -> str:
-    """Start a campaign, cancel it when ``ripe``, check that it has stopped; return its id."""
-    deployment.gateway.behave = at_leisure
+    """Start a campaign, cancel it when ``ripe``, check that it has stopped; return its id.
+
+    The gateway answers its first batch at once and every other when the campaign is cancelled,
+    or after ``patience`` seconds.
+    """
+    cancellation = threading.Event()
+
+    def behave(_batch: Batch) -> Reply:
+        if deployment.gateway.accepted:
+            cancellation.wait(patience)
+        return Reply()
+
+    deployment.gateway.behave = behave
     process, url = deployment.serve()
     with Api(url, tenant.api_key) as api:
         campaign_id = deployment.create_campaign(
@@ -59,6 +71,7 @@ def cancel_when(
 
         cancelled = api("CampaignService/CancelCampaign", campaign_id=campaign_id)["campaign"]
 
+        cancellation.set()
         written = deliveries(deployment, campaign_id)
         received = len(deployment.gateway.received)
         assert cancelled["status"] == "CAMPAIGN_STATUS_CANCELLED"
@@ -100,7 +113,9 @@ def test_a_campaign_cancelled_while_rows_are_written_stops(
 
 def test_a_campaign_cancelled_while_pushes_are_sent_stops(deployment: Deployment) -> None:
     tenant = deployment.found(6_000)
-    campaign_id = cancel_when(deployment, tenant, lambda *_: deployment.gateway.accepted)
+    campaign_id = cancel_when(
+        deployment, tenant, lambda *_: deployment.gateway.accepted, patience=30
+    )
     pushes = [push for batch in deployment.gateway.received for push in batch.pushes]
     assert 0 < sum(push["campaign_id"] == campaign_id for push in pushes) < 5_400
 
