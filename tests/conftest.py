@@ -22,7 +22,7 @@ class PostgresServer(Protocol):
 
 _numbers = itertools.count(1)
 
-MEMORY = Path("/dev/shm")
+MEMORY = Path("/dev/shm")  # noqa: S108 - every name in it is made by tempfile
 ENOUGH = 4 << 30  # bytes: the databases of two test processes, several times over
 
 
