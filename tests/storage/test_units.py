@@ -132,12 +132,12 @@ def test_many_writers_at_once_lose_nothing(things: Database) -> None:
     async def all_at_once() -> None:
         await asyncio.gather(*(write(f"urgent {number}") for number in range(100)))
 
-    def background() -> None:
+    def background(thread: int) -> None:
         for number in range(100):
-            row = {"name": f"{threading.get_ident()} {number}", "size": 1}
+            row = {"name": f"{thread} {number}", "size": 1}
             things.write_now(functools.partial(insert, row))
 
-    threads = [threading.Thread(target=background) for _ in range(3)]
+    threads = [threading.Thread(target=background, args=(thread,)) for thread in range(3)]
     for thread in threads:
         thread.start()
     asyncio.run(all_at_once())
