@@ -44,11 +44,15 @@ class FrameClient:
 
     def request(self, stream: int, path: str, body: bytes | None = None, **extra: str) -> None:
         """Open a stream; without a body it stays open until ``end``. ``extra`` are headers."""
-        pseudo = {":method": "POST", ":scheme": "http", ":authority": "a", ":path": path}
-        fields = [*pseudo.items(), *((k.replace("_", "-"), v) for k, v in extra.items())]
-        self.send(frame(HEADERS, stream, self._encoder.encode(fields), END_HEADERS))
+        self.send(self.headers(stream, path, **extra))
         if body is not None:
             self.end(stream, body)
+
+    def headers(self, stream: int, path: str, **extra: str) -> bytes:
+        """Return the frame that opens a stream."""
+        pseudo = {":method": "POST", ":scheme": "http", ":authority": "a", ":path": path}
+        fields = [*pseudo.items(), *((k.replace("_", "-"), v) for k, v in extra.items())]
+        return frame(HEADERS, stream, self._encoder.encode(fields), END_HEADERS)
 
     def end(self, stream: int, body: bytes = b"") -> None:
         self.send(frame(DATA, stream, body, END_STREAM))

@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 from support.raw_http import framed
 
 from pidgr.rpc.server import BackgroundServer, ServerOptions
@@ -193,6 +194,34 @@ def test_the_farewell_serves_what_was_sent_before_its_end_and_refuses_what_comes
         client.end(3, b"second")
         bodies = [f.payload for f in client.to_end() if f.kind == DATA and f.payload]
         assert bodies == [b"first", b"second"]
+
+
+def test_a_call_right_behind_the_answer_to_the_farewell_is_not_run_for_it_goes_elsewhere() -> None:
+    """A client writes its answer to a PING before calls that were begun earlier.
+
+    The last GOAWAY tells it that such a call was not seen, so it makes it again elsewhere.
+    """
+    served: list[str] = []
+
+    def build_noting() -> ASGIApp:
+        app = build()
+
+        async def note(scope: Scope, receive: Receive, send: Send) -> None:
+            served.append(scope.get("path", scope["type"]))
+            await app(scope, receive, send)
+
+        return note
+
+    options = ServerOptions(port=0, max_connection_age_seconds=0.2, drain_seconds=3)
+    with BackgroundServer(build_noting, options) as server, FrameClient(server.port) as client:
+        client.request(1, "/echo", b"first")
+        assert client.body() == b"first"
+        ping = client.until(PING)
+        answer = frame(PING, payload=ping.payload, flags=ACK)
+        client.send(answer + client.headers(3, "/early") + frame(DATA, 3, b"x", END_STREAM))
+        assert client.until(GOAWAY).payload == struct.pack(">II", 1, 0)
+        client.to_end()
+    assert served == ["lifespan", "/echo"]
 
 
 def test_an_unwanted_response_waits_for_the_client_instead_of_filling_memory(

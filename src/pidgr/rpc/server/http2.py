@@ -254,9 +254,12 @@ class Http2Protocol(ZttpH2Protocol):
     def _on_request(self, request: zttp.Request) -> None:
         self._count_stream()
         stream = self.conn.stream(request.stream_id)
-        if self.phase is Phase.FINAL:
-            # Above the last id we promised to serve: the client may safely send it elsewhere.
-            stream.reset(zttp.H2ErrorCode.REFUSED_STREAM)
+        if self.phase >= Phase.FINAL:
+            # Above the last id we promised to serve: the client sends it elsewhere, so to run it
+            # here too would run it twice. While lingering there is no way left to say so, and the
+            # GOAWAY has said it already.
+            if self.phase is Phase.FINAL:
+                stream.reset(zttp.H2ErrorCode.REFUSED_STREAM)
             return
         self._last_stream_id = request.stream_id
         try:
