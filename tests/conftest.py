@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from support.organization import Installation, Tenant
 
+from pidgr.storage.blobs import FileBlobs
 from pidgr.storage.database import Database
 from pidgr.system import migrate
 
@@ -149,9 +150,9 @@ def migrated_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
 
 
 @pytest.fixture
-def installation(migrated_database: Database) -> Installation:
+def installation(migrated_database: Database, tmp_path: Path) -> Installation:
     """A migrated database with a clock that stands still."""
-    return Installation(migrated_database)
+    return Installation(migrated_database, FileBlobs(tmp_path / "blobs"))
 
 
 @pytest.fixture

@@ -43,14 +43,36 @@ class PageTokens:
         Raises:
             InvalidArgumentError: a negative size, or a token that is not ours or not of this scope.
         """
-        if pagination is None:
-            return Page(DEFAULT_PAGE_SIZE, ())
-        if pagination.page_size < 0:
-            raise invalid_field("pagination.page_size", "must not be negative")
-        size = min(pagination.page_size or DEFAULT_PAGE_SIZE, MAXIMUM_PAGE_SIZE)
-        if not pagination.page_token:
+        asked = pagination or Pagination()
+        return self.read_fields(asked.page_size, asked.page_token, scope, path="pagination.")
+
+    def read_fields(
+        self,
+        page_size: int,
+        page_token: str,
+        scope: str,
+        *,
+        default: int = DEFAULT_PAGE_SIZE,
+        path: str = "",
+    ) -> Page:
+        """Return the page asked for by two fields, for requests without a Pagination.
+
+        Args:
+            page_size: as sent; 0 means the default, and what is above 100 means 100.
+            page_token: as sent.
+            scope: as for ``read``.
+            default: rows of a page when nothing is said.
+            path: of the message the fields are in, with its dot.
+
+        Raises:
+            InvalidArgumentError: as for ``read``.
+        """
+        if page_size < 0:
+            raise invalid_field(f"{path}page_size", "must not be negative")
+        size = min(page_size or default, MAXIMUM_PAGE_SIZE)
+        if not page_token:
             return Page(size, ())
-        return Page(size, self._decode(pagination.page_token, scope))
+        return Page(size, self._decode(page_token, scope, f"{path}page_token"))
 
     def write(self, scope: str, position: Sequence[int]) -> str:
         """Return the token of a position."""
@@ -72,7 +94,7 @@ class PageTokens:
         token = self.write(scope, positions[page.size - 1]) if more else ""
         return PaginationMeta(next_page_token=token, total_count=total)
 
-    def _decode(self, token: str, scope: str) -> tuple[int, ...]:
+    def _decode(self, token: str, scope: str, path: str) -> tuple[int, ...]:
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (binascii.Error, ValueError):
@@ -81,8 +103,7 @@ class PageTokens:
         whole = payload and len(payload) % _NUMBER_BYTES == 0
         if not whole or not hmac.compare_digest(mac, self._mac(scope, payload)):
             raise invalid_field(
-                "pagination.page_token",
-                "is not a token of this list; start again from the first page",
+                path, "is not a token of this list; start again from the first page"
             )
         return struct.unpack(f">{len(payload) // _NUMBER_BYTES}q", payload)
 

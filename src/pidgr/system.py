@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pidgr import secrets
+from pidgr.audit.exporting import AuditExports
+from pidgr.audit.reading import TrailReader
 from pidgr.campaigns.calling import WebhookCaller
 from pidgr.campaigns.deeplink_tokens import DeeplinkTokens
 from pidgr.campaigns.delivery_id import DeliveryIds
@@ -47,6 +49,7 @@ from pidgr.secrets import MasterKey, MasterKeyError
 from pidgr.settings import Settings
 from pidgr.storage import migration
 from pidgr.storage.blobs import BlobStore, build_blobs
+from pidgr.storage.blobs.links import BlobLinks
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 
@@ -81,6 +84,9 @@ class System:
     invitation_mail: InvitationMail
     fetcher: Fetcher
     domain_ownership: DomainOwnership
+    trail_reader: TrailReader
+    audit_exports: AuditExports
+    blob_links: BlobLinks
 
     def close(self) -> None:
         """Stop the engine and release every connection."""
@@ -134,11 +140,14 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     limits = DoorLimits(master_key)
     failures = Failures(limits, clock)
     relying_party = RelyingParty(settings.issuer)
+    blobs = build_blobs(settings)
+    delivery_ids = DeliveryIds(master_key)
+    trail_reader = TrailReader(delivery_ids)
     system = System(
         settings=settings,
         clock=clock,
         database=database,
-        blobs=build_blobs(settings),
+        blobs=blobs,
         master_key=master_key,
         signer=signer,
         sessions=sessions,
@@ -147,13 +156,13 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         passkey_sign_in=PasskeySignIn(database, relying_party, failures, sessions, clock),
         grants=Grants(database, signer, clock),
         page_tokens=PageTokens(master_key),
-        delivery_ids=DeliveryIds(master_key),
+        delivery_ids=delivery_ids,
         engine=engine,
         pusher=build_pusher(settings, clock),
         address_guard=AddressGuard(settings.webhook_allowed_networks),
         webhook_secrets=WebhookSecrets(database, master_key, clock),
         deeplink_tokens=DeeplinkTokens(master_key),
-        sandbox_deletion=SandboxDeletion(database, engine, clock),
+        sandbox_deletion=SandboxDeletion(database, engine, blobs, clock),
         cohorts=Cohorts(master_key),
         touch_upkeep=Upkeep(database, engine, clock, settings.heatmap_retention_days),
         invitation_mail=InvitationMail(
@@ -165,6 +174,9 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         ),
         fetcher=Fetcher(AddressGuard(settings.sso_allowed_networks)),
         domain_ownership=DomainOwnership(database, TxtRecords(settings.dns_servers), clock),
+        trail_reader=trail_reader,
+        audit_exports=AuditExports(database, engine, blobs, trail_reader, clock),
+        blob_links=BlobLinks(master_key, settings.issuer, clock),
     )
     _register_handlers(system)
     return system
@@ -193,6 +205,7 @@ def _register_handlers(system: System) -> None:
         system.delivery_ids,
     ).register()
     system.sandbox_deletion.register()
+    system.audit_exports.register()
     system.touch_upkeep.register()
     system.invitation_mail.register()
 

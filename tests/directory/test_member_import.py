@@ -3,6 +3,7 @@ import io
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from pidgr.contract.v1.member_pb import ListUsersRequest
 from pidgr.contract.v1.user_pb import User, UserStatus
 from pidgr.directory.member_import import ImportReport, import_members
 from pidgr.errors import InvalidArgumentError, NotFoundError
+from pidgr.storage.blobs import FileBlobs
 from pidgr.storage.database import Database
 from pidgr.storage.migration import migrate
 from pidgr.storage.sql import Statement
@@ -163,10 +165,10 @@ def test_an_unknown_organization_is_not_found(acme: Tenant, organization_id: str
         import_members(installation.database, installation.clock, organization_id, ["email\n"])
 
 
-def test_an_address_that_is_invited_meanwhile_is_skipped(postgres_url: str) -> None:
+def test_an_address_that_is_invited_meanwhile_is_skipped(postgres_url: str, tmp_path: Path) -> None:
     database = Database(postgres_url)
     migrate(database)
-    acme = Installation(database).found()
+    acme = Installation(database, FileBlobs(tmp_path)).found()
     with psycopg.connect(postgres_url) as rival:
         rival.execute(
             "insert into member (id, organization_key, email, email_folded, status, role_key,"

@@ -306,12 +306,14 @@ def test_no_table_keeps_a_row_of_a_deleted_sandbox_whenever_the_work_was_interru
     installation.write(lambda unit: fill_every_table(unit, key))
     full = installation.read(contents)
     assert differences(before, full).keys() == metadata.tables.keys() - INSTALLATION_TABLES
+    for owner in (sandbox.id, "another"):
+        installation.blobs.put(f"{owner}/audit/export.csv", b"events")
     interruptions = 0
     left = sum(map(len, full.values()))
     while True:
         engine: Any = StoppingEngine(batches=len(owned_tables()) + 1)
         deletion = SandboxDeletion(
-            installation.database, engine, installation.clock, rows_per_batch=2
+            installation.database, engine, installation.blobs, installation.clock, rows_per_batch=2
         )
         try:
             deletion.run(key)
@@ -324,6 +326,7 @@ def test_no_table_keeps_a_row_of_a_deleted_sandbox_whenever_the_work_was_interru
         else:
             break
     assert interruptions > 5
+    assert [blob.name for blob in installation.blobs.list()] == ["another/audit/export.csv"]
     assert differences(before, installation.read(contents)) == {}
     # And once more, as the engine may.
     installation.sandbox_deletion.run(key)
@@ -362,7 +365,9 @@ def test_a_deletion_stops_what_runs_first(desk: Desk) -> None:
     desk.installation.write(lambda unit: unit.execute(run))
     engine: Any = StoppingEngine(batches=0)
     with pytest.raises(StoppingError):
-        SandboxDeletion(desk.installation.database, engine, desk.installation.clock).run(key)
+        SandboxDeletion(
+            desk.installation.database, engine, desk.installation.blobs, desk.installation.clock
+        ).run(key)
     statuses = Statement("select status from campaign")
     assert desk.installation.read(lambda unit: unit.rows(statuses)) == [(CampaignStatus.CANCELLED,)]
     stopped = Statement("select count(*) from lane where not stopped and not finished")

@@ -44,6 +44,7 @@ def test_what_needs_no_credential_and_what_is_internal_is_spelt_out_here() -> No
         "TokenService/ValidateDeeplinkToken",
     }
     assert doors[Access.INTERNAL] == {
+        "AuditService/Append",
         "CampaignService/ResolveOrCreateShortCode",
         "RenderService/RenderBatch",
         "TokenService/SignDeeplinkToken",

@@ -17,6 +17,7 @@ from pidgr.identity.caller import Caller, Organization, Person
 from pidgr.pagination import PageTokens
 from pidgr.sandboxes.deletion import SandboxDeletion
 from pidgr.secrets import MasterKey
+from pidgr.storage.blobs import BlobStore
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
 from support.outbox import Outbox
@@ -28,13 +29,14 @@ START = 1_767_225_600_000_000
 class Installation:
     """A migrated database with a clock that stands still."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
         self.database = database
+        self.blobs = blobs
         self.clock = ManualClock(START)
         self.page_tokens = PageTokens(MasterKey("a master key for tests, long enough"))
         # Takes tasks and runs none: tests run handlers themselves.
         self.engine = DbosEngine(database, run_handlers=False)
-        self.sandbox_deletion = SandboxDeletion(database, self.engine, self.clock)
+        self.sandbox_deletion = SandboxDeletion(database, self.engine, blobs, self.clock)
         self.outbox = Outbox()
         self.invitation_mail = InvitationMail(
             database, self.engine, self.outbox, self.clock, "https://pidgr.example/inbox"

@@ -334,3 +334,63 @@ class TestDeeplinkTokens:
         assert stranger.refusal(self.SIGN, **fields) is grpc.StatusCode.NOT_FOUND
         error = client.error(self.VALIDATE, token="x", campaign_id="x")
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+class TestAppend:
+    def test_an_event_of_another_service_is_in_the_trail(
+        self, world: World, inside: Service
+    ) -> None:
+        appended = inside(
+            "AuditService/Append",
+            event_type="REACHABILITY_UPSERT",
+            org_id=world.organization.id,
+            subject_user_id=world.ada,
+            actor_id=world.bob,
+            details={"channel": "sms", "attempts": 3, "tags": ["a", "b"]},
+        )
+        admin = world.installation.token(world.organization.admin_id)
+        listed = world.client(
+            "AuditService/ListAuditEvents", admin, event_type=58, actor_id=world.bob
+        )
+        (event,) = listed.events
+        assert event.id == appended.event_id
+        assert (event.entity_type, event.entity_id) == ("user", world.ada)
+        facts = dict(event.metadata)
+        assert facts.pop("request_id")
+        assert facts == {
+            "channel": "sms",
+            "attempts": "3",
+            "tags": '["a", "b"]',
+            "actor_type": "user",
+        }
+
+    def test_without_subject_and_actor_it_is_the_system_about_the_organization(
+        self, world: World, inside: Service
+    ) -> None:
+        fields = {"event_type": "KMS_ENCRYPT", "org_id": world.organization.id}
+        appended = inside("AuditService/Append", **fields)
+        admin = world.installation.token(world.organization.admin_id)
+        (event,) = world.client("AuditService/ListAuditEvents", admin, event_type=60).events
+        assert event.id == appended.event_id
+        assert (event.entity_type, event.entity_id) == ("organization", world.organization.id)
+        assert event.metadata["actor_type"] == "system"
+
+    @pytest.mark.parametrize(
+        ("fields", "code"),
+        [
+            ({"event_type": "UNSPECIFIED"}, grpc.StatusCode.INVALID_ARGUMENT),
+            ({"event_type": "NONSENSE"}, grpc.StatusCode.INVALID_ARGUMENT),
+            ({"org_id": str(uuid.uuid4())}, grpc.StatusCode.INVALID_ARGUMENT),
+            ({"org_id": "x"}, grpc.StatusCode.INVALID_ARGUMENT),
+            ({"subject_user_id": "x"}, grpc.StatusCode.INVALID_ARGUMENT),
+            ({"subject_user_id": str(uuid.uuid4())}, grpc.StatusCode.NOT_FOUND),
+            ({"actor_id": str(uuid.uuid4())}, grpc.StatusCode.NOT_FOUND),
+            ({"details": {"text": "x" * 10_001}}, grpc.StatusCode.INVALID_ARGUMENT),
+            ({"details": {"text": "a\0b"}}, grpc.StatusCode.INVALID_ARGUMENT),
+        ],
+    )
+    def test_what_is_refused(
+        self, world: World, inside: Service, fields: dict[str, Any], code: grpc.StatusCode
+    ) -> None:
+        good = {"event_type": "KMS_DECRYPT", "org_id": world.organization.id}
+        assert inside.refusal("AuditService/Append", **{**good, **fields}) is code

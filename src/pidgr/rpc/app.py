@@ -1,4 +1,4 @@
-"""Assembles the ASGI application: fifteen services, health, reflection and a few plain pages."""
+"""Assembles the ASGI application: the services, health, reflection and a few plain pages."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from pidgr.audit.service import AuditService
 from pidgr.campaigns.service import CampaignService
 from pidgr.campaigns.token_service import TokenService
 from pidgr.content.render_service import RenderService
@@ -25,6 +26,7 @@ from pidgr.contract.health import health_connect
 from pidgr.contract.v1 import (
     action_connect,
     api_key_connect,
+    audit_connect,
     campaign_connect,
     device_connect,
     group_connect,
@@ -61,6 +63,7 @@ from pidgr.rpc.compression import ThriftyGzip
 from pidgr.rpc.consent_pages import consent_pages
 from pidgr.rpc.dispatch import Dispatcher, Doors, rpc_paths
 from pidgr.rpc.doorkeeper import Doorkeeper
+from pidgr.rpc.file_doors import file_doors
 from pidgr.rpc.health import HealthService
 from pidgr.rpc.idempotency import Idempotency
 from pidgr.rpc.interceptors import (
@@ -94,6 +97,7 @@ _COMPRESSIONS: Final[tuple[Compression, ...]] = (ThriftyGzip(),)
 CONTRACT: Final[tuple[tuple[type[Any], type[Any]], ...]] = (
     (action_connect.ActionService, action_connect.ActionServiceASGIApplication),
     (api_key_connect.ApiKeyService, api_key_connect.ApiKeyServiceASGIApplication),
+    (audit_connect.AuditService, audit_connect.AuditServiceASGIApplication),
     (campaign_connect.CampaignService, campaign_connect.CampaignServiceASGIApplication),
     (device_connect.DeviceService, device_connect.DeviceServiceASGIApplication),
     (group_connect.GroupService, group_connect.GroupServiceASGIApplication),
@@ -131,6 +135,9 @@ def implementations(system: System) -> dict[str, object]:
     return {
         "ActionService": ActionService(database, engine, clock, ids),
         "ApiKeyService": ApiKeyService(clock),
+        "AuditService": AuditService(
+            system.trail_reader, system.audit_exports, system.blob_links, clock, tokens
+        ),
         "CampaignService": CampaignService(engine, clock, tokens, ids, system.address_guard),
         "DeviceService": DeviceService(clock),
         "GroupService": GroupService(clock, tokens),
@@ -174,6 +181,7 @@ def build_app(system: System) -> ASGIApp:
         *passkey_doors(system, doorkeeper, limits),
         *oauth_doors(system, doorkeeper, limits),
         *sso_doors(system, doorkeeper),
+        *file_doors(system, limits),
         *consent_pages(system, limits.sign_in),
     ]
     app: ASGIApp = Dispatcher(rpcs, Starlette(routes=routes, lifespan=lifespan))

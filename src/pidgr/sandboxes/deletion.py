@@ -16,6 +16,7 @@ from pidgr.clock import Clock
 from pidgr.contract.v1.organization_pb import OrgType
 from pidgr.engine.port import Engine, Queue, Task
 from pidgr.sandboxes import deletion_store
+from pidgr.storage.blobs import BlobStore, delete_under
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 
@@ -33,12 +34,14 @@ class SandboxDeletion:
         self,
         database: Database,
         engine: Engine,
+        blobs: BlobStore,
         clock: Clock,
         *,
         rows_per_batch: int = _ROWS_PER_BATCH,
     ) -> None:
         self._database = database
         self._engine = engine
+        self._blobs = blobs
         self._clock = clock
         self._rows_per_batch = rows_per_batch
 
@@ -67,9 +70,10 @@ class SandboxDeletion:
 
     def run(self, organization_key: int) -> None:
         """Delete a sandbox; harmless to repeat, also after half the work."""
-        if not self._database.write_now(
+        organization_id = self._database.write_now(
             lambda transaction: self._begin(transaction, organization_key)
-        ):
+        )
+        if organization_id is None:
             return
         deleted = 0
         for statement in deletion_store.SOME_OF_EACH_TABLE:
@@ -85,14 +89,15 @@ class SandboxDeletion:
                     )
                 )
                 deleted += rows
+        delete_under(self._blobs, organization_id)
         self._database.write_now(lambda transaction: _end(transaction, organization_key))
         log.info("a sandbox was deleted", organization_key=organization_key, rows=deleted)
 
-    def _begin(self, transaction: Transaction, organization_key: int) -> bool:
-        """Shut the sandbox and stop what runs in it; False when there is nothing to delete."""
+    def _begin(self, transaction: Transaction, organization_key: int) -> str | None:
+        """Shut the sandbox, stop what runs in it and return its id; None: nothing to delete."""
         found = deletion_store.lock_organization(transaction, organization_key)
         if found is None:
-            return False
+            return None
         organization_id, org_type = found
         if org_type != OrgType.SANDBOX:
             message = f"the organization {organization_id} is no sandbox and is not deleted"
@@ -102,7 +107,7 @@ class SandboxDeletion:
         trail_store.unlock(transaction, organization_key)
         stopped = deletion_store.stop_campaigns(transaction, organization_key, now)
         self._engine.cancel(transaction, [wake_key(key, step_id) for key, step_id in stopped])
-        return True
+        return organization_id
 
 
 def deletion_key(organization_id: str) -> str:

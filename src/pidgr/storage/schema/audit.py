@@ -2,7 +2,16 @@
 
 from sqlalchemy import Column, Index, SmallInteger, Table
 
-from pidgr.storage.schema.columns import BIG, flag, key, metadata, text_column, time
+from pidgr.storage.schema.columns import (
+    BIG,
+    flag,
+    id_,
+    key,
+    metadata,
+    organization_key,
+    text_column,
+    time,
+)
 
 # The organization is no foreign key, whose check would make a campaign's steps wait for whoever
 # holds the organization's row.
@@ -37,4 +46,24 @@ audit_door = Table(
     metadata,
     Column("organization_key", BIG, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
+)
+
+# Files that events are written into.
+audit_export = Table(
+    "audit_export",
+    metadata,
+    key(),
+    id_(),
+    organization_key(),
+    # Numbers of AuditExportFormat and PrivacyRequestStatus.
+    Column("format", SmallInteger, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    time("start_at"),
+    time("end_at"),
+    # The member who asked for it; null if an API key did.
+    Column("member_key", BIG, nullable=True),
+    text_column("error"),
+    time("created_at"),
+    time("finished_at", optional=True),
+    Index("ix_audit_export_organization_key_key", "organization_key", "key"),
 )

@@ -241,6 +241,19 @@ delivery = Table(
     ),
     # The inbox: a person's entries in the order they changed.
     Index("ix_delivery_member_key_changed_at", "member_key", "changed_at"),
+    # Receipts by time, for the audit trail; empty until somebody opens or confirms.
+    *(
+        Index(
+            f"ix_delivery_{moment}",
+            "organization_key",
+            moment,
+            "step_run_key",
+            "ordinal",
+            sqlite_where=text(f"{moment} is not null"),
+            postgresql_where=text(f"{moment} is not null"),
+        )
+        for moment in ("read_at", "acted_at")
+    ),
     postgresql_with={"fillfactor": 80},
     sqlite_with_rowid=False,
 )
