@@ -16,6 +16,7 @@ from pidgr.campaigns.steps import StepRunner
 from pidgr.campaigns.webhook_secrets import WebhookSecrets
 from pidgr.clock import Clock
 from pidgr.directory.invitation_mail import InvitationMail
+from pidgr.directory.invite_links import InviteLinks
 from pidgr.engine.dbos_engine import DbosEngine
 from pidgr.engine.port import Engine
 from pidgr.engine.schema import migrate as migrate_engine
@@ -82,6 +83,7 @@ class System:
     cohorts: Cohorts
     touch_upkeep: Upkeep
     invitation_mail: InvitationMail
+    invite_links: InviteLinks
     fetcher: Fetcher
     domain_ownership: DomainOwnership
     trail_reader: TrailReader
@@ -165,6 +167,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         sandbox_deletion=SandboxDeletion(database, engine, blobs, clock),
         cohorts=Cohorts(master_key),
         touch_upkeep=Upkeep(database, engine, clock, settings.heatmap_retention_days),
+        invite_links=InviteLinks(clock),
         invitation_mail=InvitationMail(
             database,
             engine,

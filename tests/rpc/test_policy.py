@@ -40,6 +40,7 @@ def test_what_needs_no_credential_and_what_is_internal_is_spelt_out_here() -> No
     }
     assert doors[Access.PUBLIC] == {
         "CampaignService/GetCampaignByShortCode",
+        "InviteLinkService/ValidateInviteLink",
         "SSOService/CheckSSOByDomain",
         "TokenService/ValidateDeeplinkToken",
     }
@@ -50,6 +51,7 @@ def test_what_needs_no_credential_and_what_is_internal_is_spelt_out_here() -> No
         "TokenService/SignDeeplinkToken",
     }
     assert doors[Access.IDENTITY] == {
+        "InviteLinkService/RedeemInviteLink",
         "OrganizationService/CreateOrganization",
         "OrganizationService/CreateSandboxOrganization",
         "OrganizationService/DeleteSandboxOrganization",

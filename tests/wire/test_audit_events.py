@@ -35,6 +35,8 @@ RECORD_NOTHING = {
     "MemberService/ConfirmPasskeyEnrollment": "see test_passkey_http.py",
     "CampaignService/ResolveOrCreateShortCode": "a service asks, for a link it makes",
     "AuditService/ExportAuditTrail": "its answer names no export: test_audit.py",
+    "InviteLinkService/RedeemInviteLink": "see test_invite_links.py",
+    "InviteLinkService/ValidateInviteLink": "an address may ask for a code; nobody has joined",
     "AuditService/Append": "the event is what it is asked for: test_internal_calls.py",
     "RenderService/RenderBatch": "nothing is stored",
     "SSOService/CreateSSOProvider": "needs a provider: tests/identity/sso/test_providers.py",
@@ -208,6 +210,17 @@ SCENARIOS = {
         "campaign",
         lambda stage: {"campaign_id": stage.create().id},
         "campaign_id",
+    ),
+    "InviteLinkService/CreateInviteLink": Scenario(
+        "INVITE_LINK_CREATED", "invite_link", lambda _: {"max_uses": 1}
+    ),
+    "InviteLinkService/RevokeInviteLink": Scenario(
+        "INVITE_LINK_REVOKED",
+        "invite_link",
+        lambda stage: {
+            "invite_link_id": stage.make("InviteLinkService/CreateInviteLink").invite_link.id
+        },
+        "invite_link_id",
     ),
     "MemberService/InviteUser": Scenario(
         "USER_INVITED", "user", lambda _: {"email": f"{secrets.token_hex(5)}@example.com"}
@@ -431,6 +444,7 @@ def test_what_changes_nothing_leaves_no_event(stage: Stage) -> None:
 
 # These have nothing that could be missing from an empty request.
 _NEED_NO_FIELD = {
+    "InviteLinkService/CreateInviteLink",
     "OrganizationService/RotateAnalyticsSalt",
     "OrganizationService/UpdateOrganization",
     "OrganizationService/UpdateOrgPrivacySettings",

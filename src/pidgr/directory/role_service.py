@@ -20,7 +20,7 @@ from pidgr.contract.v1.role_pb import (
     UpdateRoleRequest,
     UpdateRoleResponse,
 )
-from pidgr.directory import organization_store, role_store
+from pidgr.directory import invite_link_store, organization_store, role_store
 from pidgr.directory.granting import require_all
 from pidgr.directory.messages import role_message
 from pidgr.directory.role_store import StoredRole
@@ -135,7 +135,7 @@ class RoleService:
             InvalidArgumentError: the id is not a UUID.
             NotFoundError: no such role.
             FailedPreconditionError: a system role, the role that invitations give, or one that a
-                member has.
+                member has or an invite link gives.
         """
         role_id = require_uuid("role_id", request.role_id)
         role = _locked(unit, caller, role_id, "deleted")
@@ -144,6 +144,9 @@ class RoleService:
             raise FailedPreconditionError(message)
         if role_store.is_held(unit, caller.organization_key, role.key):
             message = f"members have the role {role.name}; give them another one first"
+            raise FailedPreconditionError(message)
+        if invite_link_store.gives_role(unit, caller.organization_key, role.key, self._clock.now()):
+            message = f"an invite link gives the role {role.name}; revoke the link first"
             raise FailedPreconditionError(message)
         role_store.delete_role(unit, caller.organization_key, role.key)
         held = permissions.from_names(role.permissions)

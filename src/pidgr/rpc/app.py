@@ -32,6 +32,7 @@ from pidgr.contract.v1 import (
     group_connect,
     heatmap_connect,
     inbox_connect,
+    invite_link_connect,
     member_connect,
     organization_connect,
     render_connect,
@@ -43,6 +44,7 @@ from pidgr.contract.v1 import (
     token_connect,
 )
 from pidgr.directory.group_service import GroupService
+from pidgr.directory.invite_link_service import InviteLinkService
 from pidgr.directory.member_service import MemberService
 from pidgr.directory.organization_service import OrganizationService
 from pidgr.directory.role_service import RoleService
@@ -74,6 +76,7 @@ from pidgr.rpc.interceptors import (
     LimitRate,
     Observe,
 )
+from pidgr.rpc.join_pages import join_pages
 from pidgr.rpc.limits import Limiter, Limits, MemoryLimiter, Rate
 from pidgr.rpc.oauth_doors import RESOURCE_METADATA, oauth_doors
 from pidgr.rpc.pages import pages
@@ -103,6 +106,7 @@ CONTRACT: Final[tuple[tuple[type[Any], type[Any]], ...]] = (
     (group_connect.GroupService, group_connect.GroupServiceASGIApplication),
     (heatmap_connect.HeatmapService, heatmap_connect.HeatmapServiceASGIApplication),
     (inbox_connect.InboxService, inbox_connect.InboxServiceASGIApplication),
+    (invite_link_connect.InviteLinkService, invite_link_connect.InviteLinkServiceASGIApplication),
     (member_connect.MemberService, member_connect.MemberServiceASGIApplication),
     (
         organization_connect.OrganizationService,
@@ -143,6 +147,9 @@ def implementations(system: System) -> dict[str, object]:
         "GroupService": GroupService(clock, tokens),
         "HeatmapService": HeatmapService(clock, system.cohorts, system.touch_upkeep),
         "InboxService": InboxService(database, clock, ids),
+        "InviteLinkService": InviteLinkService(
+            system.invite_links, system.master_key, system.settings.issuer, clock
+        ),
         "MemberService": MemberService(clock, tokens, system.invitation_mail),
         "OrganizationService": OrganizationService(clock, system.sandbox_deletion),
         "RenderService": RenderService(database, clock),
@@ -183,6 +190,7 @@ def build_app(system: System) -> ASGIApp:
         *sso_doors(system, doorkeeper),
         *file_doors(system, limits),
         *consent_pages(system, limits.sign_in),
+        *join_pages(system, limits.sign_in),
     ]
     app: ASGIApp = Dispatcher(rpcs, Starlette(routes=routes, lifespan=lifespan))
     if system.settings.trusted_proxies:

@@ -6,22 +6,17 @@ what ``prompt=login`` and ``max_age=0`` ask for, and nothing a foreign page can 
 leads anywhere: only who has just entered the code holds the second step's seal.
 """
 
-import base64
-import binascii
 import html
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import structlog
 from connectrpc.request import Headers
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pidgr.clock import MINUTE
 from pidgr.errors import (
     InvalidArgumentError,
     ResourceExhaustedError,
@@ -36,22 +31,14 @@ from pidgr.identity.oauth.grants import Proof
 from pidgr.identity.oauth.request import AuthorizationRequest
 from pidgr.identity.sign_in_method import OTP
 from pidgr.rpc import metrics
-from pidgr.rpc.consent_texts import texts
+from pidgr.rpc.consent_texts import ROWS
 from pidgr.rpc.error_mapping import to_connect_error
+from pidgr.rpc.html_pages import BrokenPageError, SealedFields, html_page
+from pidgr.rpc.languages import texts
 from pidgr.rpc.limits import Limiter
 from pidgr.rpc.oauth_doors import AUTHORIZE
 from pidgr.rpc.plain_http import client_of, read_form
-from pidgr.secrets import MasterKeyError
 from pidgr.system import System
-
-_PURPOSE: Final = "consent-page"
-_SEAL_LIFETIME: Final = 10 * MINUTE
-_STYLE: Final = (
-    "body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:2rem auto;padding:0 1rem;"
-    "color:#111;background:#fff}input,select,button{font:inherit;padding:.5rem;margin:.25rem 0}"
-    "label{display:block}.error{color:#a00000}"
-)
-_STYLE_SOURCE: Final = "'unsafe-inline'"
 
 log = structlog.get_logger("pidgr.rpc")
 
@@ -67,10 +54,6 @@ class _Visit:
     language: str
 
 
-class _BrokenError(Exception):
-    """Nobody can be told by redirect: the page says so itself."""
-
-
 def consent_pages(system: System, limiter: Limiter) -> list[BaseRoute]:
     """Return the routes."""
     pages = _ConsentPages(system)
@@ -82,7 +65,7 @@ def consent_pages(system: System, limiter: Limiter) -> list[BaseRoute]:
             try:
                 await limiter.take(client_of(request))
                 response = await step(request)
-            except (_BrokenError, InvalidArgumentError):
+            except (BrokenPageError, InvalidArgumentError):
                 response = pages.broken(request, 400)
             except ResourceExhaustedError as error:
                 response = pages.broken(request, 429)
@@ -105,6 +88,7 @@ class _ConsentPages:
         self._system = system
         settings = system.settings
         base = settings.issuer.rstrip("/")
+        self._seals = SealedFields(system.master_key, "consent-page", system.clock)
         self._resources = (base, *(one.rstrip("/") for one in settings.oauth_resources))
 
     async def show(self, request: Request) -> Response:
@@ -115,7 +99,7 @@ class _ConsentPages:
     async def answer(self, request: Request) -> Response:
         """Take what the person has entered."""
         form = dict(await read_form(request))
-        sealed = self._unseal(form.get("seal", ""))
+        sealed = self._seals.read(form.get("seal", ""))
         visit = await self._visit(request, sealed["query"])
         if isinstance(visit, Response):
             return visit
@@ -127,18 +111,18 @@ class _ConsentPages:
         return await self._send(visit, form)
 
     async def _visit(self, request: Request, query: str) -> _Visit | Response:
-        language, words = texts(request.headers.get("accept-language", ""))
+        language, words = texts(ROWS, request.headers.get("accept-language", ""))
         try:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=50)
             given = requests.single(pairs)
         except (ValueError, OAuthError) as error:
-            raise _BrokenError from error
+            raise BrokenPageError from error
         client_id, redirect_uri = given.get("client_id", ""), given.get("redirect_uri", "")
         client = await self._system.database.read(
             lambda reader: client_store.find(reader, client_id)
         )
         if client is None or not client.accepts(redirect_uri):
-            raise _BrokenError
+            raise BrokenPageError
         try:
             asked = requests.read(client, redirect_uri, given, self._resources)
         except OAuthError as error:
@@ -198,9 +182,9 @@ class _ConsentPages:
 
     def broken(self, request: Request, status: int) -> Response:
         """Say that nothing can be done here."""
-        language, words = texts(request.headers.get("accept-language", ""))
+        language, words = texts(ROWS, request.headers.get("accept-language", ""))
         body = f'<p class="error" role="alert">{words["broken"]}</p>'
-        return _html(language, words["title"], body, status, "")
+        return html_page(language, words["title"], body, status, "")
 
     def _email_page(self, visit: _Visit, *, wrong: bool = False) -> Response:
         return self._step(
@@ -225,7 +209,7 @@ class _ConsentPages:
         )
 
     def _step(self, visit: _Visit, fields: str, button: str, *, wrong: bool) -> Response:
-        seal = self._seal({"query": visit.query})
+        seal = self._seals.write({"query": visit.query})
         problem = f'<p class="error" role="alert">{visit.words["wrong"]}</p>' if wrong else ""
         return self._page(
             visit,
@@ -235,7 +219,7 @@ class _ConsentPages:
 
     def _consent_page(self, visit: _Visit, subject: str, choices: list[Membership]) -> Response:
         now = self._system.clock.now()
-        seal = self._seal({"query": visit.query, "subject": subject, "at": str(now)})
+        seal = self._seals.write({"query": visit.query, "subject": subject, "at": str(now)})
         wanted = "".join(
             f"<li>{visit.words[name]}</li>"
             for name in scopes.SCOPES
@@ -265,49 +249,11 @@ class _ConsentPages:
         parts = urlsplit(visit.request.redirect_uri)
         plain = parts.scheme in {"http", "https"} and "[" not in parts.netloc
         target = f"{parts.scheme}://{parts.netloc}" if plain else f"{parts.scheme}:"
-        return _html(visit.language, visit.words["title"], body, 200, target)
-
-    def _seal(self, values: dict[str, str]) -> str:
-        values["until"] = str(self._system.clock.now() + _SEAL_LIFETIME)
-        sealed = self._system.master_key.seal(_PURPOSE, json.dumps(values).encode())
-        text = base64.urlsafe_b64encode(sealed).decode()
-        return f'<input type="hidden" name="seal" value="{text}">'
-
-    def _unseal(self, text: str) -> dict[str, str]:
-        try:
-            sealed = base64.b64decode(text, altchars=b"-_", validate=True)
-            values: dict[str, str] = json.loads(self._system.master_key.unseal(_PURPOSE, sealed))
-        except (binascii.Error, ValueError, MasterKeyError) as error:
-            raise _BrokenError from error
-        if int(values["until"]) <= self._system.clock.now():
-            raise _BrokenError
-        return values
+        return html_page(visit.language, visit.words["title"], body, 200, target)
 
 
 def _filled(visit: _Visit, name: str) -> str:
     return visit.words[name].format(
         client=f"<strong>{html.escape(visit.request.client.name)}</strong>",
         target=f"<strong>{html.escape(urlsplit(visit.request.redirect_uri).netloc)}</strong>",
-    )
-
-
-def _html(language: str, title: str, body: str, status: int, form_target: str) -> Response:
-    policy = (
-        f"default-src 'none'; style-src {_STYLE_SOURCE}; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self' {form_target}"
-    )
-    return HTMLResponse(
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title} · Pidgr</title><style>{_STYLE}</style></head>"
-        f"<body><main><h1>{title}</h1>{body}</main></body></html>",
-        status,
-        {
-            "cache-control": "no-store",
-            "content-security-policy": policy,
-            "x-frame-options": "DENY",
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-            "content-language": language,
-        },
     )

@@ -3,9 +3,9 @@
 
 from typing import Final
 
-LANGUAGES: Final = ("en", "es", "pt-BR", "zh", "ja")
+from pidgr.rpc.languages import Rows
 
-_ROWS: Final[dict[str, tuple[str, str, str, str, str]]] = {
+ROWS: Final[Rows] = {
     "title": (
         "Allow an application",
         "Permitir una aplicación",
@@ -121,17 +121,3 @@ _ROWS: Final[dict[str, tuple[str, str, str, str, str]]] = {
         "メンバーへの連絡方法の変更",
     ),
 }
-
-
-def texts(accept_language: str) -> tuple[str, dict[str, str]]:
-    """Return the first language of a header that we speak, English if none, and its texts."""
-    chosen = 0
-    for part in accept_language.split(","):
-        wanted = part.partition(";")[0].strip().lower().partition("-")[0]
-        found = [
-            n for n, one in enumerate(LANGUAGES) if wanted and one.lower().split("-")[0] == wanted
-        ]
-        if found:
-            chosen = found[0]
-            break
-    return LANGUAGES[chosen], {name: row[chosen] for name, row in _ROWS.items()}

@@ -192,9 +192,11 @@ class LimitRate(MetadataInterceptor[None]):
 
     async def on_start(self, ctx: Context) -> None:
         """Take one of its allowance."""
-        caller = current_call.get().caller
+        call = current_call.get()
+        caller = call.caller
         if caller is ANONYMOUS:
-            await self._limits.public.take(client_name(client_host(ctx)))
+            limiter = self._limits.sign_in if call.rule.signs_in else self._limits.public
+            await limiter.take(client_name(client_host(ctx)))
         else:
             await take_of_caller(self._limits.organizations, caller)
 

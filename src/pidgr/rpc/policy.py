@@ -45,6 +45,8 @@ class Rule:
     any_of: tuple[Permission, ...] = ()
     while_suspended: bool = False
     """Open to a suspended organization too (SEMANTICS 11, decision 39)."""
+    signs_in: bool = False
+    """A public one that is a step of signing in, and counted with those."""
     fresh: bool = False
     """With step-up on, the person's sign-in must be young (SEMANTICS 11, decision 43)."""
 
@@ -112,6 +114,11 @@ POLICY: Final[dict[str, Rule]] = {
     "InboxService/Sync": Rule(Access.OWN, Unit.OWN, (P.INBOX_READ,)),
     "InboxService/MarkRead": Rule(Access.OWN, Unit.WRITE, (P.INBOX_READ,)),
     "InboxService/GetMessage": Rule(Access.OWN, Unit.OWN, (P.INBOX_READ,)),
+    "InviteLinkService/CreateInviteLink": _write(P.MEMBERS_INVITE),
+    "InviteLinkService/ListInviteLinks": _read(P.MEMBERS_INVITE),
+    "InviteLinkService/RevokeInviteLink": _write(P.MEMBERS_INVITE, P.MEMBERS_MANAGE),
+    "InviteLinkService/ValidateInviteLink": Rule(Access.PUBLIC, Unit.WRITE, signs_in=True),
+    "InviteLinkService/RedeemInviteLink": _write(access=Access.IDENTITY),
     "MemberService/InviteUser": _write(P.MEMBERS_INVITE),
     # One's own record needs no permission; the service checks.
     "MemberService/GetUser": _read(),

@@ -226,3 +226,26 @@ device = Table(
     time("created_at"),
     Index("ix_device_member_key", "member_key"),
 )
+
+# Links by which people join. The role is no foreign key: a link that has ended does not keep it.
+invite_link = Table(
+    "invite_link",
+    metadata,
+    key(),
+    id_(),
+    organization_key(),
+    # SHA-256 of the token, and the token as only the server can read it.
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("sealed_token", LargeBinary, nullable=False),
+    Column("role_key", BIG, nullable=False),
+    # 0 means any number.
+    Column("max_uses", Integer, nullable=False),
+    count("use_count"),
+    text_column("data_governance_region"),
+    # Id of a member or an API key.
+    text_column("created_by"),
+    time("created_at"),
+    time("expires_at"),
+    time("revoked_at", optional=True),
+    Index("ix_invite_link_organization_key_key", "organization_key", "key"),
+)

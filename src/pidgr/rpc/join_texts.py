@@ -1,0 +1,83 @@
+"""What the page of an invite link says, in every language of the product."""
+# ruff: noqa: RUF001 - Chinese and Japanese have punctuation of their own
+
+from typing import Final
+
+from pidgr.rpc.languages import Rows
+
+ROWS: Final[Rows] = {
+    "title": (
+        "Join an organization",
+        "Unirse a una organización",
+        "Entrar em uma organização",
+        "加入组织",
+        "組織に参加",
+    ),
+    "intro": (
+        "You are invited to join {organization}. We send a code to your e-mail address.",
+        "Te han invitado a unirte a {organization}. Enviaremos un código a tu correo.",
+        "Você foi convidado a entrar em {organization}. Enviaremos um código ao seu e-mail.",
+        "您受邀加入 {organization}。我们会向您的邮箱发送验证码。",
+        "{organization} に招待されています。メールアドレスにコードを送ります。",
+    ),
+    "email": ("E-mail address", "Correo electrónico", "E-mail", "电子邮箱", "メールアドレス"),
+    "send": ("Send a code", "Enviar un código", "Enviar um código", "发送验证码", "コードを送信"),
+    "sent": (
+        "If this address can be reached, a code is on its way.",
+        "Si se puede llegar a esta dirección, el código está en camino.",
+        "Se este endereço puder ser alcançado, o código está a caminho.",
+        "如果该邮箱可以接收邮件，验证码已发出。",
+        "このアドレスに届く場合は、コードを送信しました。",
+    ),
+    "code": (
+        "Six-digit code",
+        "Código de seis cifras",
+        "Código de seis dígitos",
+        "六位验证码",
+        "6桁のコード",
+    ),
+    "join": ("Join", "Unirse", "Entrar", "加入", "参加する"),
+    "wrong": (
+        "That did not work. Check what you have entered.",
+        "No ha funcionado. Comprueba lo que has escrito.",
+        "Não funcionou. Verifique o que você digitou.",
+        "未成功。请检查您输入的内容。",
+        "うまくいきませんでした。入力内容を確認してください。",
+    ),
+    "later": (
+        "That was too often. Wait a little and try again.",
+        "Demasiados intentos. Espera un poco y vuelve a intentarlo.",
+        "Foram tentativas demais. Espere um pouco e tente de novo.",
+        "操作过于频繁。请稍候再试。",
+        "回数が多すぎます。しばらく待ってからもう一度お試しください。",
+    ),
+    "joined": (
+        "Welcome! You are a member of {organization} now.",
+        "¡Te damos la bienvenida! Ya formas parte de {organization}.",
+        "Boas-vindas! Agora você faz parte de {organization}.",
+        "欢迎！您现在是 {organization} 的成员。",
+        "ようこそ！{organization} のメンバーになりました。",
+    ),
+    "already": (
+        "You are a member of {organization} already.",
+        "Ya formas parte de {organization}.",
+        "Você já faz parte de {organization}.",
+        "您已经是 {organization} 的成员。",
+        "すでに {organization} のメンバーです。",
+    ),
+    "ended": (
+        "Your membership was ended. Ask an administrator of the organization.",
+        "Tu pertenencia ha terminado. Pregunta a quien administra la organización.",
+        "Sua participação foi encerrada. Pergunte a quem administra a organização.",
+        "您的成员资格已终止。请联系组织的管理员。",
+        "メンバーシップは終了しています。組織の管理者にお問い合わせください。",
+    ),
+    "open": ("Open Pidgr", "Abrir Pidgr", "Abrir o Pidgr", "打开 Pidgr", "Pidgr を開く"),
+    "broken": (
+        "This link is not good, or not any more. Ask whoever sent it for another one.",
+        "Este enlace no es válido o ya no lo es. Pide otro a quien te lo envió.",
+        "Este link não é válido ou deixou de ser. Peça outro a quem o enviou.",
+        "此链接无效或已失效。请向发送者索取新的链接。",
+        "このリンクは無効か、期限が切れています。送り主に新しいリンクを依頼してください。",
+    ),
+}
