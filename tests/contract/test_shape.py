@@ -30,6 +30,7 @@ PUBLISHED = {
     "TemplateService": 8,
 }
 BEYOND = {
+    "InviteLinkService": 5,
     "AuditService": 4,
     "TokenService": 2,
 }
@@ -42,6 +43,7 @@ READS = {
     "GroupService": "GetGroup ListGroups ListGroupMembers GetUserGroupMemberships",
     "HeatmapService": "QueryHeatmapData ListScreenshots",
     "InboxService": "Sync GetMessage",
+    "InviteLinkService": "ListInviteLinks",
     "MemberService": "GetUser ListUsers GetUserSettings",
     "OrganizationService": "GetOrganization GetOrgPrivacySettings ListSandboxFixtures"
     " ListUserOrganizations ListUserSandboxes",
