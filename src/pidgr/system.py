@@ -23,6 +23,7 @@ from pidgr.engine.schema import migrate as migrate_engine
 from pidgr.engine.schema import verify as verify_engine
 from pidgr.errors import FailedPreconditionError
 from pidgr.heatmaps.cohorts import Cohorts
+from pidgr.heatmaps.screenshots import Screenshots
 from pidgr.heatmaps.upkeep import Upkeep
 from pidgr.identity import store as identity_store
 from pidgr.identity.code_mail import CodeMail
@@ -82,6 +83,7 @@ class System:
     sandbox_deletion: SandboxDeletion
     cohorts: Cohorts
     touch_upkeep: Upkeep
+    screenshots: Screenshots
     invitation_mail: InvitationMail
     invite_links: InviteLinks
     fetcher: Fetcher
@@ -145,6 +147,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     blobs = build_blobs(settings)
     delivery_ids = DeliveryIds(master_key)
     trail_reader = TrailReader(delivery_ids)
+    blob_links = BlobLinks(master_key, settings.issuer, clock)
     system = System(
         settings=settings,
         clock=clock,
@@ -167,6 +170,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         sandbox_deletion=SandboxDeletion(database, engine, blobs, clock),
         cohorts=Cohorts(master_key),
         touch_upkeep=Upkeep(database, engine, clock, settings.heatmap_retention_days),
+        screenshots=Screenshots(database, engine, blobs, blob_links, clock),
         invite_links=InviteLinks(clock),
         invitation_mail=InvitationMail(
             database,
@@ -179,7 +183,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         domain_ownership=DomainOwnership(database, TxtRecords(settings.dns_servers), clock),
         trail_reader=trail_reader,
         audit_exports=AuditExports(database, engine, blobs, trail_reader, clock),
-        blob_links=BlobLinks(master_key, settings.issuer, clock),
+        blob_links=blob_links,
     )
     _register_handlers(system)
     return system
@@ -210,6 +214,7 @@ def _register_handlers(system: System) -> None:
     system.sandbox_deletion.register()
     system.audit_exports.register()
     system.touch_upkeep.register()
+    system.screenshots.register()
     system.invitation_mail.register()
 
 

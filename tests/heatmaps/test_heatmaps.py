@@ -29,15 +29,18 @@ from pidgr.directory import privacy
 from pidgr.errors import InvalidArgumentError, PermissionDeniedError
 from pidgr.heatmaps.cohorts import Cohorts
 from pidgr.heatmaps.ranges import cover
+from pidgr.heatmaps.screenshots import Screenshots
 from pidgr.heatmaps.service import HeatmapService
 from pidgr.heatmaps.upkeep import Upkeep
 from pidgr.identity.caller import Caller
 from pidgr.secrets import MasterKey
+from pidgr.storage.blobs.links import BlobLinks
 from pidgr.storage.sql import Statement
 
 T = TouchEventType
 RETENTION_DAYS = 100
-COHORTS = Cohorts(MasterKey("a master key for tests, long enough"))
+MASTER_KEY = MasterKey("a master key for tests, long enough")
+COHORTS = Cohorts(MASTER_KEY)
 _RESTRICT = Statement("update member set processing_restricted = true where id = :id")
 _SALT = Statement("select analytics_salt from organization where key = :key")
 _numbers = itertools.count(1)
@@ -58,7 +61,14 @@ class Heat:
             batches_at_once=3,
             rows_at_once=5,
         )
-        service = HeatmapService(self.clock, COHORTS, self.upkeep)
+        self.screenshots = Screenshots(
+            installation.database,
+            installation.engine,
+            installation.blobs,
+            BlobLinks(MASTER_KEY, "https://pidgr.example", self.clock),
+            self.clock,
+        )
+        service = HeatmapService(self.clock, COHORTS, self.upkeep, self.screenshots)
         self.calls = Calls(tenant, service)
 
     def touch(self, caller: Caller, *events: TouchEvent) -> int:

@@ -12,6 +12,7 @@ from interop.protocols import CONNECT_STREAM, PROTOCOLS, call
 
 PUBLIC = {
     "/pidgr.v1.CampaignService/GetCampaignByShortCode",
+    "/pidgr.v1.InviteLinkService/ValidateInviteLink",
     "/pidgr.v1.SSOService/CheckSSOByDomain",
     "/pidgr.v1.TokenService/ValidateDeeplinkToken",
 }

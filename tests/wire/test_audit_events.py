@@ -41,6 +41,7 @@ RECORD_NOTHING = {
     "RenderService/RenderBatch": "nothing is stored",
     "SSOService/CreateSSOProvider": "needs a provider: tests/identity/sso/test_providers.py",
     "SSOService/DeleteSSOProvider": "needs a provider: tests/identity/sso/test_providers.py",
+    "HeatmapService/UploadScreenshot": "the app of a recipient sends it by itself",
     "HeatmapService/IngestTouchEvents": "touches of a recipient are no administrative action",
     "DeviceService/Register": "a person's own phone is no administrative action",
     "DeviceService/Deactivate": "a person's own phone is no administrative action",

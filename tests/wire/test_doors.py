@@ -21,8 +21,6 @@ from pidgr.storage.transaction import Transaction
 # RPCs that the contract names and this version does not offer. Whoever builds one takes it out.
 NOT_YET = frozenset(
     {
-        "HeatmapService/ListScreenshots",
-        "HeatmapService/UploadScreenshot",
         "ReplayService/GetSessionSnapshots",
         "ReplayService/ListSessionRecordings",
     }

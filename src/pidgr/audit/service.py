@@ -9,7 +9,7 @@ from pidgr.audit.exporting import AuditExports, file_name
 from pidgr.audit.formats import WRITERS
 from pidgr.audit.reading import LAST_MOMENT, Entry, Question, TrailReader
 from pidgr.audit.trail import Actor, ActorKind
-from pidgr.clock import MINUTE, Clock, to_timestamp
+from pidgr.clock import Clock, to_timestamp
 from pidgr.contract.v1.audit_pb import (
     AppendRequest,
     AppendResponse,
@@ -30,13 +30,11 @@ from pidgr.errors import NotFoundError, Violations, invalid_field
 from pidgr.identity import api_key_store
 from pidgr.identity.caller import Caller
 from pidgr.pagination import PageTokens
-from pidgr.storage.blobs.links import BlobLinks
+from pidgr.storage.blobs.links import LINK_LIFE, BlobLinks
 from pidgr.storage.transaction import Reader, Transaction
 from pidgr.validation import check_enum, check_text, require_moment, require_uuid
 
 DEFAULT_PAGE_SIZE: Final = 50
-LINK_LIFE: Final = 15 * MINUTE
-"""How long a link to a finished export is good, in microseconds."""
 
 _ACTOR_ID_LENGTH: Final = 200
 _LARGEST_DETAILS: Final = 10_000

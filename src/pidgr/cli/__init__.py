@@ -11,6 +11,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from pidgr.cli.admin import admin
+from pidgr.cli.heatmaps import heatmap
 from pidgr.cli.members import members
 from pidgr.cli.serving import migrate, serve, worker
 from pidgr.cli.terminal import Json, console, errors, print_json, say
@@ -30,6 +31,7 @@ for command in (serve, worker, migrate):
     app.command()(command)
 app.add_typer(admin, name="admin")
 app.add_typer(members, name="members")
+app.add_typer(heatmap, name="heatmap")
 
 
 def _print_version(wanted: bool) -> None:

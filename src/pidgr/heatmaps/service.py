@@ -11,15 +11,22 @@ from pidgr.contract.v1.heatmap_pb import (
     HeatmapMode,
     IngestTouchEventsRequest,
     IngestTouchEventsResponse,
+    ListScreenshotsRequest,
+    ListScreenshotsResponse,
     QueryHeatmapDataRequest,
     QueryHeatmapDataResponse,
+    ScreenScreenshot,
+    UploadScreenshotRequest,
+    UploadScreenshotResponse,
 )
 from pidgr.directory.privacy import BEHAVIORAL_ANALYTICS
 from pidgr.errors import Violations, invalid_field
-from pidgr.heatmaps import ingest_store, upkeep_store
+from pidgr.heatmaps import ingest_store, screenshot_store, upkeep_store
 from pidgr.heatmaps.cohorts import Cohorts
 from pidgr.heatmaps.ingestion import MOST_EVENTS, batches, well_formed
 from pidgr.heatmaps.question import Question
+from pidgr.heatmaps.screenshot_store import Screenshot
+from pidgr.heatmaps.screenshots import Screenshots
 from pidgr.heatmaps.touches import MINUTES_PER_DAY, units
 from pidgr.heatmaps.upkeep import Upkeep
 from pidgr.identity.caller import Caller
@@ -45,10 +52,13 @@ _NO_CAMPAIGN: Final = -2
 class HeatmapService:
     """Keeps touches without people, and adds them up."""
 
-    def __init__(self, clock: Clock, cohorts: Cohorts, upkeep: Upkeep) -> None:
+    def __init__(
+        self, clock: Clock, cohorts: Cohorts, upkeep: Upkeep, screenshots: Screenshots
+    ) -> None:
         self._clock = clock
         self._cohorts = cohorts
         self._upkeep = upkeep
+        self._screenshots = screenshots
 
     def ingest_touch_events(
         self, request: IngestTouchEventsRequest, caller: Caller, unit: Transaction
@@ -102,7 +112,53 @@ class HeatmapService:
                 HeatmapDataPoint(x_pct=x, y_pct=y, value=value) for x, y, value in found.points
             ],
             cohort_enabled=found.cohort_enabled,
+            screenshot_url=self._screenshots.newest_url(
+                unit, caller.organization_key, request.screen_name
+            ),
         )
+
+    def list_screenshots(
+        self, request: ListScreenshotsRequest, caller: Caller, reader: Reader
+    ) -> ListScreenshotsResponse:
+        """Return every picture of the organization, by screen and version."""
+        del request
+        found = screenshot_store.screenshots(reader, caller.organization_key)
+        return ListScreenshotsResponse(
+            screenshots=[
+                ScreenScreenshot(
+                    screen_name=one.screen_name,
+                    url=self._screenshots.url(one),
+                    app_version=one.app_version,
+                )
+                for one in found
+            ]
+        )
+
+    async def prepare_upload_screenshot(
+        self, request: UploadScreenshotRequest, caller: Caller
+    ) -> str:
+        """Check a picture and put it where no transaction has to wait for it.
+
+        Raises:
+            InvalidArgumentError: a missing or malformed field.
+        """
+        violations = Violations()
+        check_text(violations, "screen_name", request.screen_name, NAME_LENGTH, required=True)
+        check_text(violations, "app_version", request.app_version, NAME_LENGTH)
+        violations.raise_if_any()
+        return await self._screenshots.upload(caller, request.image_data)
+
+    def upload_screenshot(
+        self, request: UploadScreenshotRequest, caller: Caller, unit: Transaction, blob_name: str
+    ) -> UploadScreenshotResponse:
+        """Make the picture the one of its screen and version.
+
+        Raises:
+            ResourceExhaustedError: the organization has too many.
+        """
+        picture = Screenshot(request.screen_name, request.app_version, blob_name)
+        url = self._screenshots.store(unit, caller.organization_key, picture)
+        return UploadScreenshotResponse(url=url)
 
     def _question(self, request: QueryHeatmapDataRequest, caller: Caller, unit: Reader) -> Question:
         violations = Violations()

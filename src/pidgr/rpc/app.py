@@ -145,7 +145,9 @@ def implementations(system: System) -> dict[str, object]:
         "CampaignService": CampaignService(engine, clock, tokens, ids, system.address_guard),
         "DeviceService": DeviceService(clock),
         "GroupService": GroupService(clock, tokens),
-        "HeatmapService": HeatmapService(clock, system.cohorts, system.touch_upkeep),
+        "HeatmapService": HeatmapService(
+            clock, system.cohorts, system.touch_upkeep, system.screenshots
+        ),
         "InboxService": InboxService(database, clock, ids),
         "InviteLinkService": InviteLinkService(
             system.invite_links, system.master_key, system.settings.issuer, clock

@@ -10,12 +10,15 @@ import hmac
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from pidgr.clock import SECOND, Clock
+from pidgr.clock import MINUTE, SECOND, Clock
 from pidgr.secrets import MasterKey
 from pidgr.storage.blobs.port import check_name
 
 PATH: Final = "/files"
 """Under which the server answers links."""
+
+LINK_LIFE: Final = 15 * MINUTE
+"""How long what an answer links to can be fetched; ask again for another link."""
 
 _MAC_BYTES: Final = 24
 

@@ -113,3 +113,16 @@ touch_upkeep = Table(
     Column("expired_before", Integer, nullable=False, server_default=ZERO),
     sqlite_with_rowid=False,
 )
+
+# Pictures of screens; the pixels are in the blob store.
+screenshot = Table(
+    "screenshot",
+    metadata,
+    key(),
+    organization_key(),
+    Column("screen_name", Text, nullable=False),
+    Column("app_version", Text, nullable=False),
+    Column("blob_name", Text, nullable=False, unique=True),
+    time("created_at"),
+    UniqueConstraint("organization_key", "screen_name", "app_version"),
+)
