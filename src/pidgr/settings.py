@@ -222,6 +222,9 @@ class Settings(BaseSettings):
     heatmap_retention_days: int = Field(
         365, ge=1, le=36_500, description="How long touches are kept for heatmaps."
     )
+    replay_retention_days: int = Field(
+        30, ge=1, le=3_650, description="How long recordings of sessions are kept."
+    )
     sso_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Comma-separated networks, addresses and host names of your own that identity "

@@ -46,6 +46,7 @@ from pidgr.outreach.push_setup import build_pusher
 from pidgr.outreach.smtp import SmtpMailer
 from pidgr.outreach.txt_records import TxtRecords
 from pidgr.pagination import PageTokens
+from pidgr.replay.recorder import Recorder
 from pidgr.sandboxes.deletion import SandboxDeletion
 from pidgr.secrets import MasterKey, MasterKeyError
 from pidgr.settings import Settings
@@ -86,6 +87,7 @@ class System:
     screenshots: Screenshots
     invitation_mail: InvitationMail
     invite_links: InviteLinks
+    recorder: Recorder
     fetcher: Fetcher
     domain_ownership: DomainOwnership
     trail_reader: TrailReader
@@ -172,6 +174,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         touch_upkeep=Upkeep(database, engine, clock, settings.heatmap_retention_days),
         screenshots=Screenshots(database, engine, blobs, blob_links, clock),
         invite_links=InviteLinks(clock),
+        recorder=Recorder(database, engine, blobs, clock, settings.replay_retention_days),
         invitation_mail=InvitationMail(
             database,
             engine,
@@ -215,6 +218,7 @@ def _register_handlers(system: System) -> None:
     system.audit_exports.register()
     system.touch_upkeep.register()
     system.screenshots.register()
+    system.recorder.register()
     system.invitation_mail.register()
 
 

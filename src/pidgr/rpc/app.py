@@ -59,6 +59,7 @@ from pidgr.inbox.action_service import ActionService
 from pidgr.inbox.device_service import DeviceService
 from pidgr.inbox.service import InboxService
 from pidgr.logs import configure_logging
+from pidgr.replay.service import ReplayService
 from pidgr.rpc.binding import bind
 from pidgr.rpc.client_address import TrustProxies
 from pidgr.rpc.compression import ThriftyGzip
@@ -82,6 +83,7 @@ from pidgr.rpc.oauth_doors import RESOURCE_METADATA, oauth_doors
 from pidgr.rpc.pages import pages
 from pidgr.rpc.passkey_doors import passkey_doors
 from pidgr.rpc.policy import POLICY, Access
+from pidgr.rpc.replay_doors import replay_doors
 from pidgr.rpc.server import ON_DRAIN
 from pidgr.rpc.shared_limits import SharedLimiter
 from pidgr.rpc.sign_in_pages import sign_in_pages
@@ -155,6 +157,7 @@ def implementations(system: System) -> dict[str, object]:
         "MemberService": MemberService(clock, tokens, system.invitation_mail),
         "OrganizationService": OrganizationService(clock, system.sandbox_deletion),
         "RenderService": RenderService(database, clock),
+        "ReplayService": ReplayService(database, system.blobs, clock, tokens),
         "RoleService": RoleService(clock),
         "SSOService": SSOService(MetadataReader(system.fetcher, clock), clock),
         "TeamService": TeamService(clock, tokens),
@@ -191,6 +194,7 @@ def build_app(system: System) -> ASGIApp:
         *oauth_doors(system, doorkeeper, limits),
         *sso_doors(system, doorkeeper),
         *file_doors(system, limits),
+        *replay_doors(system, doorkeeper),
         *consent_pages(system, limits.sign_in),
         *join_pages(system, limits.sign_in),
     ]

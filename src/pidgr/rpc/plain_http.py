@@ -105,8 +105,8 @@ def client_of(request: Request) -> str:
     return client_name(request.client.host if request.client else "")
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the body.
+async def read_body(request: Request, largest: int = _LARGEST_BODY) -> bytes:
+    """Return the body, of at most ``largest`` bytes.
 
     Raises:
         InvalidArgumentError: a large one.
@@ -114,8 +114,8 @@ async def read_body(request: Request) -> bytes:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise InvalidArgumentError(f"the body is larger than {_LARGEST_BODY:,} bytes")
+        if len(body) > largest:
+            raise InvalidArgumentError(f"the body is larger than {largest:,} bytes")
     return body
 
 

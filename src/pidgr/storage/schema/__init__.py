@@ -13,6 +13,7 @@ from pidgr.storage.schema import (
     installation,
     oauth,
     passkeys,
+    replay,
     sso,
 )
 from pidgr.storage.schema.columns import metadata
@@ -28,5 +29,6 @@ __all__ = [
     "metadata",
     "oauth",
     "passkeys",
+    "replay",
     "sso",
 ]

@@ -1,0 +1,323 @@
+"""Takes everything personal out of rrweb events, whatever the browser has done already.
+
+rrweb's own masking leaks in known ways (hidden inputs, attributes, options of a select), and a
+client can be old or wrong. So the server decides anew: event types, mutation sources and attributes
+that are not known to be harmless go; what people typed or chose goes; text marked as personal goes.
+
+What is masked by where it stands (in a text area, in an element with the class ``rr-mask``) stays
+masked when only the text changes later, so the ids of such nodes are carried from one batch to the
+next in a :class:`Masked`.
+"""
+
+import re
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any, Final
+
+MASK: Final = "***"
+"""What stands where something was: as long for a letter as for a book."""
+
+Event = dict[str, Any]
+Masked = set[int]
+"""Ids of nodes whose text is masked because of where they stand."""
+
+
+class EventType(IntEnum):
+    """Kinds of event, as rrweb 2 numbers them. Custom and plugin events can hold anything."""
+
+    DOM_CONTENT_LOADED = 0
+    LOAD = 1
+    FULL_SNAPSHOT = 2
+    INCREMENTAL_SNAPSHOT = 3
+    META = 4
+
+
+class Source(IntEnum):
+    """Where an incremental snapshot comes from, as rrweb 2 numbers it; others are dropped."""
+
+    MUTATION = 0
+    MOUSE_MOVE = 1
+    MOUSE_INTERACTION = 2
+    SCROLL = 3
+    VIEWPORT_RESIZE = 4
+    INPUT = 5
+    TOUCH_MOVE = 6
+    STYLE_SHEET_RULE = 8
+    DRAG = 12
+    STYLE_DECLARATION = 13
+    SELECTION = 14
+    ADOPTED_STYLE_SHEET = 15
+
+
+_STYLES: Final = frozenset(
+    {Source.STYLE_SHEET_RULE, Source.STYLE_DECLARATION, Source.ADOPTED_STYLE_SHEET}
+)
+# No increment that is known nests as far.
+_DEEPEST: Final = 8
+
+INTERACTIONS: Final = frozenset({Source.MOUSE_INTERACTION, Source.SCROLL, Source.INPUT})
+"""What counts as activity."""
+
+_NODE_NUMBERS: Final = (
+    "type",
+    "id",
+    "rootId",
+    "isSVG",
+    "isShadow",
+    "isShadowHost",
+    "needBlock",
+)
+_ELEMENT: Final = 2
+_TEXT, _CDATA, _COMMENT = 3, 4, 5
+# Text that a person put there, or that runs.
+_MASKED_TAGS: Final = frozenset({"textarea", "select", "option", "datalist", "script", "noscript"})
+_MASK_CLASS: Final = "rr-mask"
+_DROPPED_ATTRIBUTES: Final = frozenset(
+    {"checked", "selected", "srcdoc", "nonce", "rr_dataurl", "rr_src", "integrity"}
+)
+_MASKED_ATTRIBUTES: Final = frozenset({"value", "data-value"})
+# What is read out or shown in place of a text, and so is masked with it.
+_SPOKEN_ATTRIBUTES: Final = frozenset(
+    {"title", "alt", "placeholder", "label", "aria-label", "aria-valuetext", "aria-description"}
+)
+_URL_ATTRIBUTES: Final = frozenset(
+    {"href", "src", "action", "formaction", "poster", "data", "cite", "xlink:href"}
+)
+# To the end of the text where the marker is not closed: the rest may be in another node.
+_PII: Final = re.compile(r"\{\{pii\}\}.*?(?:\{\{/pii\}\}|\Z)", re.DOTALL)
+_PII_END: Final = "{{/pii}}"
+
+
+def mask(events: Iterable[Event], masked: Masked) -> list[Event]:
+    """Return what may be kept of some events, in their order.
+
+    Args:
+        events: JSON objects; each with an int ``type``, an object ``data`` and a number
+            ``timestamp``.
+        masked: of the recording so far; brought up to date.
+    """
+    kept = (_mask_event(event, masked) for event in events)
+    return [event for event in kept if event is not None]
+
+
+def mask_text(text: str) -> str:
+    """Return a text without what is marked as personal in it."""
+    return _PII.sub(MASK, text) if "{{pii}}" in text else text
+
+
+def strip_url(url: str) -> str:
+    """Return a URL without its query and fragment, which carry tokens and addresses."""
+    bare = re.split(r"[?#]", url, maxsplit=1)[0]
+    return "" if bare.strip().lower().startswith(("javascript:", "data:text")) else mask_text(bare)
+
+
+def _mask_event(event: Event, masked: Masked) -> Event | None:
+    data = event["data"]
+    match event["type"]:
+        case EventType.DOM_CONTENT_LOADED | EventType.LOAD:
+            cleaned: Event | None = {}
+        case EventType.META:
+            cleaned = {
+                "href": strip_url(str(data.get("href", ""))),
+                "width": _number(data.get("width")),
+                "height": _number(data.get("height")),
+            }
+        case EventType.FULL_SNAPSHOT:
+            masked.clear()
+            offset = data.get("initialOffset")
+            offset = offset if isinstance(offset, dict) else {}
+            node = _Walk(masked).tree(data.get("node"), within=False)
+            cleaned = None
+            if node is not None:
+                position = {side: _number(offset.get(side)) for side in ("top", "left")}
+                cleaned = {"node": node, "initialOffset": position}
+        case EventType.INCREMENTAL_SNAPSHOT:
+            cleaned = _mask_increment(data, masked)
+        case _:
+            cleaned = None
+    if cleaned is None:
+        return None
+    return {"type": event["type"], "data": cleaned, "timestamp": event["timestamp"]}
+
+
+def _mask_increment(data: Event, masked: Masked) -> Event | None:
+    source = data.get("source")
+    if source not in frozenset(Source):
+        return None
+    if source == Source.INPUT:
+        text = MASK if data.get("text") else ""
+        return {"source": source, "text": text, "isChecked": False, "id": _id(data)}
+    if source == Source.MUTATION:
+        return _mask_mutation(data, masked)
+    if source in _STYLES:
+        return {name: _harmless(value, styles=True) for name, value in data.items()}
+    return {name: _harmless(value, styles=False) for name, value in data.items()}
+
+
+def _harmless(value: object, *, styles: bool, depth: int = 0) -> object:
+    """Return numbers as they are, and texts only where they are rules of style."""
+    match value:
+        case bool() | int() | float() | None:
+            return value
+        case str():
+            return mask_text(value) if styles else ""
+        case list() if depth < _DEEPEST:
+            return [_harmless(one, styles=styles, depth=depth + 1) for one in value]
+        case dict() if depth < _DEEPEST:
+            return {
+                str(name): _harmless(one, styles=styles, depth=depth + 1)
+                for name, one in value.items()
+            }
+    return None
+
+
+def _mask_mutation(data: Event, masked: Masked) -> Event:
+    adds = []
+    for add in _objects(data.get("adds")):
+        parent = add.get("parentId")
+        node = _Walk(masked).tree(add.get("node"), within=parent in masked)
+        if node is not None:
+            adds.append({"parentId": parent, "nextId": add.get("nextId"), "node": node})
+    texts = [
+        {"id": _id(one), "value": _changed_text(one, masked)} for one in _objects(data.get("texts"))
+    ]
+    attributes = [
+        {
+            "id": _id(one),
+            "attributes": _mask_attributes("", one.get("attributes"), inside=_id(one) in masked),
+        }
+        for one in _objects(data.get("attributes"))
+    ]
+    removes = [
+        {name: one[name] for name in ("parentId", "id", "isShadow") if name in one}
+        for one in _objects(data.get("removes"))
+    ]
+    return {
+        "source": Source.MUTATION,
+        "texts": texts,
+        "attributes": attributes,
+        "removes": removes,
+        "adds": adds,
+    }
+
+
+def _changed_text(change: Event, masked: Masked) -> str:
+    text = str(change.get("value") or "")
+    if _id(change) in masked:
+        return MASK if text else ""
+    # The other half of a marker may be in a node that has not changed.
+    return MASK if _PII_END in _PII.sub("", text) else mask_text(text)
+
+
+class _Walk:
+    """Copies one tree of nodes, in the order of the document and without recursion."""
+
+    def __init__(self, masked: Masked) -> None:
+        self._masked = masked
+        self._marker_open = False
+
+    def tree(self, root: object, *, within: bool) -> Event | None:
+        if not isinstance(root, dict):
+            return None
+        copies: list[Event] = []
+        waiting: list[tuple[Event, bool, list[Event]]] = [(root, within, copies)]
+        while waiting:
+            node, inside, siblings = waiting.pop()
+            copy, inside = self._node(node, inside=inside)
+            siblings.append(copy)
+            children = _objects(node.get("childNodes"))
+            if "childNodes" in node:
+                copy["childNodes"] = []
+                # The first child is on top: markers are met in the order they are read.
+                waiting += [(child, inside, copy["childNodes"]) for child in reversed(children)]
+        return copies[0]
+
+    def _node(self, node: Event, *, inside: bool) -> tuple[Event, bool]:
+        kind = node.get("type")
+        copy: Event = {
+            name: node[name] for name in _NODE_NUMBERS if isinstance(node.get(name), int)
+        }
+        if kind == _ELEMENT:
+            tag = str(node.get("tagName", "")).lower()
+            attributes = node.get("attributes")
+            attributes = attributes if isinstance(attributes, dict) else {}
+            inside = inside or _is_masking(tag, attributes)
+            copy["tagName"] = tag
+            copy["attributes"] = _mask_attributes(tag, attributes, inside=inside)
+        elif kind in {_TEXT, _CDATA}:
+            text = str(node.get("textContent") or "")
+            is_style = node.get("isStyle") is True
+            copy["textContent"] = mask_text(text) if is_style else self._text(text, inside=inside)
+            if is_style:
+                copy["isStyle"] = True
+        elif kind == _COMMENT:
+            copy["textContent"] = ""
+        else:
+            copy |= {
+                name: str(node.get(name) or "")
+                for name in ("name", "publicId", "systemId", "compatMode")
+                if name in node
+            }
+        if inside and isinstance(node.get("id"), int):
+            self._masked.add(node["id"])
+        return copy, inside
+
+    def _text(self, text: str, *, inside: bool) -> str:
+        before = ""
+        if self._marker_open:
+            _, end, rest = text.partition(_PII_END)
+            if not end:
+                return MASK if text.strip() else text
+            before, text = MASK, rest
+            self._marker_open = False
+        self._marker_open = text.rfind("{{pii}}") > text.rfind(_PII_END)
+        if inside:
+            return MASK if text.strip() or before else text
+        return before + mask_text(text)
+
+
+def _is_masking(tag: str, attributes: Event) -> bool:
+    classes = str(attributes.get("class") or "").split()
+    editable = attributes.get("contenteditable")
+    return (
+        tag in _MASKED_TAGS
+        or _MASK_CLASS in classes
+        or "data-pii" in attributes
+        or (editable is not None and str(editable).lower() != "false")
+    )
+
+
+def _mask_attributes(tag: str, attributes: object, *, inside: bool) -> Event:
+    """Return attributes without values; a changed attribute does not tell its element's tag."""
+    if not isinstance(attributes, dict):
+        return {}
+    kept: Event = {}
+    for name, value in attributes.items():
+        lowered = str(name).lower()
+        if lowered in _DROPPED_ATTRIBUTES or lowered.startswith("on"):
+            continue
+        if lowered in _MASKED_ATTRIBUTES or (inside and lowered in _SPOKEN_ATTRIBUTES):
+            # A submit button shows its value, but so does a field somebody has filled in.
+            kept[name] = MASK if value else value
+        elif not isinstance(value, str):
+            kept[name] = value
+        elif lowered in _URL_ATTRIBUTES:
+            kept[name] = strip_url(value)
+        elif lowered == "srcset" or (tag == "meta" and lowered == "content"):
+            continue
+        else:
+            kept[name] = mask_text(value)
+    return kept
+
+
+def _objects(value: object) -> list[Event]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _id(value: Event) -> int:
+    found = value.get("id")
+    return found if isinstance(found, int) else -1
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0

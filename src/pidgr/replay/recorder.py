@@ -1,0 +1,184 @@
+"""Takes recordings in, batch by batch, and deletes them when their time is over.
+
+A client asks to begin and gets a token, which is all that ties it to its recording: neither the
+rows nor the blobs know who it was. Batches are numbered from 0. Each is masked and put into the
+blob store before its row says so, so what a crash loses is sent again under the same number.
+"""
+
+import asyncio
+import gzip
+import hashlib
+import json
+import secrets
+import uuid
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from pidgr.clock import DAY, Clock
+from pidgr.directory.privacy import BEHAVIORAL_ANALYTICS
+from pidgr.engine.port import Engine, Queue, Task
+from pidgr.errors import NotFoundError, ResourceExhaustedError
+from pidgr.heatmaps import ingest_store
+from pidgr.identity.caller import Caller
+from pidgr.replay import store
+from pidgr.replay.batch import Batch, keep, read_events
+from pidgr.replay.masking import Masked
+from pidgr.replay.store import NewRecording, OpenRecording
+from pidgr.storage.blobs import BlobMissingError, BlobStore, delete_under
+from pidgr.storage.database import Database
+from pidgr.storage.transaction import Transaction
+
+LARGEST_RECORDING: Final = 48 * 1024 * 1024
+"""Bytes of JSON. A player gets all of it in one message, and those end at 64 MiB."""
+
+_TASK: Final = "replay.expire"
+_TOKEN_BYTES: Final = 32
+_MASKED: Final = "masked.json.gz"
+
+
+class Recorder:
+    """Begins, continues and deletes recordings."""
+
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        blobs: BlobStore,
+        clock: Clock,
+        retention_days: int,
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._blobs = blobs
+        self._clock = clock
+        self._retention = retention_days * DAY
+
+    def register(self) -> None:
+        """Give the engine its handler."""
+        self._engine.register(_TASK, self.expire)
+
+    async def begin(self, caller: Caller, campaign_id: str) -> str:
+        """Begin a recording and return its token; empty when there is not to be one.
+
+        That is when the organization has switched analytics off, or the person's data is
+        restricted: the client is not told which.
+
+        Raises:
+            PermissionDeniedError: the caller is an API key.
+            NotFoundError: no such campaign.
+        """
+        person = caller.member()
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+
+        def work(transaction: Transaction) -> str:
+            organization_key = caller.organization_key
+            door = ingest_store.door(
+                transaction, organization_key, person.key, BEHAVIORAL_ANALYTICS
+            )
+            if door is None or door.restricted or door.enabled not in {None, True}:
+                return ""
+            campaign_key = 0
+            if campaign_id:
+                keys = ingest_store.campaign_keys(transaction, organization_key, [campaign_id])
+                if campaign_id not in keys:
+                    raise NotFoundError(f"no campaign has the id {campaign_id}")
+                campaign_key = keys[campaign_id]
+            new = NewRecording(
+                id=str(uuid.uuid4()),
+                organization_key=organization_key,
+                digest=_digest(token),
+                campaign_key=campaign_key,
+                started_at=self._clock.now(),
+            )
+            key = store.insert(transaction, new)
+            task = Task(_TASK, f"expire-recording/{new.id}", (key,), Queue.LANES, self._retention)
+            self._engine.enqueue(transaction, task)
+            return token
+
+        return await self._database.write(work)
+
+    async def add(self, caller: Caller, token: str, number: int, content: bytes) -> int:
+        """Keep a batch, unless it is not the next one; return the number of the next one.
+
+        Args:
+            caller: a person of the recording's organization.
+            token: what beginning has returned.
+            number: of the batch, from 0.
+            content: JSON array of rrweb events.
+
+        Raises:
+            PermissionDeniedError: the caller is an API key.
+            NotFoundError: no such recording, or not any more.
+            InvalidArgumentError: what is sent is no such array.
+            ResourceExhaustedError: the recording is as long as one can be.
+        """
+        caller.member()
+        digest = _digest(token)
+        found = await self._database.read(
+            lambda reader: store.open_recording(reader, caller.organization_key, digest)
+        )
+        if found is None:
+            raise NotFoundError("there is no such recording, or not any more; begin another one")
+        if number != found.next_batch:
+            return found.next_batch
+        batch = await asyncio.to_thread(self._keep, found, content)
+        moments = [at for at in (found.first_at, batch.first_at) if at]
+        after = replace(
+            found,
+            size=found.size + len(batch.text.encode()) + 1,
+            first_at=min(moments, default=0),
+            last_at=max(found.last_at, batch.last_at),
+            interactions=found.interactions + batch.interactions,
+        )
+        if after.size > LARGEST_RECORDING:
+            raise ResourceExhaustedError("the recording is full; begin another one")
+        await asyncio.to_thread(self._put, found, batch)
+        await self._database.write(lambda transaction: store.advance(transaction, after))
+        return number + 1
+
+    def expire(self, key: int) -> None:
+        """Delete a recording and its blobs; harmless to repeat."""
+        found = self._database.read_now(partial(store.folder, key=key))
+        if found is not None:
+            delete_under(self._blobs, folder(*found))
+            self._database.write_now(partial(store.delete, key=key))
+
+    def _keep(self, recording: OpenRecording, content: bytes) -> Batch:
+        """Mask a batch by what is known of the ones before, and remember what the next one needs.
+
+        That is written before the batch: should the server die in between, the same batch comes
+        again and finds nodes masked that it masks itself.
+        """
+        events = read_events(content)
+        name = f"{folder(recording.organization_id, recording.id)}/{_MASKED}"
+        before: Masked = set()
+        if recording.next_batch:
+            try:
+                with self._blobs.get(name) as blob:
+                    before = set(json.loads(gzip.decompress(blob.read())))
+            except BlobMissingError:
+                before = set()
+        after = set(before)
+        batch = keep(events, after)
+        if after != before or not recording.next_batch:
+            self._blobs.put(name, gzip.compress(json.dumps(sorted(after)).encode(), mtime=0))
+        return batch
+
+    def _put(self, recording: OpenRecording, batch: Batch) -> None:
+        name = segment(recording.organization_id, recording.id, recording.next_batch)
+        self._blobs.put(name, gzip.compress(batch.text.encode(), mtime=0))
+
+
+def folder(organization_id: str, recording_id: str) -> str:
+    """Return the folder of a recording's blobs."""
+    return f"{organization_id}/replays/{recording_id}"
+
+
+def segment(organization_id: str, recording_id: str, number: int) -> str:
+    """Return the name of a batch's blob."""
+    return f"{folder(organization_id, recording_id)}/{number:08d}.json.gz"
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="replace")).digest()

@@ -1,0 +1,215 @@
+"""What the server makes of rrweb events, held against a page full of secrets."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pidgr.replay.batch import inflate, keep, read_events
+from pidgr.replay.masking import MASK, Event, Masked, mask, mask_text, strip_url
+
+SECRET = "s3cret"
+
+
+def element(number: int, tag: str, *children: Any, **attributes: Any) -> Event:
+    # Python's names have no hyphens; rrweb's own attributes have no others.
+    named = {
+        name if name.startswith("rr_") else name.replace("_", "-"): value
+        for name, value in attributes.items()
+    }
+    return {
+        "type": 2,
+        "id": number,
+        "tagName": tag,
+        "attributes": named,
+        "childNodes": list(children),
+    }
+
+
+def text(number: int, content: str) -> Event:
+    return {"type": 3, "id": number, "textContent": content}
+
+
+def snapshot(*body: Event) -> Event:
+    node = {"type": 0, "id": 1, "childNodes": [element(2, "body", *body)]}
+    return {"type": 2, "timestamp": 1, "data": {"node": node, "initialOffset": {"top": 0}}}
+
+
+def increment(source: int, **data: Any) -> Event:
+    return {"type": 3, "timestamp": 2, "data": {"source": source, **data}}
+
+
+def told(*events: Event, masked: Masked | None = None) -> str:
+    """Return what is kept, as it would lie in a file."""
+    return json.dumps(mask(events, set() if masked is None else masked))
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        element(9, "input", type="password", value=SECRET),
+        element(9, "input", type="hidden", value=SECRET, name="csrf"),
+        element(9, "input", type="text", value=SECRET, data_value=SECRET),
+        element(9, "INPUT", type="text", VALUE=SECRET),
+        element(9, "textarea", text(10, SECRET), value=SECRET),
+        element(9, "select", element(10, "option", text(11, SECRET), value=SECRET)),
+        element(9, "p", text(10, f"Dear {{{{pii}}}}{SECRET}{{{{/pii}}}}, hello")),
+        element(9, "p", text(10, f"{{{{pii}}}}{SECRET}")),
+        element(9, "p", text(10, "{{pii}}"), text(11, SECRET), text(12, f"{SECRET}{{{{/pii}}}} a")),
+        element(
+            9, "p", text(10, "{{pii}}a"), element(11, "b", text(12, SECRET)), text(13, "{{/pii}}")
+        ),
+        element(9, "p", element(10, "b", text(11, SECRET)), **{"class": "big rr-mask"}),
+        element(9, "p", element(10, "b", text(11, SECRET)), data_pii=""),
+        element(9, "p", text(10, SECRET), contenteditable=""),
+        element(9, "p", title=SECRET, aria_label=SECRET, **{"class": "rr-mask"}),
+        element(9, "img", alt=f"{{{{pii}}}}{SECRET}{{{{/pii}}}}"),
+        element(9, "img", src=f"/a.png?token={SECRET}", srcset=f"/b.png?t={SECRET} 2x"),
+        element(9, "a", href=f"https://example.com/a#{SECRET}"),
+        element(9, "a", href=f"javascript:alert('{SECRET}')"),
+        element(9, "iframe", srcdoc=f"<p>{SECRET}</p>"),
+        element(9, "canvas", rr_dataURL=SECRET),
+        element(9, "button", onclick=f"send('{SECRET}')"),
+        element(9, "script", text(10, SECRET)),
+        element(9, "noscript", text(10, SECRET)),
+        element(9, "meta", name="user", content=SECRET),
+        {"type": 5, "id": 9, "textContent": SECRET},
+        {"type": 9, "id": 9, "textContent": SECRET},
+        {"type": 2, "id": SECRET, "tagName": "p", "attributes": SECRET, "childNodes": SECRET},
+    ],
+)
+def test_no_secret_of_a_page_is_kept(node: Event) -> None:
+    assert SECRET in json.dumps(node)
+    assert SECRET not in told(snapshot(node))
+    assert SECRET not in told(increment(0, adds=[{"parentId": 2, "nextId": None, "node": node}]))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        increment(5, id=4, text=SECRET, isChecked=True),
+        increment(0, texts=[{"id": 4, "value": f"{{{{pii}}}}{SECRET}{{{{/pii}}}}"}]),
+        increment(0, texts=[{"id": 4, "value": f"{SECRET}{{{{/pii}}}}"}]),
+        increment(0, attributes=[{"id": 4, "attributes": {"value": SECRET}}]),
+        increment(0, attributes=[{"id": 4, "attributes": {"href": f"/a?t={SECRET}"}}]),
+        increment(0, attributes=SECRET, texts=SECRET, removes=SECRET, adds=SECRET),
+        increment(0, removes=[{"parentId": 1, "id": 2, "note": SECRET}]),
+        increment(2, type=2, id=4, x=1, y=2, note=SECRET),
+        increment(1, positions=[{"x": 1, "y": 2, "id": 4, "timeOffset": 0, "note": [SECRET]}]),
+        increment(9, commands=[{"property": "fillText", "args": [SECRET]}]),
+        increment(11, payload=[SECRET]),
+        increment(99, payload=SECRET),
+        {"type": 5, "timestamp": 1, "data": {"tag": "user", "payload": SECRET}},
+        {"type": 6, "timestamp": 1, "data": {"plugin": "console", "payload": SECRET}},
+        {"type": 4, "timestamp": 1, "data": {"href": f"https://a/b?t={SECRET}", "width": SECRET}},
+        {"type": 99, "timestamp": 1, "data": {"a": SECRET}},
+        {"type": 2, "timestamp": 1, "data": {"node": SECRET, "initialOffset": SECRET}},
+    ],
+)
+def test_no_secret_of_what_happens_is_kept(event: Event) -> None:
+    assert SECRET not in told(event)
+
+
+def test_what_stands_in_a_masked_place_stays_masked_when_it_changes() -> None:
+    """Across batches, for only the place tells, and a change does not name it."""
+    masked: Masked = set()
+    page = snapshot(
+        element(4, "textarea", text(5, "")),
+        element(6, "div", element(7, "b", text(8, "x")), **{"class": "rr-mask"}),
+        element(9, "p", text(10, "public")),
+    )
+    told(page, masked=masked)
+    changes = increment(
+        0, texts=[{"id": 5, "value": SECRET}, {"id": 8, "value": SECRET}, {"id": 10, "value": "p"}]
+    )
+    kept = told(changes, masked=masked)
+    assert SECRET not in kept
+    assert '"value": "p"' in kept
+    add = {"parentId": 6, "nextId": None, "node": element(20, "i", text(21, SECRET))}
+    assert SECRET not in told(increment(0, adds=[add]), masked=masked)
+    assert SECRET not in told(increment(0, texts=[{"id": 21, "value": SECRET}]), masked=masked)
+    spoken = increment(0, attributes=[{"id": 7, "attributes": {"aria-label": SECRET}}])
+    assert SECRET not in told(spoken, masked=masked)
+    told(snapshot(element(4, "p", text(5, "now public"))), masked=masked)
+    assert masked == set()
+
+
+def test_what_is_harmless_is_kept_as_it_is() -> None:
+    style = {"type": 3, "id": 12, "textContent": "p{color:red}", "isStyle": True}
+    page = snapshot(
+        element(9, "p", text(10, "Hello"), **{"class": "big", "id": "a"}),
+        element(11, "style", style),
+        element(13, "a", text(14, "Read"), href="https://example.com/policy"),
+    )
+    events = [
+        {"type": 4, "timestamp": 1, "data": {"href": "https://a/b", "width": 800, "height": 600}},
+        page,
+        increment(2, type=2, id=9, x=1.5, y=2),
+        increment(3, id=1, x=0, y=40),
+        increment(8, id=12, adds=[{"rule": "b{}", "index": 0}]),
+        increment(0, texts=[], attributes=[], removes=[{"parentId": 2, "id": 9}], adds=[]),
+    ]
+    kept = mask(events, set())
+    page["data"]["initialOffset"] = {"top": 0, "left": 0}
+    assert kept == events
+
+
+def test_a_page_of_any_depth_is_walked() -> None:
+    node = text(5, SECRET + "{{/pii}}")
+    for number in range(6, 3_000):
+        node = element(number, "div", node)
+    kept = mask([snapshot(element(4, "p", text(3, "{{pii}}"), node))], set())
+    depth, found = 0, kept[0]["data"]["node"]
+    while found.get("childNodes"):
+        found, depth = found["childNodes"][-1], depth + 1
+    assert depth > 2_990
+    assert found["textContent"] == MASK
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("plain", "plain"),
+        ("a {{pii}}b{{/pii}} c {{pii}}d{{/pii}}", "a *** c ***"),
+        ("a {{pii}}b\nc{{/pii}}", "a ***"),
+        ("a {{pii}}b", "a ***"),
+        ("{{pii}}{{/pii}}", "***"),
+    ],
+)
+def test_marked_text(given: str, expected: str) -> None:
+    assert mask_text(given) == expected
+
+
+def test_urls() -> None:
+    assert strip_url("https://a/b?c=d#e") == "https://a/b"
+    assert strip_url("/a/{{pii}}b{{/pii}}") == "/a/***"
+    assert strip_url(" JavaScript:alert(1)") == ""
+
+
+def test_a_batch_is_measured() -> None:
+    events = [
+        {"type": 0, "timestamp": 40, "data": {}},
+        {"type": 3, "timestamp": 10, "data": {"source": 3, "id": 1, "x": 0, "y": 1}},
+        {"type": 3, "timestamp": 70.5, "data": {"source": 1, "positions": []}},
+        {"type": 5, "timestamp": 20, "data": {"tag": "x"}},
+    ]
+    batch = keep(read_events(json.dumps(events).encode()), set())
+    assert (batch.first_at, batch.last_at, batch.interactions) == (10, 70, 1)
+    assert [one["type"] for one in json.loads(f"[{batch.text}]")] == [0, 3, 3]
+    nothing = keep([], set())
+    assert (nothing.text, nothing.first_at, nothing.last_at) == ("", 0, 0)
+
+
+def test_nothing_is_inflated_beyond_the_limit() -> None:
+    import zlib
+
+    from pidgr.errors import InvalidArgumentError
+
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = packer.compress(bytes(200 << 20)) + packer.flush()
+    assert len(bomb) < 1 << 20
+    for body, encoding in ((bomb, "gzip"), (bytes(9 << 20), ""), (b"x", "gzip"), (b"[]", "br")):
+        with pytest.raises(InvalidArgumentError):
+            inflate(body, encoding)
+    with pytest.raises(InvalidArgumentError):
+        inflate(zlib.compressobj(9, wbits=31).compress(b"[]"), "gzip")

@@ -1,0 +1,291 @@
+"""Session replay through the wire: recorded by people, listed and played by administrators."""
+
+import gzip
+import json
+import secrets
+import uuid
+from functools import partial
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from support.grpc_client import Client
+from support.rows import contents
+from support.running import Installation
+from support.story import World, row_counts
+
+from pidgr.replay import recorder
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Transaction
+
+LIST, GET = (f"ReplayService/{rpc}" for rpc in ("ListSessionRecordings", "GetSessionSnapshots"))
+_KEY = Statement("select key from recording where id = :id")
+_RESTRICT = Statement("update member set processing_restricted = :restricted where id = :id")
+START = 1_790_000_000_000
+
+
+def click(moment: int, **data: Any) -> dict[str, Any]:
+    return {"type": 3, "timestamp": moment, "data": {"source": 2, "type": 2, "id": 4, **data}}
+
+
+class Theatre:
+    """A person's browser, and an administrator who watches."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.client: Client = world.client
+        self.http = httpx.Client(base_url=world.installation.url, timeout=60)
+        self.person = world.tokens[world.ada]
+
+    def post(self, path: str, credential: str | None = None, **request: Any) -> httpx.Response:
+        headers = {
+            "authorization": f"Bearer {credential or self.person}",
+            "content-type": "application/json",
+            **request.pop("headers", {}),
+        }
+        return self.http.post(path, headers=headers, **request)
+
+    def begin(self, credential: str | None = None, **fields: str) -> str:
+        answer = self.post("/replay/recordings", credential, json=fields)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["recording"])
+
+    def send(self, token: str, number: int, *events: Any, **request: Any) -> httpx.Response:
+        path = f"/replay/recordings/{token}/{number}"
+        return self.post(path, content=json.dumps(events).encode(), **request)
+
+    def list(self, credential: str | None = None, **fields: Any) -> Any:
+        return self.client(LIST, credential or self.world.key, **fields)
+
+    def newest(self) -> Any:
+        return self.list().recordings[0]
+
+    def play(self, recording_id: str) -> Any:
+        answer = self.client(GET, self.world.key, recording_id=recording_id)
+        return json.loads(answer.snapshot_data)
+
+
+@pytest.fixture(scope="module")
+def theatre(world: World) -> Any:
+    theatre = Theatre(world)
+    yield theatre
+    theatre.http.close()
+
+
+def test_what_was_recorded_is_listed_and_played_in_order(theatre: Theatre, world: World) -> None:
+    campaign = world.create()
+    token = theatre.begin(campaign_id=campaign.id)
+    before = theatre.list().pagination_meta.total_count
+    packed = gzip.compress(json.dumps([click(START, x=1), click(START + 5_000)]).encode())
+    path = f"/replay/recordings/{token}/0"
+    answer = theatre.post(path, content=packed, headers={"content-encoding": "gzip"})
+    assert answer.json() == {"next": 1}
+    assert theatre.send(token, 1).json() == {"next": 2}
+    assert theatre.send(token, 2, click(START + 90_500, x=3)).json() == {"next": 3}
+    listed = theatre.list(campaign_id=campaign.id)
+    (recording,) = listed.recordings
+    assert listed.pagination_meta.total_count == 1
+    assert theatre.list().pagination_meta.total_count == before + 1
+    assert recording.duration_seconds == 90
+    assert recording.end_time.ToMilliseconds() - recording.start_time.ToMilliseconds() == 90_500
+    assert recording.activity_score == pytest.approx(3 / (90.5 / 60), rel=1e-3)
+    assert [event["timestamp"] - START for event in theatre.play(recording.id)] == [
+        0,
+        5_000,
+        90_500,
+    ]
+
+
+def test_a_batch_that_comes_again_or_too_early_changes_nothing(theatre: Theatre) -> None:
+    token = theatre.begin()
+    assert theatre.send(token, 1, click(START)).json() == {"next": 0}
+    assert theatre.send(token, 0, click(START)).json() == {"next": 1}
+    assert theatre.send(token, 0, click(START + 1)).json() == {"next": 1}
+    assert len(theatre.play(theatre.newest().id)) == 1
+
+
+def test_nobody_and_no_secret_is_anywhere(theatre: Theatre, installation: Installation) -> None:
+    secret = secrets.token_hex(12)
+    before = installation.system.database.read_now(contents)
+    token = theatre.begin()
+    node = {
+        "type": 2,
+        "id": 3,
+        "tagName": "input",
+        "attributes": {"type": "password", "value": secret},
+        "childNodes": [{"type": 3, "id": 4, "textContent": f"{{{{pii}}}}{secret}{{{{/pii}}}}"}],
+    }
+    page = {"type": 2, "timestamp": START, "data": {"node": node}}
+    typed = {"type": 3, "timestamp": START, "data": {"source": 5, "id": 3, "text": secret}}
+    theatre.send(token, 0, page, typed)
+    theatre.send(token, 1, typed)
+    recording_id = theatre.newest().id
+    assert secret not in json.dumps(theatre.play(recording_id))
+    after = installation.system.database.read_now(contents)
+    new = json.dumps([sorted(set(after[name]) - set(before[name])) for name in sorted(after)])
+    world = theatre.world
+    for told in (secret, token, world.ada, "person0@example.com"):
+        assert told not in new
+    names = [one.name for one in installation.system.blobs.list()]
+    ours = [name for name in names if recording_id in name]
+    assert len(ours) == 3
+    for name in ours:
+        with installation.system.blobs.get(name) as blob:
+            content = gzip.decompress(blob.read()).decode()
+        assert secret not in content
+        assert world.ada not in name + content
+
+
+def test_pages_show_every_recording_once_newest_first(theatre: Theatre) -> None:
+    for _ in range(3):
+        theatre.send(theatre.begin(), 0, click(START))
+    theatre.begin()
+    whole = [one.id for one in theatre.list(pagination={"page_size": 100}).recordings]
+    paged: list[str] = []
+    token = ""
+    while True:
+        page = theatre.list(pagination={"page_size": 2, "page_token": token})
+        paged += [one.id for one in page.recordings]
+        assert page.pagination_meta.total_count == len(whole)
+        token = page.pagination_meta.next_page_token
+        if not token:
+            break
+    assert paged == whole
+    moments = [one.start_time.ToNanoseconds() for one in theatre.list().recordings]
+    assert moments == sorted(moments, reverse=True)
+    newest = theatre.newest().start_time
+    assert theatre.list(date_from=newest, date_to=newest).pagination_meta.total_count == 1
+
+
+def test_a_switch_and_a_restriction_are_honoured_without_a_word(
+    theatre: Theatre, installation: Installation
+) -> None:
+    world = theatre.world
+    database = installation.system.database
+
+    def restrict(unit: Transaction, *, restricted: bool) -> None:
+        unit.execute(_RESTRICT, {"restricted": restricted, "id": world.ada})
+
+    for restricted in (True, False):
+        database.write_now(partial(restrict, restricted=restricted))
+        assert bool(theatre.begin()) is not restricted
+    settings = "OrganizationService/UpdateOrgPrivacySettings"
+    for enabled in (False, True):
+        theatre.client(settings, world.key, behavioral_analytics_enabled=enabled)
+        assert bool(theatre.begin()) is enabled
+
+
+@pytest.mark.parametrize(
+    ("path", "request_", "status", "start"),
+    [
+        ("{token}/x", {}, 400, "number"),
+        ("{token}/-1", {}, 400, "number"),
+        ("{token}/9999999999", {}, 400, "number"),
+        ("{token}/0", {"content": b"{}"}, 400, "the body is not a JSON array"),
+        ("{token}/0", {"content": b"["}, 400, "the body is not a JSON array"),
+        ("{token}/0", {"content": b"[" * 100_000}, 400, "the body is not a JSON array"),
+        ("{token}/0", {"content": b"[1]"}, 400, "events[0]"),
+        ("{token}/0", {"content": b'[{"type":3,"timestamp":1}]'}, 400, "events[0]"),
+        ("{token}/0", {"content": b'[{"type":3,"timestamp":NaN,"data":{}}]'}, 400, "events[0]"),
+        ("{token}/0", {"content": b'[{"type":3,"timestamp":-1,"data":{}}]'}, 400, "events[0]"),
+        ("{token}/0", {"content": bytes((1 << 20) + 1)}, 400, "the body is larger"),
+        ("{token}/0", {"headers": {"content-type": "text/plain"}}, 400, "send JSON"),
+        ("{token}/0", {"headers": {"content-encoding": "br"}}, 400, "content-encoding"),
+        ("{token}/0", {"headers": {"content-encoding": "gzip"}}, 400, "the body is not gzip"),
+        ("unknown/0", {}, 404, "there is no such recording"),
+    ],
+)
+def test_bad_batches_are_refused_and_change_nothing(
+    theatre: Theatre,
+    installation: Installation,
+    path: str,
+    request_: dict[str, Any],
+    status: int,
+    start: str,
+) -> None:
+    token = theatre.begin()
+    before = row_counts(installation)
+    values = {"content": b"[]", **request_}
+    answer = theatre.post(f"/replay/recordings/{path.format(token=token)}", **values)
+    assert answer.status_code == status
+    assert answer.json()["message"].startswith(start)
+    assert row_counts(installation) == before
+    assert theatre.send(token, 0, click(START)).json() == {"next": 1}
+
+
+def test_who_may(theatre: Theatre, installation: Installation) -> None:
+    world = theatre.world
+    token = theatre.begin()
+    other = installation.found()
+    stranger = installation.token(other.admin_id)
+    assert theatre.post("/replay/recordings", world.key, json={}).status_code == 403
+    assert theatre.post("/replay/recordings", "nonsense", json={}).status_code == 401
+    assert theatre.send(token, 0, credential=world.key).status_code == 403
+    assert theatre.send(token, 0, credential=stranger).status_code == 404
+    theatre.send(token, 0, click(START))
+    recording_id = theatre.newest().id
+    assert list(theatre.list(other.api_key).recordings) == []
+    for credential, code in (
+        (other.api_key, grpc.StatusCode.NOT_FOUND),
+        (theatre.person, grpc.StatusCode.PERMISSION_DENIED),
+    ):
+        error = theatre.client.error(GET, credential, recording_id=recording_id)
+        assert error.code() is code
+    campaign = world.create()
+    unknown = str(uuid.uuid4())
+    begun = {
+        one: theatre.post("/replay/recordings", stranger, json={"campaign_id": one})
+        for one in (campaign.id, unknown)
+    }
+    answers = {answer.text.replace(one, "") for one, answer in begun.items()}
+    assert len(answers) == 1
+    assert '"not_found"' in answers.pop()
+
+
+@pytest.mark.parametrize(
+    ("rpc", "fields", "path"),
+    [
+        (LIST, {"campaign_id": "x"}, "campaign_id"),
+        (LIST, {"date_from": Timestamp(seconds=9), "date_to": Timestamp()}, "date_to"),
+        (LIST, {"date_from": Timestamp(seconds=1 << 60)}, "date_from"),
+        (LIST, {"pagination": {"page_token": "x"}}, "pagination.page_token"),
+        (GET, {}, "recording_id"),
+        (GET, {"recording_id": "x" * 201}, "recording_id"),
+    ],
+)
+def test_bad_fields_are_named(
+    theatre: Theatre, rpc: str, fields: dict[str, Any], path: str
+) -> None:
+    error = theatre.client.error(rpc, theatre.world.key, **fields)
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert error.details().startswith(f"{path}:")
+
+
+def test_a_recording_ends_where_a_message_would_be_too_large(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "LARGEST_RECORDING", 1_000)
+    token = theatre.begin()
+    assert theatre.send(token, 0, *(click(START) for _ in range(5))).json() == {"next": 1}
+    answer = theatre.send(token, 1, *(click(START) for _ in range(10)))
+    assert answer.status_code == 429
+    assert theatre.send(token, 1, click(START)).json() == {"next": 2}
+
+
+def test_an_expired_recording_is_gone_with_its_blobs(
+    theatre: Theatre, installation: Installation
+) -> None:
+    token = theatre.begin()
+    theatre.send(token, 0, click(START))
+    recording_id = theatre.newest().id
+    key = installation.system.database.read_now(
+        lambda reader: reader.value(_KEY, {"id": recording_id})
+    )
+    for _ in range(2):
+        installation.system.recorder.expire(key)
+    error = theatre.client.error(GET, theatre.world.key, recording_id=recording_id)
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert theatre.send(token, 1, click(START)).status_code == 404
+    assert not [one for one in installation.system.blobs.list() if recording_id in one.name]
