@@ -46,6 +46,8 @@ from pidgr.outreach.push_setup import build_pusher
 from pidgr.outreach.smtp import SmtpMailer
 from pidgr.outreach.txt_records import TxtRecords
 from pidgr.pagination import PageTokens
+from pidgr.privacy.erasure import Erasure
+from pidgr.privacy.exports import PersonExports
 from pidgr.replay.recorder import Recorder
 from pidgr.sandboxes.deletion import SandboxDeletion
 from pidgr.secrets import MasterKey, MasterKeyError
@@ -88,6 +90,8 @@ class System:
     invitation_mail: InvitationMail
     invite_links: InviteLinks
     recorder: Recorder
+    person_exports: PersonExports
+    erasure: Erasure
     fetcher: Fetcher
     domain_ownership: DomainOwnership
     trail_reader: TrailReader
@@ -174,6 +178,8 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         touch_upkeep=Upkeep(database, engine, clock, settings.heatmap_retention_days),
         screenshots=Screenshots(database, engine, blobs, blob_links, clock),
         invite_links=InviteLinks(clock),
+        person_exports=PersonExports(database, engine, blobs, delivery_ids, clock),
+        erasure=Erasure(database, engine, clock),
         recorder=Recorder(database, engine, blobs, clock, settings.replay_retention_days),
         invitation_mail=InvitationMail(
             database,
@@ -219,6 +225,8 @@ def _register_handlers(system: System) -> None:
     system.touch_upkeep.register()
     system.screenshots.register()
     system.recorder.register()
+    system.person_exports.register()
+    system.erasure.register()
     system.invitation_mail.register()
 
 

@@ -30,8 +30,9 @@ PUBLISHED = {
     "TemplateService": 8,
 }
 BEYOND = {
-    "InviteLinkService": 5,
     "AuditService": 4,
+    "InviteLinkService": 5,
+    "PrivacyService": 11,
     "TokenService": 2,
 }
 READS = {
@@ -47,6 +48,8 @@ READS = {
     "MemberService": "GetUser ListUsers GetUserSettings",
     "OrganizationService": "GetOrganization GetOrgPrivacySettings ListSandboxFixtures"
     " ListUserOrganizations ListUserSandboxes",
+    "PrivacyService": "GetDataExistenceConfirmation ListPrivacyRequests ListMyPrivacyRequests"
+    " ListOrgSecurityIncidents",
     "ReplayService": "ListSessionRecordings GetSessionSnapshots",
     "RoleService": "ListRoles",
     "SSOService": "CheckSSOByDomain GetSSOProvider",

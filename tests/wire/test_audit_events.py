@@ -37,6 +37,8 @@ RECORD_NOTHING = {
     "AuditService/ExportAuditTrail": "its answer names no export: test_audit.py",
     "InviteLinkService/RedeemInviteLink": "see test_invite_links.py",
     "InviteLinkService/ValidateInviteLink": "an address may ask for a code; nobody has joined",
+    "PrivacyService/CancelDeletion": "about a request of somebody: see test_privacy.py",
+    "PrivacyService/ImmediateDelete": "about a request of somebody: see test_privacy.py",
     "AuditService/Append": "the event is what it is asked for: test_internal_calls.py",
     "RenderService/RenderBatch": "nothing is stored",
     "SSOService/CreateSSOProvider": "needs a provider: tests/identity/sso/test_providers.py",
@@ -295,6 +297,24 @@ SCENARIOS = {
         },
         "org_id",
     ),
+    "PrivacyService/ExportUserData": Scenario(
+        "DATA_EXPORT_REQUESTED", "user", lambda stage: {"user_id": stage.member()}, "user_id"
+    ),
+    "PrivacyService/DeleteUserData": Scenario(
+        "DATA_DELETION_REQUESTED", "user", lambda stage: {"user_id": stage.member()}, "user_id"
+    ),
+    "PrivacyService/RectifyUserData": Scenario(
+        "DATA_RECTIFIED",
+        "user",
+        lambda stage: {"user_id": stage.member(), "corrections": {"first_name": "Ada"}},
+        "user_id",
+    ),
+    "PrivacyService/RestrictProcessing": Scenario(
+        "PROCESSING_RESTRICTED",
+        "user",
+        lambda stage: {"user_id": stage.member(), "restricted": True},
+        "user_id",
+    ),
     "RoleService/CreateRole": Scenario(
         "ROLE_CREATED", "role", lambda _: {"name": f"New {secrets.token_hex(4)}"}
     ),
@@ -453,11 +473,21 @@ _NEED_NO_FIELD = {
 }
 
 
+# Without a field they are about the caller, and an API key is nobody.
+_ABOUT_ONESELF = {
+    "PrivacyService/DeleteUserData",
+    "PrivacyService/ExportUserData",
+    "PrivacyService/RectifyUserData",
+    "PrivacyService/RestrictProcessing",
+}
+
+
 def test_what_is_refused_leaves_no_event(stage: Stage) -> None:
     employee = stage.tokens[stage.member()]
     before = len(stage.events())
     for rpc in SCENARIOS:
-        stage.client.error(rpc, employee if rpc in _NEED_NO_FIELD else stage.admin)
+        credential = employee if rpc in _NEED_NO_FIELD else stage.admin
+        stage.client.error(rpc, stage.key if rpc in _ABOUT_ONESELF else credential)
     assert len(stage.events()) == before
 
 

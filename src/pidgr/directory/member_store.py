@@ -90,6 +90,7 @@ _SELECT: Final = f"""
     where m.organization_key = :organization_key
 """
 _BY_ID: Final = Statement(f"{_SELECT} and m.id = :id")
+_OF_ADDRESS: Final = Statement(f"{_SELECT} and m.email_folded = :email_folded")
 _PAGE: Final = Statement(f"""
     {_SELECT} and (m.sort_name, m.key) > (:after_name, :after_key)
     order by m.sort_name, m.key limit :limit
@@ -206,6 +207,14 @@ def existing_member(reader: Reader, organization_key: int, member_id: str) -> St
     if found is None:
         raise NotFoundError(f"no user has the id {member_id}")
     return found
+
+
+def member_of_address(
+    reader: Reader, organization_key: int, email_folded: str
+) -> StoredMember | None:
+    """Return a member by their folded address."""
+    parameters = {"organization_key": organization_key, "email_folded": email_folded}
+    return reader.record(StoredMember, _OF_ADDRESS, parameters)
 
 
 def member_key(reader: Reader, organization_key: int, member_id: str) -> int | None:

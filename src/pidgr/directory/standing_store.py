@@ -25,6 +25,10 @@ _SET_STATUS: Final = Statement("""
     update member set status = :status
     where organization_key = :organization_key and key = :member_key
 """)
+_SET_RESTRICTED: Final = Statement("""
+    update member set processing_restricted = :restricted
+    where organization_key = :organization_key and key = :member_key
+""")
 _INVITE_AGAIN: Final = Statement("""
     update member set status = :status, subject = null
     where organization_key = :organization_key and key = :member_key
@@ -90,6 +94,20 @@ def set_status(
     transaction.execute(
         _SET_STATUS,
         {"organization_key": organization_key, "member_key": member_key, "status": status},
+    )
+
+
+def set_restricted(
+    transaction: Transaction, organization_key: int, member_key: int, *, restricted: bool
+) -> None:
+    """Leave a member out of campaigns and analytics, or let them in again."""
+    transaction.execute(
+        _SET_RESTRICTED,
+        {
+            "organization_key": organization_key,
+            "member_key": member_key,
+            "restricted": restricted,
+        },
     )
 
 

@@ -35,6 +35,7 @@ from pidgr.contract.v1 import (
     invite_link_connect,
     member_connect,
     organization_connect,
+    privacy_connect,
     render_connect,
     replay_connect,
     role_connect,
@@ -59,6 +60,7 @@ from pidgr.inbox.action_service import ActionService
 from pidgr.inbox.device_service import DeviceService
 from pidgr.inbox.service import InboxService
 from pidgr.logs import configure_logging
+from pidgr.privacy.service import PrivacyService
 from pidgr.replay.service import ReplayService
 from pidgr.rpc.binding import bind
 from pidgr.rpc.client_address import TrustProxies
@@ -114,6 +116,7 @@ CONTRACT: Final[tuple[tuple[type[Any], type[Any]], ...]] = (
         organization_connect.OrganizationService,
         organization_connect.OrganizationServiceASGIApplication,
     ),
+    (privacy_connect.PrivacyService, privacy_connect.PrivacyServiceASGIApplication),
     (render_connect.RenderService, render_connect.RenderServiceASGIApplication),
     (replay_connect.ReplayService, replay_connect.ReplayServiceASGIApplication),
     (role_connect.RoleService, role_connect.RoleServiceASGIApplication),
@@ -156,6 +159,9 @@ def implementations(system: System) -> dict[str, object]:
         ),
         "MemberService": MemberService(clock, tokens, system.invitation_mail),
         "OrganizationService": OrganizationService(clock, system.sandbox_deletion),
+        "PrivacyService": PrivacyService(
+            system.person_exports, system.erasure, system.blob_links, clock, tokens
+        ),
         "RenderService": RenderService(database, clock),
         "ReplayService": ReplayService(database, system.blobs, clock, tokens),
         "RoleService": RoleService(clock),

@@ -148,6 +148,18 @@ POLICY: Final[dict[str, Rule]] = {
     "OrganizationService/ListSandboxFixtures": _read(access=Access.IDENTITY),
     "OrganizationService/ListUserOrganizations": _read(access=Access.IDENTITY),
     "OrganizationService/ListUserSandboxes": _read(access=Access.IDENTITY),
+    # Oneself needs no permission; the service checks.
+    "PrivacyService/ExportUserData": _write(),
+    "PrivacyService/ExportOrgData": _write(P.PRIVACY_WRITE),
+    "PrivacyService/DeleteUserData": _write(),
+    "PrivacyService/RectifyUserData": _write(),
+    "PrivacyService/RestrictProcessing": _write(),
+    "PrivacyService/GetDataExistenceConfirmation": _read(),
+    "PrivacyService/ListPrivacyRequests": _read(P.PRIVACY_READ),
+    "PrivacyService/CancelDeletion": _write(),
+    "PrivacyService/ImmediateDelete": _write(P.PRIVACY_WRITE, fresh=True),
+    "PrivacyService/ListMyPrivacyRequests": _read(access=Access.OWN),
+    "PrivacyService/ListOrgSecurityIncidents": _read(P.PRIVACY_READ),
     "RenderService/RenderBatch": Rule(Access.INTERNAL, Unit.OWN),
     "ReplayService/ListSessionRecordings": _read(P.CAMPAIGNS_READ),
     # Megabytes out of the blob store, which no transaction waits for.

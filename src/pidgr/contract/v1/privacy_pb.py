@@ -9,14 +9,1071 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal, NoReturn, TYPE_CHECKING, TypeAlias
 
-from protobuf import Enum
+from protobuf import Enum, Message
 from protobuf._codegen import file_desc
+from protobuf.wkt.google.protobuf import timestamp_pb
 
 if TYPE_CHECKING:
     from protobuf import DescFile
+    from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
 
+
+_ExportUserDataRequestFields: TypeAlias = Literal["user_id"]
+
+class ExportUserDataRequest(Message[_ExportUserDataRequestFields]):
+    """
+    Whose data to copy.
+
+    ```proto
+    message pidgr.v1.ExportUserDataRequest
+    ```
+
+    Attributes:
+        user_id:
+            UUID or e-mail address; empty means the caller.
+
+            ```proto
+            string user_id = 1;
+            ```
+    """
+
+    __slots__ = ("user_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            user_id: str = "",
+        ) -> None:
+            pass
+
+        user_id: str
+
+_ExportUserDataResponseFields: TypeAlias = Literal["status", "result_url", "export_id"]
+
+class ExportUserDataResponse(Message[_ExportUserDataResponseFields]):
+    """
+    The copy that has begun.
+
+    ```proto
+    message pidgr.v1.ExportUserDataResponse
+    ```
+
+    Attributes:
+        status:
+            How far it is.
+
+            ```proto
+            pidgr.v1.PrivacyRequestStatus status = 1;
+            ```
+        result_url:
+            Empty while the file is not ready, as in the answer to the call that begins it.
+
+            ```proto
+            string result_url = 2;
+            ```
+        export_id:
+            PrivacyRequest.id.
+
+            ```proto
+            string export_id = 3;
+            ```
+    """
+
+    __slots__ = ("status", "result_url", "export_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            status: PrivacyRequestStatus | None = None,
+            result_url: str = "",
+            export_id: str = "",
+        ) -> None:
+            pass
+
+        status: PrivacyRequestStatus
+        result_url: str
+        export_id: str
+
+_ExportOrgDataRequestFields: TypeAlias = NoReturn
+
+class ExportOrgDataRequest(Message[_ExportOrgDataRequestFields]):
+    """
+    Empty: everything is exported.
+
+    ```proto
+    message pidgr.v1.ExportOrgDataRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_ExportOrgDataResponseFields: TypeAlias = Literal["status", "result_url", "export_id"]
+
+class ExportOrgDataResponse(Message[_ExportOrgDataResponseFields]):
+    """
+    The copy that has begun.
+
+    ```proto
+    message pidgr.v1.ExportOrgDataResponse
+    ```
+
+    Attributes:
+        status:
+            How far it is.
+
+            ```proto
+            pidgr.v1.PrivacyRequestStatus status = 1;
+            ```
+        result_url:
+            Empty while the file is not ready.
+
+            ```proto
+            string result_url = 2;
+            ```
+        export_id:
+            PrivacyRequest.id.
+
+            ```proto
+            string export_id = 3;
+            ```
+    """
+
+    __slots__ = ("status", "result_url", "export_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            status: PrivacyRequestStatus | None = None,
+            result_url: str = "",
+            export_id: str = "",
+        ) -> None:
+            pass
+
+        status: PrivacyRequestStatus
+        result_url: str
+        export_id: str
+
+_DeleteUserDataRequestFields: TypeAlias = Literal["user_id", "anonymize"]
+
+class DeleteUserDataRequest(Message[_DeleteUserDataRequestFields]):
+    """
+    Whose data to erase.
+
+    ```proto
+    message pidgr.v1.DeleteUserDataRequest
+    ```
+
+    Attributes:
+        user_id:
+            UUID or e-mail address; empty means the caller.
+
+            ```proto
+            string user_id = 1;
+            ```
+        anonymize:
+            Keep a deactivated member without a name or an address instead of none.
+
+            ```proto
+            bool anonymize = 2;
+            ```
+    """
+
+    __slots__ = ("user_id", "anonymize")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            user_id: str = "",
+            anonymize: bool = False,
+        ) -> None:
+            pass
+
+        user_id: str
+        anonymize: bool
+
+_DeleteUserDataResponseFields: TypeAlias = Literal["status", "deleted_at", "request_id"]
+
+class DeleteUserDataResponse(Message[_DeleteUserDataResponseFields]):
+    """
+    The deletion that waits.
+
+    ```proto
+    message pidgr.v1.DeleteUserDataResponse
+    ```
+
+    Attributes:
+        status:
+            PENDING.
+
+            ```proto
+            pidgr.v1.PrivacyRequestStatus status = 1;
+            ```
+        deleted_at:
+            When it will be done.
+
+            ```proto
+            optional google.protobuf.Timestamp deleted_at = 2;
+            ```
+        request_id:
+            PrivacyRequest.id.
+
+            ```proto
+            string request_id = 3;
+            ```
+    """
+
+    __slots__ = ("status", "deleted_at", "request_id")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            status: PrivacyRequestStatus | None = None,
+            deleted_at: Timestamp | None = None,
+            request_id: str = "",
+        ) -> None:
+            pass
+
+        status: PrivacyRequestStatus
+        deleted_at: Timestamp | None
+        request_id: str
+
+_RectifyUserDataRequestFields: TypeAlias = Literal["user_id", "corrections"]
+
+class RectifyUserDataRequest(Message[_RectifyUserDataRequestFields]):
+    """
+    What to correct.
+
+    ```proto
+    message pidgr.v1.RectifyUserDataRequest
+    ```
+
+    Attributes:
+        user_id:
+            UUID or e-mail address; empty means the caller.
+
+            ```proto
+            string user_id = 1;
+            ```
+        corrections:
+            Fields of UserProfile by name, and "custom:" with the name of a custom attribute. An empty value
+            removes a custom attribute; of other fields it is refused.
+
+            ```proto
+            map<string, string> corrections = 2;
+            ```
+    """
+
+    __slots__ = ("user_id", "corrections")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            user_id: str = "",
+            corrections: dict[str, str] | None = None,
+        ) -> None:
+            pass
+
+        user_id: str
+        corrections: dict[str, str]
+
+_RectifyUserDataResponseFields: TypeAlias = Literal["rectified_fields"]
+
+class RectifyUserDataResponse(Message[_RectifyUserDataResponseFields]):
+    """
+    What was corrected.
+
+    ```proto
+    message pidgr.v1.RectifyUserDataResponse
+    ```
+
+    Attributes:
+        rectified_fields:
+            Names of the fields that have changed.
+
+            ```proto
+            repeated string rectified_fields = 1;
+            ```
+    """
+
+    __slots__ = ("rectified_fields",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            rectified_fields: list[str] | None = None,
+        ) -> None:
+            pass
+
+        rectified_fields: list[str]
+
+_RestrictProcessingRequestFields: TypeAlias = Literal["user_id", "restricted"]
+
+class RestrictProcessingRequest(Message[_RestrictProcessingRequestFields]):
+    """
+    Whose data, and whether.
+
+    ```proto
+    message pidgr.v1.RestrictProcessingRequest
+    ```
+
+    Attributes:
+        user_id:
+            UUID or e-mail address; empty means the caller.
+
+            ```proto
+            string user_id = 1;
+            ```
+        restricted:
+            True to restrict, false to lift it.
+
+            ```proto
+            bool restricted = 2;
+            ```
+    """
+
+    __slots__ = ("user_id", "restricted")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            user_id: str = "",
+            restricted: bool = False,
+        ) -> None:
+            pass
+
+        user_id: str
+        restricted: bool
+
+_RestrictProcessingResponseFields: TypeAlias = Literal["restricted", "restricted_at"]
+
+class RestrictProcessingResponse(Message[_RestrictProcessingResponseFields]):
+    """
+    How it is now.
+
+    ```proto
+    message pidgr.v1.RestrictProcessingResponse
+    ```
+
+    Attributes:
+        restricted:
+            Whether the data is restricted.
+
+            ```proto
+            bool restricted = 1;
+            ```
+        restricted_at:
+            When it was restricted; unset when it is not.
+
+            ```proto
+            optional google.protobuf.Timestamp restricted_at = 2;
+            ```
+    """
+
+    __slots__ = ("restricted", "restricted_at")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            restricted: bool = False,
+            restricted_at: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        restricted: bool
+        restricted_at: Timestamp | None
+
+_GetDataExistenceConfirmationRequestFields: TypeAlias = Literal["user_id"]
+
+class GetDataExistenceConfirmationRequest(Message[_GetDataExistenceConfirmationRequestFields]):
+    """
+    Of whom.
+
+    ```proto
+    message pidgr.v1.GetDataExistenceConfirmationRequest
+    ```
+
+    Attributes:
+        user_id:
+            UUID or e-mail address; empty means the caller.
+
+            ```proto
+            string user_id = 1;
+            ```
+    """
+
+    __slots__ = ("user_id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            user_id: str = "",
+        ) -> None:
+            pass
+
+        user_id: str
+
+_GetDataExistenceConfirmationResponseFields: TypeAlias = Literal["exists", "data_categories"]
+
+class GetDataExistenceConfirmationResponse(Message[_GetDataExistenceConfirmationResponseFields]):
+    """
+    What is known.
+
+    ```proto
+    message pidgr.v1.GetDataExistenceConfirmationResponse
+    ```
+
+    Attributes:
+        exists:
+            Whether anything is.
+
+            ```proto
+            bool exists = 1;
+            ```
+        data_categories:
+            Of "profile", "groups", "teams", "devices", "messages", "sessions", "passkeys", "audit_events" those
+            that there are.
+
+            ```proto
+            repeated string data_categories = 2;
+            ```
+    """
+
+    __slots__ = ("exists", "data_categories")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            exists: bool = False,
+            data_categories: list[str] | None = None,
+        ) -> None:
+            pass
+
+        exists: bool
+        data_categories: list[str]
+
+_PrivacyRequestFields: TypeAlias = Literal["id", "user_id", "user_email", "request_type", "status", "anonymize", "requested_by_email", "created_at", "completed_at", "metadata"]
+
+class PrivacyRequest(Message[_PrivacyRequestFields]):
+    """
+    A request that concerns a person's data.
+
+    ```proto
+    message pidgr.v1.PrivacyRequest
+    ```
+
+    Attributes:
+        id:
+            UUID, given by the server.
+
+            ```proto
+            string id = 1;
+            ```
+        user_id:
+            Id of the person; it stays when they are erased.
+
+            ```proto
+            string user_id = 2;
+            ```
+        user_email:
+            Their address; empty once they are erased.
+
+            ```proto
+            string user_email = 3;
+            ```
+        request_type:
+            "export", "deletion", "rectification" or "restriction".
+
+            ```proto
+            string request_type = 4;
+            ```
+        status:
+            How far it is. A deletion that was called off is FAILED.
+
+            ```proto
+            pidgr.v1.PrivacyRequestStatus status = 5;
+            ```
+        anonymize:
+            Of a deletion: whether a member without a name is kept.
+
+            ```proto
+            bool anonymize = 6;
+            ```
+        requested_by_email:
+            Address of who asked; empty if an API key did, or if they are gone.
+
+            ```proto
+            string requested_by_email = 7;
+            ```
+        created_at:
+            When it was asked for.
+
+            ```proto
+            optional google.protobuf.Timestamp created_at = 8;
+            ```
+        completed_at:
+            When it was COMPLETED or FAILED.
+
+            ```proto
+            optional google.protobuf.Timestamp completed_at = 9;
+            ```
+        metadata:
+            Facts: "result_url" of a file that is ready, good for 15 minutes; "due_at" of a deletion that waits;
+            "outcome" of one that was "cancelled"; "fields" of a rectification; "restricted"; "error".
+
+            ```proto
+            map<string, string> metadata = 10;
+            ```
+    """
+
+    __slots__ = ("id", "user_id", "user_email", "request_type", "status", "anonymize", "requested_by_email", "created_at", "completed_at", "metadata")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            user_id: str = "",
+            user_email: str = "",
+            request_type: str = "",
+            status: PrivacyRequestStatus | None = None,
+            anonymize: bool = False,
+            requested_by_email: str = "",
+            created_at: Timestamp | None = None,
+            completed_at: Timestamp | None = None,
+            metadata: dict[str, str] | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        user_id: str
+        user_email: str
+        request_type: str
+        status: PrivacyRequestStatus
+        anonymize: bool
+        requested_by_email: str
+        created_at: Timestamp | None
+        completed_at: Timestamp | None
+        metadata: dict[str, str]
+
+_ListPrivacyRequestsRequestFields: TypeAlias = Literal["page_size", "page_token", "request_type", "status"]
+
+class ListPrivacyRequestsRequest(Message[_ListPrivacyRequestsRequestFields]):
+    """
+    Which requests to list.
+
+    ```proto
+    message pidgr.v1.ListPrivacyRequestsRequest
+    ```
+
+    Attributes:
+        page_size:
+            0 means 25; more than 100 means 100.
+
+            ```proto
+            int32 page_size = 1;
+            ```
+        page_token:
+            From the previous page, with the same filters. Empty for the first page.
+
+            ```proto
+            string page_token = 2;
+            ```
+        request_type:
+            Only this PrivacyRequest.request_type. Empty means all.
+
+            ```proto
+            string request_type = 3;
+            ```
+        status:
+            Only this status. UNSPECIFIED means all.
+
+            ```proto
+            pidgr.v1.PrivacyRequestStatus status = 4;
+            ```
+    """
+
+    __slots__ = ("page_size", "page_token", "request_type", "status")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            page_size: int = 0,
+            page_token: str = "",
+            request_type: str = "",
+            status: PrivacyRequestStatus | None = None,
+        ) -> None:
+            pass
+
+        page_size: int
+        page_token: str
+        request_type: str
+        status: PrivacyRequestStatus
+
+_ListPrivacyRequestsResponseFields: TypeAlias = Literal["requests", "next_page_token"]
+
+class ListPrivacyRequestsResponse(Message[_ListPrivacyRequestsResponseFields]):
+    """
+    A page of requests.
+
+    ```proto
+    message pidgr.v1.ListPrivacyRequestsResponse
+    ```
+
+    Attributes:
+        requests:
+            Requests, newest first.
+
+            ```proto
+            repeated pidgr.v1.PrivacyRequest requests = 1;
+            ```
+        next_page_token:
+            For the next page; empty on the last one.
+
+            ```proto
+            string next_page_token = 2;
+            ```
+    """
+
+    __slots__ = ("requests", "next_page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            requests: list[PrivacyRequest] | None = None,
+            next_page_token: str = "",
+        ) -> None:
+            pass
+
+        requests: list[PrivacyRequest]
+        next_page_token: str
+
+_CancelDeletionRequestFields: TypeAlias = Literal["request_id", "confirmation_email"]
+
+class CancelDeletionRequest(Message[_CancelDeletionRequestFields]):
+    """
+    Which deletion to call off.
+
+    ```proto
+    message pidgr.v1.CancelDeletionRequest
+    ```
+
+    Attributes:
+        request_id:
+            PrivacyRequest.id.
+
+            ```proto
+            string request_id = 1;
+            ```
+        confirmation_email:
+            The person's address, as a second look.
+
+            ```proto
+            string confirmation_email = 2;
+            ```
+    """
+
+    __slots__ = ("request_id", "confirmation_email")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            request_id: str = "",
+            confirmation_email: str = "",
+        ) -> None:
+            pass
+
+        request_id: str
+        confirmation_email: str
+
+_CancelDeletionResponseFields: TypeAlias = Literal["status"]
+
+class CancelDeletionResponse(Message[_CancelDeletionResponseFields]):
+    """
+    The deletion is off.
+
+    ```proto
+    message pidgr.v1.CancelDeletionResponse
+    ```
+
+    Attributes:
+        status:
+            FAILED.
+
+            ```proto
+            pidgr.v1.PrivacyRequestStatus status = 1;
+            ```
+    """
+
+    __slots__ = ("status",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            status: PrivacyRequestStatus | None = None,
+        ) -> None:
+            pass
+
+        status: PrivacyRequestStatus
+
+_ImmediateDeleteRequestFields: TypeAlias = Literal["request_id", "confirmation_email"]
+
+class ImmediateDeleteRequest(Message[_ImmediateDeleteRequestFields]):
+    """
+    Which deletion to do now.
+
+    ```proto
+    message pidgr.v1.ImmediateDeleteRequest
+    ```
+
+    Attributes:
+        request_id:
+            PrivacyRequest.id.
+
+            ```proto
+            string request_id = 1;
+            ```
+        confirmation_email:
+            The person's address, as a second look.
+
+            ```proto
+            string confirmation_email = 2;
+            ```
+    """
+
+    __slots__ = ("request_id", "confirmation_email")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            request_id: str = "",
+            confirmation_email: str = "",
+        ) -> None:
+            pass
+
+        request_id: str
+        confirmation_email: str
+
+_ImmediateDeleteResponseFields: TypeAlias = Literal["status"]
+
+class ImmediateDeleteResponse(Message[_ImmediateDeleteResponseFields]):
+    """
+    It is being done.
+
+    ```proto
+    message pidgr.v1.ImmediateDeleteResponse
+    ```
+
+    Attributes:
+        status:
+            PROCESSING.
+
+            ```proto
+            pidgr.v1.PrivacyRequestStatus status = 1;
+            ```
+    """
+
+    __slots__ = ("status",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            status: PrivacyRequestStatus | None = None,
+        ) -> None:
+            pass
+
+        status: PrivacyRequestStatus
+
+_ListMyPrivacyRequestsRequestFields: TypeAlias = Literal["page_size", "page_token", "request_type", "status"]
+
+class ListMyPrivacyRequestsRequest(Message[_ListMyPrivacyRequestsRequestFields]):
+    """
+    Which of the caller's requests to list.
+
+    ```proto
+    message pidgr.v1.ListMyPrivacyRequestsRequest
+    ```
+
+    Attributes:
+        page_size:
+            0 means 25; more than 100 means 100.
+
+            ```proto
+            int32 page_size = 1;
+            ```
+        page_token:
+            From the previous page, with the same filters. Empty for the first page.
+
+            ```proto
+            string page_token = 2;
+            ```
+        request_type:
+            Only this PrivacyRequest.request_type. Empty means all.
+
+            ```proto
+            string request_type = 3;
+            ```
+        status:
+            Only this status. UNSPECIFIED means all.
+
+            ```proto
+            pidgr.v1.PrivacyRequestStatus status = 4;
+            ```
+    """
+
+    __slots__ = ("page_size", "page_token", "request_type", "status")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            page_size: int = 0,
+            page_token: str = "",
+            request_type: str = "",
+            status: PrivacyRequestStatus | None = None,
+        ) -> None:
+            pass
+
+        page_size: int
+        page_token: str
+        request_type: str
+        status: PrivacyRequestStatus
+
+_ListMyPrivacyRequestsResponseFields: TypeAlias = Literal["requests", "next_page_token"]
+
+class ListMyPrivacyRequestsResponse(Message[_ListMyPrivacyRequestsResponseFields]):
+    """
+    A page of the caller's requests.
+
+    ```proto
+    message pidgr.v1.ListMyPrivacyRequestsResponse
+    ```
+
+    Attributes:
+        requests:
+            Requests, newest first.
+
+            ```proto
+            repeated pidgr.v1.PrivacyRequest requests = 1;
+            ```
+        next_page_token:
+            For the next page; empty on the last one.
+
+            ```proto
+            string next_page_token = 2;
+            ```
+    """
+
+    __slots__ = ("requests", "next_page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            requests: list[PrivacyRequest] | None = None,
+            next_page_token: str = "",
+        ) -> None:
+            pass
+
+        requests: list[PrivacyRequest]
+        next_page_token: str
+
+_OrgSecurityIncidentFields: TypeAlias = Literal["id", "detected_at", "severity", "classification", "notified_at", "resolved_at"]
+
+class OrgSecurityIncident(Message[_OrgSecurityIncidentFields]):
+    """
+    Something that endangered data.
+
+    ```proto
+    message pidgr.v1.OrgSecurityIncident
+    ```
+
+    Attributes:
+        id:
+            UUID, given by the server.
+
+            ```proto
+            string id = 1;
+            ```
+        detected_at:
+            When it was noticed.
+
+            ```proto
+            optional google.protobuf.Timestamp detected_at = 2;
+            ```
+        severity:
+            How bad it is.
+
+            ```proto
+            pidgr.v1.SecurityIncidentSeverity severity = 3;
+            ```
+        classification:
+            What it turned out to be.
+
+            ```proto
+            pidgr.v1.SecurityIncidentClassification classification = 4;
+            ```
+        notified_at:
+            When the organization was told.
+
+            ```proto
+            optional google.protobuf.Timestamp notified_at = 5;
+            ```
+        resolved_at:
+            When it was over.
+
+            ```proto
+            optional google.protobuf.Timestamp resolved_at = 6;
+            ```
+    """
+
+    __slots__ = ("id", "detected_at", "severity", "classification", "notified_at", "resolved_at")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            detected_at: Timestamp | None = None,
+            severity: SecurityIncidentSeverity | None = None,
+            classification: SecurityIncidentClassification | None = None,
+            notified_at: Timestamp | None = None,
+            resolved_at: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        detected_at: Timestamp | None
+        severity: SecurityIncidentSeverity
+        classification: SecurityIncidentClassification
+        notified_at: Timestamp | None
+        resolved_at: Timestamp | None
+
+_ListOrgSecurityIncidentsRequestFields: TypeAlias = Literal["page_size", "page_token"]
+
+class ListOrgSecurityIncidentsRequest(Message[_ListOrgSecurityIncidentsRequestFields]):
+    """
+    Which incidents to list.
+
+    ```proto
+    message pidgr.v1.ListOrgSecurityIncidentsRequest
+    ```
+
+    Attributes:
+        page_size:
+            0 means 25; more than 100 means 100.
+
+            ```proto
+            int32 page_size = 1;
+            ```
+        page_token:
+            From the previous page. Empty for the first page.
+
+            ```proto
+            string page_token = 2;
+            ```
+    """
+
+    __slots__ = ("page_size", "page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            page_size: int = 0,
+            page_token: str = "",
+        ) -> None:
+            pass
+
+        page_size: int
+        page_token: str
+
+_ListOrgSecurityIncidentsResponseFields: TypeAlias = Literal["incidents", "next_page_token"]
+
+class ListOrgSecurityIncidentsResponse(Message[_ListOrgSecurityIncidentsResponseFields]):
+    """
+    A page of incidents.
+
+    ```proto
+    message pidgr.v1.ListOrgSecurityIncidentsResponse
+    ```
+
+    Attributes:
+        incidents:
+            Incidents, newest first.
+
+            ```proto
+            repeated pidgr.v1.OrgSecurityIncident incidents = 1;
+            ```
+        next_page_token:
+            For the next page; empty on the last one.
+
+            ```proto
+            string next_page_token = 2;
+            ```
+    """
+
+    __slots__ = ("incidents", "next_page_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            incidents: list[OrgSecurityIncident] | None = None,
+            next_page_token: str = "",
+        ) -> None:
+            pass
+
+        incidents: list[OrgSecurityIncident]
+        next_page_token: str
 
 class PrivacyRequestStatus(Enum):
     """
@@ -65,12 +1122,134 @@ class PrivacyRequestStatus(Enum):
     COMPLETED = 3
     FAILED = 4
 
+class SecurityIncidentSeverity(Enum):
+    """
+    How bad an incident is.
+
+    ```proto
+    enum pidgr.v1.SecurityIncidentSeverity
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Not known.
+
+            ```proto
+            SECURITY_INCIDENT_SEVERITY_UNSPECIFIED = 0
+            ```
+        INFO:
+            Worth knowing.
+
+            ```proto
+            SECURITY_INCIDENT_SEVERITY_INFO = 1
+            ```
+        WARN:
+            Worth acting on.
+
+            ```proto
+            SECURITY_INCIDENT_SEVERITY_WARN = 2
+            ```
+        BREACH:
+            Data got out.
+
+            ```proto
+            SECURITY_INCIDENT_SEVERITY_BREACH = 3
+            ```
+    """
+
+    UNSPECIFIED = 0
+    INFO = 1
+    WARN = 2
+    BREACH = 3
+
+class SecurityIncidentClassification(Enum):
+    """
+    What an incident turned out to be.
+
+    ```proto
+    enum pidgr.v1.SecurityIncidentClassification
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Not known.
+
+            ```proto
+            SECURITY_INCIDENT_CLASSIFICATION_UNSPECIFIED = 0
+            ```
+        PENDING:
+            Still looked into.
+
+            ```proto
+            SECURITY_INCIDENT_CLASSIFICATION_PENDING = 1
+            ```
+        NOT_BREACH:
+            No breach.
+
+            ```proto
+            SECURITY_INCIDENT_CLASSIFICATION_NOT_BREACH = 2
+            ```
+        OPERATIONAL_ONLY:
+            A fault without personal data in it.
+
+            ```proto
+            SECURITY_INCIDENT_CLASSIFICATION_OPERATIONAL_ONLY = 10
+            ```
+        PERSONAL_DATA_BREACH:
+            A breach of personal data (GDPR, article 4).
+
+            ```proto
+            SECURITY_INCIDENT_CLASSIFICATION_PERSONAL_DATA_BREACH = 11
+            ```
+        PERSONAL_DATA_BREACH_HIGH_RISK:
+            One that is a high risk to people (GDPR, article 34).
+
+            ```proto
+            SECURITY_INCIDENT_CLASSIFICATION_PERSONAL_DATA_BREACH_HIGH_RISK = 12
+            ```
+    """
+
+    UNSPECIFIED = 0
+    PENDING = 1
+    NOT_BREACH = 2
+    OPERATIONAL_ONLY = 10
+    PERSONAL_DATA_BREACH = 11
+    PERSONAL_DATA_BREACH_HIGH_RISK = 12
+
 
 _DESC = file_desc(
-    b'\n\x16pidgr/v1/privacy.proto\x12\x08pidgr.v1*\xd2\x01\n\x14PrivacyRequestStatus\x12&\n"PRIVACY_REQUEST_STATUS_UNSPECIFIED\x10\x00\x12"\n\x1ePRIVACY_REQUEST_STATUS_PENDING\x10\x01\x12%\n!PRIVACY_REQUEST_STATUS_PROCESSING\x10\x02\x12$\n PRIVACY_REQUEST_STATUS_COMPLETED\x10\x03\x12!\n\x1dPRIVACY_REQUEST_STATUS_FAILED\x10\x04b\x06proto3',
-    [],
+    b'\n\x16pidgr/v1/privacy.proto\x12\x08pidgr.v1\x1a\x1fgoogle/protobuf/timestamp.proto"0\n\x15ExportUserDataRequest\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId"\x8c\x01\n\x16ExportUserDataResponse\x126\n\x06status\x18\x01 \x01(\x0e2\x1e.pidgr.v1.PrivacyRequestStatusR\x06status\x12\x1d\n\nresult_url\x18\x02 \x01(\tR\tresultUrl\x12\x1b\n\texport_id\x18\x03 \x01(\tR\x08exportId"\x16\n\x14ExportOrgDataRequest"\x8b\x01\n\x15ExportOrgDataResponse\x126\n\x06status\x18\x01 \x01(\x0e2\x1e.pidgr.v1.PrivacyRequestStatusR\x06status\x12\x1d\n\nresult_url\x18\x02 \x01(\tR\tresultUrl\x12\x1b\n\texport_id\x18\x03 \x01(\tR\x08exportId"N\n\x15DeleteUserDataRequest\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x1c\n\tanonymize\x18\x02 \x01(\x08R\tanonymize"\xaa\x01\n\x16DeleteUserDataResponse\x126\n\x06status\x18\x01 \x01(\x0e2\x1e.pidgr.v1.PrivacyRequestStatusR\x06status\x129\n\ndeleted_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tdeletedAt\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId"\xc6\x01\n\x16RectifyUserDataRequest\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12S\n\x0bcorrections\x18\x02 \x03(\x0b21.pidgr.v1.RectifyUserDataRequest.CorrectionsEntryR\x0bcorrections\x1a>\n\x10CorrectionsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"D\n\x17RectifyUserDataResponse\x12)\n\x10rectified_fields\x18\x01 \x03(\tR\x0frectifiedFields"T\n\x19RestrictProcessingRequest\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x1e\n\nrestricted\x18\x02 \x01(\x08R\nrestricted"}\n\x1aRestrictProcessingResponse\x12\x1e\n\nrestricted\x18\x01 \x01(\x08R\nrestricted\x12?\n\rrestricted_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0crestrictedAt">\n#GetDataExistenceConfirmationRequest\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId"g\n$GetDataExistenceConfirmationResponse\x12\x16\n\x06exists\x18\x01 \x01(\x08R\x06exists\x12\'\n\x0fdata_categories\x18\x02 \x03(\tR\x0edataCategories"\xfa\x03\n\x0ePrivacyRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\x12\x1d\n\nuser_email\x18\x03 \x01(\tR\tuserEmail\x12!\n\x0crequest_type\x18\x04 \x01(\tR\x0brequestType\x126\n\x06status\x18\x05 \x01(\x0e2\x1e.pidgr.v1.PrivacyRequestStatusR\x06status\x12\x1c\n\tanonymize\x18\x06 \x01(\x08R\tanonymize\x12,\n\x12requested_by_email\x18\x07 \x01(\tR\x10requestedByEmail\x129\n\ncreated_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12=\n\x0ccompleted_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\x0bcompletedAt\x12B\n\x08metadata\x18\n \x03(\x0b2&.pidgr.v1.PrivacyRequest.MetadataEntryR\x08metadata\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\xb3\x01\n\x1aListPrivacyRequestsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12!\n\x0crequest_type\x18\x03 \x01(\tR\x0brequestType\x126\n\x06status\x18\x04 \x01(\x0e2\x1e.pidgr.v1.PrivacyRequestStatusR\x06status"{\n\x1bListPrivacyRequestsResponse\x124\n\x08requests\x18\x01 \x03(\x0b2\x18.pidgr.v1.PrivacyRequestR\x08requests\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"e\n\x15CancelDeletionRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12-\n\x12confirmation_email\x18\x02 \x01(\tR\x11confirmationEmail"P\n\x16CancelDeletionResponse\x126\n\x06status\x18\x01 \x01(\x0e2\x1e.pidgr.v1.PrivacyRequestStatusR\x06status"f\n\x16ImmediateDeleteRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12-\n\x12confirmation_email\x18\x02 \x01(\tR\x11confirmationEmail"Q\n\x17ImmediateDeleteResponse\x126\n\x06status\x18\x01 \x01(\x0e2\x1e.pidgr.v1.PrivacyRequestStatusR\x06status"\xb5\x01\n\x1cListMyPrivacyRequestsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12!\n\x0crequest_type\x18\x03 \x01(\tR\x0brequestType\x126\n\x06status\x18\x04 \x01(\x0e2\x1e.pidgr.v1.PrivacyRequestStatusR\x06status"}\n\x1dListMyPrivacyRequestsResponse\x124\n\x08requests\x18\x01 \x03(\x0b2\x18.pidgr.v1.PrivacyRequestR\x08requests\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"\xee\x02\n\x13OrgSecurityIncident\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12;\n\x0bdetected_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\ndetectedAt\x12>\n\x08severity\x18\x03 \x01(\x0e2".pidgr.v1.SecurityIncidentSeverityR\x08severity\x12P\n\x0eclassification\x18\x04 \x01(\x0e2(.pidgr.v1.SecurityIncidentClassificationR\x0eclassification\x12;\n\x0bnotified_at\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\nnotifiedAt\x12;\n\x0bresolved_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\nresolvedAt"]\n\x1fListOrgSecurityIncidentsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken"\x87\x01\n ListOrgSecurityIncidentsResponse\x12;\n\tincidents\x18\x01 \x03(\x0b2\x1d.pidgr.v1.OrgSecurityIncidentR\tincidents\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xd2\x01\n\x14PrivacyRequestStatus\x12&\n"PRIVACY_REQUEST_STATUS_UNSPECIFIED\x10\x00\x12"\n\x1ePRIVACY_REQUEST_STATUS_PENDING\x10\x01\x12%\n!PRIVACY_REQUEST_STATUS_PROCESSING\x10\x02\x12$\n PRIVACY_REQUEST_STATUS_COMPLETED\x10\x03\x12!\n\x1dPRIVACY_REQUEST_STATUS_FAILED\x10\x04*\xb7\x01\n\x18SecurityIncidentSeverity\x12*\n&SECURITY_INCIDENT_SEVERITY_UNSPECIFIED\x10\x00\x12#\n\x1fSECURITY_INCIDENT_SEVERITY_INFO\x10\x01\x12#\n\x1fSECURITY_INCIDENT_SEVERITY_WARN\x10\x02\x12%\n!SECURITY_INCIDENT_SEVERITY_BREACH\x10\x03*\xe8\x02\n\x1eSecurityIncidentClassification\x120\n,SECURITY_INCIDENT_CLASSIFICATION_UNSPECIFIED\x10\x00\x12,\n(SECURITY_INCIDENT_CLASSIFICATION_PENDING\x10\x01\x12/\n+SECURITY_INCIDENT_CLASSIFICATION_NOT_BREACH\x10\x02\x125\n1SECURITY_INCIDENT_CLASSIFICATION_OPERATIONAL_ONLY\x10\n\x129\n5SECURITY_INCIDENT_CLASSIFICATION_PERSONAL_DATA_BREACH\x10\x0b\x12C\n?SECURITY_INCIDENT_CLASSIFICATION_PERSONAL_DATA_BREACH_HIGH_RISK\x10\x0c2\xc7\x08\n\x0ePrivacyService\x12S\n\x0eExportUserData\x12\x1f.pidgr.v1.ExportUserDataRequest\x1a .pidgr.v1.ExportUserDataResponse\x12P\n\rExportOrgData\x12\x1e.pidgr.v1.ExportOrgDataRequest\x1a\x1f.pidgr.v1.ExportOrgDataResponse\x12S\n\x0eDeleteUserData\x12\x1f.pidgr.v1.DeleteUserDataRequest\x1a .pidgr.v1.DeleteUserDataResponse\x12V\n\x0fRectifyUserData\x12 .pidgr.v1.RectifyUserDataRequest\x1a!.pidgr.v1.RectifyUserDataResponse\x12_\n\x12RestrictProcessing\x12#.pidgr.v1.RestrictProcessingRequest\x1a$.pidgr.v1.RestrictProcessingResponse\x12\x82\x01\n\x1cGetDataExistenceConfirmation\x12-.pidgr.v1.GetDataExistenceConfirmationRequest\x1a..pidgr.v1.GetDataExistenceConfirmationResponse"\x03\x90\x02\x01\x12g\n\x13ListPrivacyRequests\x12$.pidgr.v1.ListPrivacyRequestsRequest\x1a%.pidgr.v1.ListPrivacyRequestsResponse"\x03\x90\x02\x01\x12S\n\x0eCancelDeletion\x12\x1f.pidgr.v1.CancelDeletionRequest\x1a .pidgr.v1.CancelDeletionResponse\x12V\n\x0fImmediateDelete\x12 .pidgr.v1.ImmediateDeleteRequest\x1a!.pidgr.v1.ImmediateDeleteResponse\x12m\n\x15ListMyPrivacyRequests\x12&.pidgr.v1.ListMyPrivacyRequestsRequest\x1a\'.pidgr.v1.ListMyPrivacyRequestsResponse"\x03\x90\x02\x01\x12v\n\x18ListOrgSecurityIncidents\x12).pidgr.v1.ListOrgSecurityIncidentsRequest\x1a*.pidgr.v1.ListOrgSecurityIncidentsResponse"\x03\x90\x02\x01b\x06proto3',
+    [
+        timestamp_pb.desc(),
+    ],
     {
+        "ExportUserDataRequest": ExportUserDataRequest,
+        "ExportUserDataResponse": ExportUserDataResponse,
+        "ExportOrgDataRequest": ExportOrgDataRequest,
+        "ExportOrgDataResponse": ExportOrgDataResponse,
+        "DeleteUserDataRequest": DeleteUserDataRequest,
+        "DeleteUserDataResponse": DeleteUserDataResponse,
+        "RectifyUserDataRequest": RectifyUserDataRequest,
+        "RectifyUserDataResponse": RectifyUserDataResponse,
+        "RestrictProcessingRequest": RestrictProcessingRequest,
+        "RestrictProcessingResponse": RestrictProcessingResponse,
+        "GetDataExistenceConfirmationRequest": GetDataExistenceConfirmationRequest,
+        "GetDataExistenceConfirmationResponse": GetDataExistenceConfirmationResponse,
+        "PrivacyRequest": PrivacyRequest,
+        "ListPrivacyRequestsRequest": ListPrivacyRequestsRequest,
+        "ListPrivacyRequestsResponse": ListPrivacyRequestsResponse,
+        "CancelDeletionRequest": CancelDeletionRequest,
+        "CancelDeletionResponse": CancelDeletionResponse,
+        "ImmediateDeleteRequest": ImmediateDeleteRequest,
+        "ImmediateDeleteResponse": ImmediateDeleteResponse,
+        "ListMyPrivacyRequestsRequest": ListMyPrivacyRequestsRequest,
+        "ListMyPrivacyRequestsResponse": ListMyPrivacyRequestsResponse,
+        "OrgSecurityIncident": OrgSecurityIncident,
+        "ListOrgSecurityIncidentsRequest": ListOrgSecurityIncidentsRequest,
+        "ListOrgSecurityIncidentsResponse": ListOrgSecurityIncidentsResponse,
         "PrivacyRequestStatus": PrivacyRequestStatus,
+        "SecurityIncidentSeverity": SecurityIncidentSeverity,
+        "SecurityIncidentClassification": SecurityIncidentClassification,
     },
 )
 

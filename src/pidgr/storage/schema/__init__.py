@@ -13,6 +13,7 @@ from pidgr.storage.schema import (
     installation,
     oauth,
     passkeys,
+    privacy,
     replay,
     sso,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "metadata",
     "oauth",
     "passkeys",
+    "privacy",
     "replay",
     "sso",
 ]
