@@ -178,18 +178,44 @@ def test_a_read_survives_the_loss_of_its_connection(
     assert count(postgresql) == 0
 
 
-def test_a_write_on_a_lost_connection_says_try_again_and_then_works(
+def test_a_write_survives_the_loss_of_its_connection(
     postgresql: Database, postgres_url: str
 ) -> None:
-    cut_every_connection(postgres_url)
-
     def write(name: str) -> None:
         postgresql.write_now(lambda unit: unit.execute(INSERT, {"name": name, "size": 1}))
 
-    with pytest.raises(UnavailableError):
-        write("a")
+    write("a")
+    cut_every_connection(postgres_url)
     write("b")
-    assert count(postgresql) == 1
+    assert count(postgresql) == 2
+
+
+def test_a_deadlock_costs_nobody_their_write(postgresql: Database) -> None:
+    """One of the two is undone by the database, and does its work again."""
+    for name in ("a", "b"):
+        postgresql.write_now(functools.partial(insert, row={"name": name, "size": 0}))
+    grow = Statement("update thing set size = size + 1 where name = :name")
+    met = threading.Barrier(2)
+    attempts: list[str] = []
+
+    def work(first: str, second: str) -> None:
+        def in_turn(transaction: Transaction) -> None:
+            transaction.execute(grow, {"name": first})
+            attempts.append(first)
+            if attempts.count(first) == 1:
+                met.wait(30)
+            transaction.execute(grow, {"name": second})
+
+        postgresql.write_now(in_turn)
+
+    threads = [threading.Thread(target=work, args=order) for order in (("a", "b"), ("b", "a"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    sizes = Statement("select size from thing order by name")
+    assert postgresql.read_now(lambda reader: reader.rows(sizes)) == [(2,), (2,)]
+    assert len(attempts) == 3
 
 
 def test_a_connection_lost_halfway_leaves_nothing(postgresql: Database, postgres_url: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 import pysqlite3.dbapi2 as sqlite
 import sqlalchemy
+import structlog
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
@@ -29,8 +30,13 @@ from pidgr.storage.transaction import Reader, Transaction
 
 Result = TypeVar("Result")
 
+log = structlog.get_logger("pidgr.storage")
+
 # Enough to keep two cores and a local PostgreSQL busy; each thread holds at most two connections.
 _POSTGRESQL_THREADS: Final = 6
+_FAILURES: Final = (psycopg.OperationalError, sqlalchemy.exc.OperationalError)
+# Of a write that the database undoes before its commit.
+_MOST_ATTEMPTS: Final = 3
 _SQLITE_THREADS: Final = 2
 _SQLITE_BUSY_MILLISECONDS: Final = 30_000
 _SQLITE_SWITCH_PAUSE_SECONDS: Final = 0.005
@@ -200,6 +206,9 @@ class Database:
     ) -> Result:
         """Run a unit of work that writes in the calling thread, and commit it.
 
+        A unit that the database undoes before its commit, because the connection was lost or to
+        end a deadlock, is done again: what it does to anything but the transaction must bear that.
+
         Args:
             work: the unit of work.
             urgent: go ahead of background writers.
@@ -211,6 +220,19 @@ class Database:
             UnavailableError: the database cannot be reached. Whether a commit in flight when the
                 connection broke took effect is unknown, as with any database.
         """
+        for _ in range(_MOST_ATTEMPTS - 1):
+            try:
+                return self._write_once(work, urgent=urgent, durable=durable)
+            except _UndoneError as error:
+                log.warning("a transaction is done again", error=type(error.__cause__).__name__)
+        try:
+            return self._write_once(work, urgent=urgent, durable=durable)
+        except _UndoneError as error:
+            raise _unavailable() from error
+
+    def _write_once(
+        self, work: Callable[[Transaction], Result], *, urgent: bool, durable: bool
+    ) -> Result:
         with self._writing(urgent=urgent, durable=durable) as connection:
             transaction = Transaction(connection, self.dialect, self._change_time)
             result = work(transaction)
@@ -224,6 +246,12 @@ class Database:
         Raises:
             UnavailableError: the database failed, and none of them has happened.
         """
+        try:
+            return self._write_group_once(works)
+        except _UndoneError as error:
+            raise _unavailable() from error
+
+    def _write_group_once(self, works: Sequence[Work]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         callbacks: list[Callable[[], None]] = []
         with self._writing(urgent=True) as connection:
@@ -248,16 +276,29 @@ class Database:
 
     @contextmanager
     def _writing(self, *, urgent: bool, durable: bool = True) -> Iterator[sqlalchemy.Connection]:
-        """Open a transaction of this thread for the length of a block."""
+        """Open a transaction of this thread for the length of a block.
+
+        Raises:
+            _UndoneError: the database failed before the commit was asked for.
+            UnavailableError: it cannot be reached, or failed at the commit.
+        """
+        undone: Exception | None = None
         try:
             with self.gate.turn(urgent=urgent) if self.dialect == "sqlite" else nullcontext():
                 connection = self._connection("writer")
                 with self._commits(connection, durable=durable), connection.begin():
-                    if not durable and self.dialect == "postgresql":
-                        connection.exec_driver_sql("set local synchronous_commit = off")
-                    yield connection
-        except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
+                    try:
+                        if not durable and self.dialect == "postgresql":
+                            connection.exec_driver_sql("set local synchronous_commit = off")
+                        yield connection
+                    except _FAILURES as error:
+                        undone = error
+                        raise
+        except _FAILURES as error:
             self._drop("writer")
+            # The rollback of a lost connection fails too, which is no news.
+            if undone is not None:
+                raise _UndoneError from undone
             raise _unavailable() from error
 
     @contextmanager
@@ -316,6 +357,10 @@ class Database:
             self._connections.remove(connection)
         connection.invalidate()
         connection.close()
+
+
+class _UndoneError(Exception):
+    """The database has undone a unit of work whose commit had not been asked for."""
 
 
 def _unavailable() -> UnavailableError:
