@@ -193,7 +193,7 @@ def test_a_write_survives_the_loss_of_its_connection(
 def test_a_deadlock_costs_nobody_their_write(postgresql: Database) -> None:
     """One of the two is undone by the database, and does its work again."""
     for name in ("a", "b"):
-        postgresql.write_now(functools.partial(insert, row={"name": name, "size": 0}))
+        postgresql.write_now(functools.partial(insert, {"name": name, "size": 0}))
     grow = Statement("update thing set size = size + 1 where name = :name")
     met = threading.Barrier(2)
     attempts: list[str] = []
