@@ -36,6 +36,8 @@ from pidgr.identity.passkeys.passkey_sign_in import PasskeySignIn
 from pidgr.identity.passkeys.relying_party import RelyingParty
 from pidgr.identity.sessions import Sessions
 from pidgr.identity.sign_in import SignIn
+from pidgr.identity.sso.client_registration import ClientRegistration
+from pidgr.identity.sso.oidc_sign_in import OidcSignIn
 from pidgr.identity.sso.ownership import DomainOwnership
 from pidgr.identity.tokens import TokenSigner
 from pidgr.outreach.address_guard import AddressGuard
@@ -94,6 +96,8 @@ class System:
     erasure: Erasure
     fetcher: Fetcher
     domain_ownership: DomainOwnership
+    oidc_sign_in: OidcSignIn
+    sso_client: ClientRegistration
     trail_reader: TrailReader
     audit_exports: AuditExports
     blob_links: BlobLinks
@@ -151,6 +155,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     failures = Failures(limits, clock)
     relying_party = RelyingParty(settings.issuer)
     blobs = build_blobs(settings)
+    fetcher = Fetcher(AddressGuard(settings.sso_allowed_networks))
     delivery_ids = DeliveryIds(master_key)
     trail_reader = TrailReader(delivery_ids)
     blob_links = BlobLinks(master_key, settings.issuer, clock)
@@ -188,7 +193,9 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             clock,
             settings.sign_in_url or settings.issuer,
         ),
-        fetcher=Fetcher(AddressGuard(settings.sso_allowed_networks)),
+        fetcher=fetcher,
+        oidc_sign_in=OidcSignIn(database, fetcher, sessions, master_key, settings.issuer, clock),
+        sso_client=ClientRegistration(database, master_key, clock),
         domain_ownership=DomainOwnership(database, TxtRecords(settings.dns_servers), clock),
         trail_reader=trail_reader,
         audit_exports=AuditExports(database, engine, blobs, trail_reader, clock),

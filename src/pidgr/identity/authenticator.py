@@ -6,12 +6,12 @@ from pidgr.clock import Clock
 from pidgr.contract.v1.api_key_pb import KeyType
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.errors import PermissionDeniedError, UnauthenticatedError, UnknownCredentialError
-from pidgr.identity import api_keys, permissions, store
+from pidgr.identity import api_keys, people, permissions, store
 from pidgr.identity.api_key_use import LastUse
 from pidgr.identity.caller import Caller, Organization, Person
 from pidgr.identity.external_issuers import ExternalIssuers
 from pidgr.identity.oauth import grant_store, scopes
-from pidgr.identity.sign_in_method import OTP
+from pidgr.identity.sign_in_method import OTP, SSO
 from pidgr.identity.store import Membership
 from pidgr.identity.tokens import Claims, Delegation, TokenSigner
 from pidgr.storage.database import Database
@@ -159,6 +159,14 @@ def _may_choose(claims: Claims, found: Membership | None) -> Membership:
     if found.otp_disabled and OTP in claims.methods:
         raise PermissionDeniedError(
             "the organization you chose does not accept sign-in by e-mail code"
+        )
+    if SSO in claims.methods:
+        raise PermissionDeniedError(
+            "you have signed in by the provider of another organization; sign in again"
+        )
+    if people.needs_sso(found.email, found.sso_domain) and not found.is_super_admin:
+        raise PermissionDeniedError(
+            "the organization you chose accepts sign-in by its own provider only"
         )
     return found
 

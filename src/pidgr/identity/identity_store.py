@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pidgr.contract.v1.sso_pb import SSOProviderType
+from pidgr.identity import permissions
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -21,12 +23,19 @@ class Membership:
     organization_name: str
     default_locale: str
     otp_disabled: bool
+    # The domain whose people sign in by the organization's provider, if there are any.
+    sso_domain: str | None
+    is_super_admin: bool
 
 
-_SELECT: Final = """
+_SELECT: Final = f"""
     select m.id, m.email, m.subject, m.status, m.preferred_locale, o.key, o.id, o.name,
-           o.default_locale, o.otp_disabled
-    from member m join organization o on o.key = m.organization_key
+           o.default_locale, o.otp_disabled, p.domain, r.slug = '{permissions.SUPER_ADMIN}'
+    from member m
+    join organization o on o.key = m.organization_key
+    join role r on r.key = m.role_key
+    left join sso_provider p on p.organization_key = o.key and p.verified_at is not null
+     and p.type = {int(SSOProviderType.OIDC)} and p.client_id <> ''
 """
 # Without expired sandboxes, as they joined; suspended organizations, of which little can be read,
 # last.
@@ -38,6 +47,9 @@ _OF_ADDRESS: Final = Statement(f"{_SELECT} where m.email_folded = :email_folded 
 _SUBJECT_OF_ADDRESS: Final = Statement(
     "select subject from identity where email_folded = :email_folded"
 )
+_SUBJECT_OF_MEMBER: Final = Statement("""
+    select subject from member where organization_key = :organization_key and key = :member_key
+""")
 _ADDRESS_OF_SUBJECT: Final = Statement("select email_folded from identity where subject = :subject")
 _EXTERNAL: Final = Statement("""
     select subject from external_identity
@@ -65,6 +77,13 @@ def memberships_of_address(reader: Reader, email_folded: str, now: int) -> list[
 def subject_of_address(reader: Reader, email_folded: str) -> str | None:
     """Return who signs in with an address, if anyone has."""
     subject: str | None = reader.value(_SUBJECT_OF_ADDRESS, {"email_folded": email_folded})
+    return subject
+
+
+def subject_of_member(reader: Reader, organization_key: int, member_key: int) -> str | None:
+    """Return who signs in as a member, if anyone has."""
+    parameters = {"organization_key": organization_key, "member_key": member_key}
+    subject: str | None = reader.value(_SUBJECT_OF_MEMBER, parameters)
     return subject
 
 

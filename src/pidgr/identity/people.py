@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.identity import identity_store, store
 from pidgr.identity.identity_store import Membership
-from pidgr.identity.sign_in_method import OTP
+from pidgr.identity.sign_in_method import OTP, PASSKEY, SSO
+from pidgr.identity.sso import domains
 from pidgr.storage.transaction import Reader, Transaction
 
 
@@ -78,4 +79,16 @@ def readmit(transaction: Transaction, subject: str, method: str, now: int) -> bo
 
 
 def _refuses(membership: Membership, method: str) -> bool:
-    return method == OTP and membership.otp_disabled
+    if method == SSO:
+        return False
+    if method == OTP and membership.otp_disabled:
+        return True
+    return needs_sso(membership.email, membership.sso_domain) and not (
+        # Who can mend a broken provider can get in without it.
+        method == PASSKEY and membership.is_super_admin
+    )
+
+
+def needs_sso(email: str, sso_domain: str | None) -> bool:
+    """Tell whether a member signs in by the organization's provider and by nothing else."""
+    return sso_domain is not None and domains.of_address(email) == sso_domain

@@ -16,6 +16,7 @@ from pidgr.errors import PermissionDeniedError, UnauthenticatedError
 from pidgr.identity import identity_store, people, rotating_tokens, session_store
 from pidgr.identity.identity_store import Membership
 from pidgr.identity.rotating_tokens import RotatingToken
+from pidgr.identity.sign_in_method import SSO
 from pidgr.identity.tokens import TokenSigner
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
@@ -82,9 +83,37 @@ class Sessions:
         Raises:
             PermissionDeniedError: they may not act there.
         """
-        now = self._clock.now()
-        choices = _choices(transaction, subject, method, now)
+        choices = _choices(transaction, subject, method, self._clock.now())
         membership = _choose(choices, organization_id)
+        return self._start(transaction, subject, method, membership, choices)
+
+    def open_bound(
+        self, transaction: Transaction, subject: str, method: str, organization_key: int
+    ) -> Grant:
+        """Start a session that never acts in another organization.
+
+        Args:
+            transaction: the unit of work.
+            subject: the person.
+            method: how they proved who they are to that organization.
+            organization_key: of the organization.
+
+        Raises:
+            UnauthenticatedError: they are no member of it any more.
+        """
+        choices = _choices(transaction, subject, method, self._clock.now())
+        membership = _present(choices, organization_key)
+        return self._start(transaction, subject, method, membership, (membership,))
+
+    def _start(
+        self,
+        transaction: Transaction,
+        subject: str,
+        method: str,
+        membership: Membership | None,
+        choices: tuple[Membership, ...],
+    ) -> Grant:
+        now = self._clock.now()
         token = rotating_tokens.new_token(_PREFIX, rotating_tokens.new_handle())
         session_store.sweep(transaction, now)
         session_store.insert_session(
@@ -164,6 +193,8 @@ class Sessions:
             log.warning("a refresh token was used twice; its session ends", subject=session.subject)
             return None
         choices = _choices(transaction, session.subject, session.method, now)
+        if session.method == SSO and session.organization_key is not None:
+            choices = (_present(choices, session.organization_key),)
         if organization_id or session.organization_key is None:
             membership = _choose(choices, organization_id)
         else:

@@ -9,6 +9,10 @@ OTP: Final = "otp"
 """A code sent by mail. Weaker than anything else (OWASP ASVS 5.0 V6.3.5); organizations can refuse
 it."""
 
+SSO: Final = "fed"
+"""The word of the organization's own identity provider, which counts in that organization only.
+RFC 8176 has no name for it."""
+
 PASSKEY: Final = "swk mfa"
 """A key on a device that has checked its holder, by a PIN or a body part: two factors. That a key
 cannot leave its device ("hwk") nobody can tell without attestation."""

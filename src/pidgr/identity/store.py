@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pidgr.contract.v1.sso_pb import SSOProviderType
+from pidgr.identity.permissions import SUPER_ADMIN
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -36,6 +38,9 @@ class Membership:
     organization_id: str
     suspended: bool
     otp_disabled: bool
+    # See identity_store.Membership.
+    sso_domain: str | None
+    is_super_admin: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,14 @@ _API_KEY: Final = Statement("""
     from api_key k join organization o on o.key = k.organization_key
     where k.digest = :digest and (o.expires_at is null or o.expires_at > :now)
 """)
-_MEMBERSHIP: Final = Statement("""
+_MEMBERSHIP: Final = Statement(f"""
     select m.key, m.id, m.email, m.status, r.id, r.permissions, o.key, o.id, o.suspended,
-           o.otp_disabled
+           o.otp_disabled, p.domain, r.slug = '{SUPER_ADMIN}'
     from member m
     join organization o on o.key = m.organization_key
     join role r on r.key = m.role_key
+    left join sso_provider p on p.organization_key = o.key and p.verified_at is not null
+     and p.type = {int(SSOProviderType.OIDC)} and p.client_id <> ''
     where m.subject = :subject and o.id = :organization_id
       and (o.expires_at is null or o.expires_at > :now)
 """)

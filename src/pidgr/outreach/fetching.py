@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
+from urllib.parse import urlencode
 
 from pidgr.outreach.address_guard import AddressGuard, AddressRefusedError
 from pidgr.outreach.vetted_http import ExchangeError, Reply, VettedHttp
@@ -37,16 +38,32 @@ class Fetcher:
         """Begin nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def get(self, url: str) -> bytes:
+    async def get(self, url: str, headers: Mapping[str, str] = _NO_HEADERS) -> bytes:
         """Return the document at a URL.
 
         Raises:
             FetchError: the URL leads where this server does not go, or to no document.
         """
-        reply = await self._exchange("GET", url)
+        reply = await self._exchange("GET", url, headers)
         if reply.status != _OK:
             raise FetchError(f"it answered with status {reply.status}")
         return reply.body
+
+    async def post_form(
+        self, url: str, fields: Mapping[str, str], headers: Mapping[str, str]
+    ) -> Reply:
+        """Send a form and return whatever is answered.
+
+        Raises:
+            FetchError: the URL leads where this server does not go, or nothing answers there.
+        """
+        content = urlencode(fields).encode()
+        sent = {
+            **headers,
+            "content-type": "application/x-www-form-urlencoded",
+            "content-length": str(len(content)),
+        }
+        return await self._exchange("POST", url, sent, content)
 
     async def vet(self, url: str) -> None:
         """Check where a URL leads without going there.

@@ -90,6 +90,7 @@ from pidgr.rpc.server import ON_DRAIN
 from pidgr.rpc.shared_limits import SharedLimiter
 from pidgr.rpc.sign_in_pages import sign_in_pages
 from pidgr.rpc.sso_doors import sso_doors
+from pidgr.rpc.sso_sign_in_doors import sso_sign_in_doors
 from pidgr.settings import Settings
 from pidgr.system import System, build_system
 
@@ -199,6 +200,7 @@ def build_app(system: System) -> ASGIApp:
         *passkey_doors(system, doorkeeper, limits),
         *oauth_doors(system, doorkeeper, limits),
         *sso_doors(system, doorkeeper),
+        *sso_sign_in_doors(system, limits),
         *file_doors(system, limits),
         *replay_doors(system, doorkeeper),
         *consent_pages(system, limits.sign_in),

@@ -26,6 +26,7 @@ from pidgr.clock import SECOND
 from pidgr.errors import PermissionDeniedError
 from pidgr.identity.passkeys.enrolment import CHALLENGE_LIFETIME
 from pidgr.identity.passkeys.passkey_store import Passkey
+from pidgr.identity.sign_in_method import SSO
 from pidgr.rpc.doorkeeper import Doorkeeper
 from pidgr.rpc.interceptors import require_fresh_sign_in
 from pidgr.rpc.limits import Limiter, Limits
@@ -113,6 +114,10 @@ class _PasskeyDoors:
         caller = await self._doorkeeper.admit(request)
         if not caller.subject:
             raise PermissionDeniedError("this call is for signed-in people, not API keys")
+        if SSO in caller.methods:
+            # A passkey opens every organization of a person; a provider speaks for one.
+            message = "sign in by a code or a passkey to see to your passkeys"
+            raise PermissionDeniedError(message)
         if fresh:
             require_fresh_sign_in(caller, self._system.clock.now())
         return caller.subject

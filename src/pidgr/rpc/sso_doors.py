@@ -1,13 +1,16 @@
 """What the contract leaves open about single sign-on: ``/auth/sso/...``.
 
 ``GET /auth/sso/domain`` answers ``domain, verified, record_name, record_value``: the TXT record
-that proves the domain. ``POST`` looks for it now.
+that proves the domain. ``POST`` looks for it now. ``GET /auth/sso/client`` answers ``client_id,
+has_secret, redirect_uri``: who this server is to the provider; ``POST`` with ``client_id,
+client_secret?`` changes it.
 """
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from pidgr.identity.caller import Caller
+from pidgr.identity.sso.client_registration import Registration
 from pidgr.identity.sso.ownership import Claim
 from pidgr.rpc.doorkeeper import Doorkeeper
 from pidgr.rpc.interceptors import check_freshness
@@ -16,6 +19,7 @@ from pidgr.rpc.policy import POLICY
 from pidgr.system import System
 
 _DOMAIN = "auth/sso/domain"
+_CLIENT = "auth/sso/client"
 # What changes single sign-on by these doors is as sensitive as connecting a provider.
 _RULE = POLICY["SSOService/CreateSSOProvider"]
 
@@ -25,6 +29,8 @@ def sso_doors(system: System, doorkeeper: Doorkeeper) -> list[BaseRoute]:
     return [
         Route(f"/{_DOMAIN}", door(_DOMAIN, None, _claim(system, doorkeeper)), methods=["GET"]),
         Route(f"/{_DOMAIN}", door(_DOMAIN, None, _prove(system, doorkeeper)), methods=["POST"]),
+        Route(f"/{_CLIENT}", door(_CLIENT, None, _client(system, doorkeeper)), methods=["GET"]),
+        Route(f"/{_CLIENT}", door(_CLIENT, None, _register(system, doorkeeper)), methods=["POST"]),
     ]
 
 
@@ -43,6 +49,34 @@ def _prove(system: System, doorkeeper: Doorkeeper) -> Handler:
         return _answer(await system.domain_ownership.prove(caller))
 
     return handle
+
+
+def _client(system: System, doorkeeper: Doorkeeper) -> Handler:
+    async def handle(request: Request) -> Answer:
+        caller = await doorkeeper.admit(request)
+        return _registration(system, await system.sso_client.show(caller))
+
+    return handle
+
+
+def _register(system: System, doorkeeper: Doorkeeper) -> Handler:
+    async def handle(request: Request) -> Answer:
+        caller = await doorkeeper.admit(request)
+        fields = await Fields.of(request)
+        require_fresh(system, caller)
+        client_id = fields.text("client_id", required=False)
+        secret = fields.text("client_secret", required=False)
+        return _registration(system, await system.sso_client.change(caller, client_id, secret))
+
+    return handle
+
+
+def _registration(system: System, registration: Registration) -> Answer:
+    return {
+        "client_id": registration.client_id,
+        "has_secret": registration.has_secret,
+        "redirect_uri": system.oidc_sign_in.redirect_uri,
+    }
 
 
 def require_fresh(system: System, caller: Caller) -> None:

@@ -51,6 +51,7 @@ def installation(
         ServerOptions(port=port),
         issuer=f"http://127.0.0.1:{port}",
         sso_allowed_networks=("127.0.0.1",),
+        sign_in_url="https://app.example/inbox?a=1",
         dns_servers=(names.address,),
         **database_settings,
     ) as installation:

@@ -31,15 +31,24 @@ Door = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def connect(client: Client, domain: str, documents: Documents) -> Callable[[Organization], Any]:
+def connect(
+    installation: Installation, client: Client, domain: str, documents: Documents
+) -> Callable[[Organization], Any]:
     def call(organization: Organization) -> Any:
-        return client(
+        made = client(
             "SSOService/CreateSSOProvider",
             organization.api_key,
             domain=domain,
-            type=1,
-            metadata_url=documents.saml_url,
+            type=2,
+            metadata_url=documents.openid_url,
         ).provider
+        known = httpx.post(
+            f"{installation.url}/auth/sso/client",
+            json={"client_id": "us"},
+            headers={"authorization": f"Bearer {organization.api_key}"},
+        )
+        assert known.status_code == 200
+        return made
 
     return call
 

@@ -13,7 +13,7 @@ import structlog
 from pidgr.clock import MINUTE, Clock
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.errors import UnauthenticatedError
-from pidgr.identity import rotating_tokens, store
+from pidgr.identity import people, rotating_tokens, store
 from pidgr.identity.oauth import client_store, consent_store, grant_store, scopes
 from pidgr.identity.oauth.errors import (
     OAuthError,
@@ -275,7 +275,9 @@ def _member(
     found = store.membership(reader, subject, organization_id, now)
     if found is None or found.status != UserStatus.ACTIVE or found.suspended:
         return None
-    return None if found.otp_disabled and method == OTP else found
+    if found.otp_disabled and method == OTP:
+        return None
+    return None if people.needs_sso(found.email, found.sso_domain) else found
 
 
 def _member_of(reader: Reader, grant: StoredGrant, now: int) -> store.Membership | None:

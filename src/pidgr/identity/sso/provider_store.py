@@ -31,7 +31,8 @@ class StoredProvider:
 
 
 _COLUMNS: Final = ", ".join(StoredProvider.__dataclass_fields__)
-_NAMED: Final = ", ".join(f"p.{name}" for name in StoredProvider.__dataclass_fields__)
+NAMED_COLUMNS: Final = ", ".join(f"p.{name}" for name in StoredProvider.__dataclass_fields__)
+"""Its columns, of ``sso_provider p``."""
 _NEW: Final = tuple(name for name in StoredProvider.__dataclass_fields__ if name != "key")
 _INSERT: Final = Statement(
     f"insert into sso_provider ({', '.join(_NEW)}) values ({', '.join(f':{n}' for n in _NEW)})"
@@ -41,7 +42,7 @@ _OF_ORGANIZATION: Final = Statement(
 )
 # Nobody is in an expired sandbox.
 _OF_DOMAIN: Final = Statement(f"""
-    select {_NAMED} from sso_provider p join organization o on o.key = p.organization_key
+    select {NAMED_COLUMNS} from sso_provider p join organization o on o.key = p.organization_key
     where p.domain = :domain and p.verified_at is not null
       and (o.expires_at is null or o.expires_at > :now)
 """)

@@ -44,8 +44,8 @@ class SSOService:
     ) -> CheckSSOByDomainResponse:
         """Tell whether people of an address's domain sign in by single sign-on.
 
-        They do once the domain is known to be the organization's and, with OpenID Connect, the
-        provider knows us.
+        They do once the domain is known to be the organization's and the provider, by OpenID
+        Connect, knows us. Nobody can sign in by SAML yet.
 
         Raises:
             InvalidArgumentError: no such address can exist.
@@ -144,7 +144,7 @@ def usable_provider(reader: Reader, email: str, now: int) -> StoredProvider | No
     """Return the provider that the people of an address's domain sign in with, if there is one."""
     domain = domains.of_address(email)
     provider = provider_store.of_domain(reader, domain, now) if domain else None
-    if provider is None or (provider.type == SSOProviderType.OIDC and not provider.client_id):
+    if provider is None or provider.type != SSOProviderType.OIDC or not provider.client_id:
         return None
     return provider
 

@@ -52,3 +52,31 @@ sso_provider = Table(
         postgresql_where=text("verified_at is not null"),
     ),
 )
+
+# A person on the way to a provider; by the hash of the state. No foreign key: a provider that is
+# disconnected meanwhile takes nobody in.
+sso_attempt = Table(
+    "sso_attempt",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("sso_provider_key", BIG, nullable=False),
+    Column("browser_digest", LargeBinary, nullable=False),
+    # The nonce, and the verifier of the code.
+    Column("sealed", LargeBinary, nullable=False),
+    # Of the client's verifier.
+    text_column("challenge"),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+# A person who is back, until their client asks for tokens; by the hash of the code.
+sso_arrival = Table(
+    "sso_arrival",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    text_column("subject"),
+    Column("organization_key", BIG, nullable=False),
+    text_column("challenge"),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
