@@ -19,8 +19,15 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-export async function visit({ executablePath, libraries, calls }) {
-  const site = await serveSite();
+export async function visit({ calls, ...browser }) {
+  const site = await serveSite("page.js");
+  return await inBrowser(browser, (context) => callFrom(context, site.url, calls)).finally(() =>
+    site.server.close(),
+  );
+}
+
+/** Launch a Chromium with a profile of its own, do some work in it, and leave nothing behind. */
+export async function inBrowser({ executablePath, libraries }, work) {
   const scratch = await mkdtemp(join(tmpdir(), "pidgr-browser-"));
   try {
     const context = await chromium.launchPersistentContext(scratch, {
@@ -28,9 +35,8 @@ export async function visit({ executablePath, libraries, calls }) {
       args: FLAGS,
       env: { ...process.env, LD_LIBRARY_PATH: libraries },
     });
-    return await callFrom(context, site.url, calls).finally(() => context.close());
+    return await work(context).finally(() => context.close());
   } finally {
-    site.server.close();
     await rm(scratch, { recursive: true });
   }
 }
@@ -52,9 +58,10 @@ export async function unpackBrowser() {
   return {};
 }
 
-async function serveSite() {
+/** Serve a page with one bundled script, and with some HTML if it is given. */
+export async function serveSite(file, html = "") {
   const bundle = await build({
-    entryPoints: [fileURLToPath(new URL("page.js", import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(file, import.meta.url))],
     bundle: true,
     write: false,
     format: "iife",
@@ -63,7 +70,7 @@ async function serveSite() {
   const server = createServer((request, response) => {
     const isScript = request.url === "/page.js";
     response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    response.end(isScript ? script : '<!doctype html><script src="/page.js"></script>');
+    response.end(isScript ? script : `<!doctype html>${html}<script src="/page.js"></script>`);
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   return { server, url: `http://127.0.0.1:${server.address().port}/` };
