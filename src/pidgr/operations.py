@@ -3,19 +3,13 @@
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Final
 
 from pidgr import system as systems
 from pidgr.audit import trail
 from pidgr.campaigns import link_store
-from pidgr.clock import DAY, Clock, from_datetime, to_timestamp
+from pidgr.clock import Clock
 from pidgr.contract.v1.audit_pb import AuditEventType
-from pidgr.contract.v1.heatmap_pb import (
-    HeatmapMode,
-    QueryHeatmapDataRequest,
-    QueryHeatmapDataResponse,
-)
 from pidgr.directory import organization_store
 from pidgr.directory.founding import NewOrganization
 from pidgr.directory.founding import create_organization as found
@@ -23,11 +17,7 @@ from pidgr.directory.member_import import ImportReport
 from pidgr.directory.member_import import import_members as import_lines
 from pidgr.engine.liveness import require_unoccupied
 from pidgr.errors import FailedPreconditionError, NotFoundError, SetupError
-from pidgr.heatmaps import screenshot_store
-from pidgr.heatmaps.screenshot_store import Screenshot
-from pidgr.heatmaps.service import HeatmapService
 from pidgr.identity import operator, permissions
-from pidgr.identity.caller import Caller
 from pidgr.identity.oauth import client_store, clients, grants
 from pidgr.identity.oauth.clients import Client
 from pidgr.identity.sso import ownership, provider_store
@@ -329,54 +319,3 @@ def import_into(
         progress,
         invitation_mail=mail,
     )
-
-
-def render_heatmap(
-    settings: Settings,
-    organization_id: str,
-    screen: str,
-    *,
-    first_day: datetime | None,
-    last_day: datetime | None,
-    resolution: float,
-    median: bool,
-) -> bytes:
-    """Return a PNG of the heatmap of a screen over its latest picture.
-
-    Raises:
-        NotFoundError: no such organization.
-        InvalidArgumentError: a bad name, range or resolution.
-    """
-    # Not before it is needed: numpy and the painter take 40 MB, and every command loads this.
-    from pidgr.heatmaps import rendering  # noqa: PLC0415
-
-    request = QueryHeatmapDataRequest(
-        screen_name=screen,
-        mode=HeatmapMode.MEDIAN if median else HeatmapMode.TOTAL,
-        grid_resolution=resolution,
-    )
-    if first_day is not None:
-        request.date_from = to_timestamp(from_datetime(first_day))
-    if last_day is not None:
-        request.date_to = to_timestamp(from_datetime(last_day) + DAY - 1)
-    with system_of(settings) as system:
-        service = HeatmapService(
-            system.clock, system.cohorts, system.touch_upkeep, system.screenshots
-        )
-
-        def ask(reader: Reader) -> tuple[QueryHeatmapDataResponse, Screenshot | None]:
-            tenant = organization_store.tenant(reader, organization_id)
-            if tenant is None:
-                raise NotFoundError(f"no organization has the id {organization_id}")
-            answer = service.query_heatmap_data(request, Caller(organization=tenant), reader)
-            return answer, screenshot_store.newest(reader, tenant.key, screen)
-
-        answer, picture = system.database.read_now(ask)
-        pixels = None
-        if picture is not None:
-            with system.blobs.get(picture.blob_name) as content:
-                pixels = content.read()
-    caption = "median of cohorts" if median else "touches"
-    if median and not answer.cohort_enabled:
-        caption = "fewer than 5 cohorts: medians are withheld"
-    return rendering.render(answer.data_points, resolution, pixels, caption)

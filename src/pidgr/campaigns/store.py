@@ -89,6 +89,7 @@ _SELECT: Final = """
 _BY_ID: Final = Statement(
     f"{_SELECT} where c.id = :campaign_id and c.organization_key = :organization_key"
 )
+_OF_ID: Final = Statement(f"{_SELECT} where c.id = :campaign_id")
 _BY_KEY: Final = Statement(f"{_SELECT} where c.key = :key")
 _PAGE: Final = Statement(f"""
     {_SELECT}
@@ -186,6 +187,11 @@ def campaign_by_id(reader: Reader, organization_key: int, campaign_id: str) -> C
     """Return a campaign of the organization."""
     parameters = {"organization_key": organization_key, "campaign_id": campaign_id}
     return reader.record(CampaignRow, _BY_ID, parameters)
+
+
+def campaign_of_id(reader: Reader, campaign_id: str) -> CampaignRow | None:
+    """Return a campaign of whatever organization, for operators, who name it themselves."""
+    return reader.record(CampaignRow, _OF_ID, {"campaign_id": campaign_id})
 
 
 def campaign_by_key(reader: Reader, key: int) -> CampaignRow | None:

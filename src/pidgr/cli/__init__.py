@@ -11,6 +11,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from pidgr.cli.admin import admin
+from pidgr.cli.campaigns import campaigns
 from pidgr.cli.heatmaps import heatmap
 from pidgr.cli.members import members
 from pidgr.cli.serving import migrate, serve, worker
@@ -31,6 +32,7 @@ for command in (serve, worker, migrate):
     app.command()(command)
 app.add_typer(admin, name="admin")
 app.add_typer(members, name="members")
+app.add_typer(campaigns, name="campaigns")
 app.add_typer(heatmap, name="heatmap")
 
 

@@ -39,9 +39,9 @@ def render(
     ] = False,
 ) -> None:
     """Paint the heatmap of a screen over its latest picture."""
-    from pidgr import operations  # noqa: PLC0415
+    from pidgr import reports  # noqa: PLC0415
 
-    png = operations.render_heatmap(
+    png = reports.render_heatmap(
         Settings(),
         organization_id,
         screen,

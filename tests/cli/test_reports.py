@@ -22,3 +22,9 @@ def test_a_report_is_a_png_and_what_is_wrong_is_one_sentence(
     assert fine.sentence().startswith("grid_resolution:")
     theirs = (*ours[:1], "nope", *ours[2:])
     assert pidgr("heatmap", "render", *theirs).sentence() == "no organization has the id nope"
+
+
+def test_an_unknown_campaign_is_not_simulated(pidgr: Command, organization_id: str) -> None:
+    del organization_id
+    answer = pidgr("campaigns", "simulate", "nope", "--json")
+    assert answer.sentence() == "no campaign has the id nope"

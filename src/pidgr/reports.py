@@ -1,0 +1,128 @@
+"""What the command line tells of an installation, changing nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pidgr.campaigns import simulation_store, workflow
+from pidgr.campaigns import store as campaign_store
+from pidgr.campaigns.advance import definition_of
+from pidgr.campaigns.simulation import Audience, Firing, simulate
+from pidgr.campaigns.targets import targets_of
+from pidgr.clock import DAY, from_datetime, to_timestamp
+from pidgr.contract.v1.common_pb import CampaignStatus, WorkflowStep
+from pidgr.contract.v1.heatmap_pb import (
+    HeatmapMode,
+    QueryHeatmapDataRequest,
+    QueryHeatmapDataResponse,
+)
+from pidgr.directory import organization_store
+from pidgr.errors import FailedPreconditionError, NotFoundError
+from pidgr.heatmaps import screenshot_store
+from pidgr.heatmaps.screenshot_store import Screenshot
+from pidgr.heatmaps.service import HeatmapService
+from pidgr.identity.caller import Caller
+from pidgr.operations import system_of
+from pidgr.settings import Settings
+from pidgr.storage.transaction import Reader
+from pidgr.system import System
+
+
+def render_heatmap(
+    settings: Settings,
+    organization_id: str,
+    screen: str,
+    *,
+    first_day: datetime | None,
+    last_day: datetime | None,
+    resolution: float,
+    median: bool,
+) -> bytes:
+    """Return a PNG of the heatmap of a screen over its latest picture.
+
+    Raises:
+        NotFoundError: no such organization.
+        InvalidArgumentError: a bad name, range or resolution.
+    """
+    # Not before it is needed: numpy and the painter take 40 MB, and every command loads this.
+    from pidgr.heatmaps import rendering  # noqa: PLC0415
+
+    request = QueryHeatmapDataRequest(
+        screen_name=screen,
+        mode=HeatmapMode.MEDIAN if median else HeatmapMode.TOTAL,
+        grid_resolution=resolution,
+    )
+    if first_day is not None:
+        request.date_from = to_timestamp(from_datetime(first_day))
+    if last_day is not None:
+        request.date_to = to_timestamp(from_datetime(last_day) + DAY - 1)
+    with system_of(settings) as system:
+        service = HeatmapService(
+            system.clock, system.cohorts, system.touch_upkeep, system.screenshots
+        )
+
+        def ask(reader: Reader) -> tuple[QueryHeatmapDataResponse, Screenshot | None]:
+            tenant = organization_store.tenant(reader, organization_id)
+            if tenant is None:
+                raise NotFoundError(f"no organization has the id {organization_id}")
+            answer = service.query_heatmap_data(request, Caller(organization=tenant), reader)
+            return answer, screenshot_store.newest(reader, tenant.key, screen)
+
+        answer, picture = system.database.read_now(ask)
+        pixels = None
+        if picture is not None:
+            with system.blobs.get(picture.blob_name) as content:
+                pixels = content.read()
+    caption = "median of cohorts" if median else "touches"
+    if median and not answer.cohort_enabled:
+        caption = "fewer than 5 cohorts: medians are withheld"
+    return rendering.render(answer.data_points, resolution, pixels, caption)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What a campaign would do if nobody acted."""
+
+    audience: Audience
+    firings: list[Firing]
+
+
+def simulate_campaign(settings: Settings, campaign_id: str) -> Simulation:
+    """Return when each step of a campaign would fire, and for how many; nothing changes.
+
+    Raises:
+        NotFoundError: no such campaign.
+        FailedPreconditionError: it has been started, or is over.
+    """
+    with system_of(settings) as system:
+        return simulate_in(system, campaign_id)
+
+
+def simulate_in(system: System, campaign_id: str) -> Simulation:
+    """Do the same in an installation that is open."""
+
+    def read(reader: Reader) -> Simulation:
+        campaign = campaign_store.campaign_of_id(reader, campaign_id)
+        if campaign is None:
+            raise NotFoundError(f"no campaign has the id {campaign_id}")
+        if campaign.status != CampaignStatus.CREATED:
+            raise FailedPreconditionError("the campaign has been started, or is over")
+        audience = simulation_store.audience(reader, campaign.key)
+
+        def count_others(step: WorkflowStep, reachable_only: bool) -> int:
+            return simulation_store.count_pairs(
+                reader,
+                campaign.key,
+                campaign.organization_key,
+                targets_of(workflow.targets(step)),
+                reachable_only=reachable_only,
+            )
+
+        firings = simulate(
+            definition_of(campaign),
+            audience,
+            count_others,
+            wait_for_enrollment=bool(campaign.wait_for_enrollment),
+        )
+        return Simulation(audience, firings)
+
+    return system.database.read_now(read)
