@@ -79,7 +79,7 @@ def demo(
         int, typer.Option(min=1, max=100_000, help="Recipients of the campaign.")
     ] = 5_000,
 ) -> None:
-    """Tell the story of one campaign to 5,000 people, then keep serving."""
+    """Tell the story of one campaign, then keep serving."""
     from pidgr.demo import run_demo  # noqa: PLC0415
 
     raise typer.Exit(run_demo(port=port, people=people, keep_serving=not stop))
