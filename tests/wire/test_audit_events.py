@@ -133,6 +133,10 @@ class Stage(Story):
         made = self.make("ApiKeyService/CreateApiKey", name="robot", permissions=permissions)
         return str(made.api_key.id)
 
+    def mappings(self, profile_field: str) -> dict[str, Any]:
+        mapping = self.stubs.SsoAttributeMapping(idp_claim="unit", profile_field=profile_field)
+        return {"sso_attribute_mappings": [mapping]}
+
     def sandbox(self) -> dict[str, Any]:
         expires_at = self.installation.system.clock.now() + DAY
         return {
@@ -273,7 +277,7 @@ SCENARIOS = {
         "ORG_UPDATED", "organization", lambda _: {"default_locale": "es"}
     ),
     "OrganizationService/UpdateSsoAttributeMappings": Scenario(
-        "SSO_CONFIGURED", "organization", lambda _: {"sso_attribute_mappings": []}
+        "SSO_CONFIGURED", "organization", lambda stage: stage.mappings("department")
     ),
     "OrganizationService/RotateAnalyticsSalt": Scenario(
         "ORG_UPDATED", "organization", lambda _: {}
@@ -445,6 +449,8 @@ def _nothing_new(stage: Stage) -> dict[str, dict[str, Any]]:
         },
         "OrganizationService/UpdateOrganization": {"default_locale": "zh"},
         "OrganizationService/UpdateOrgPrivacySettings": {"third_party_channels_enabled": False},
+        "OrganizationService/UpdateSsoAttributeMappings": stage.mappings("location"),
+        "OrganizationService/UpdateAnalyticsEpsilon": {"epsilon": 3.5},
         "RoleService/UpdateRole": {"role_id": role_id, "name": "Again"},
         "TemplateService/ApproveTemplateTranslation": translation,
         "CampaignService/UpdateCampaign": {"campaign_id": stage.create().id, "title": "Same"},

@@ -1,12 +1,18 @@
 """Changing an organization's settings (SEMANTICS 2.9; section 11, decision 16)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from pidgr.audit import trail
 from pidgr.campaigns import workflow
-from pidgr.contract.v1.organization_pb import OrgType, UpdateOrganizationRequest
+from pidgr.contract.v1.organization_pb import (
+    OrgType,
+    SsoAttributeMapping,
+    UpdateOrganizationRequest,
+)
 from pidgr.directory import organization_store
 from pidgr.directory.organization_store import StoredOrganization
+from pidgr.directory.sso_mappings import mappings_from_json, mappings_to_json
 from pidgr.errors import AlreadyExistsError, FailedPreconditionError, Violations
 from pidgr.storage.transaction import Transaction, UniqueViolationError
 from pidgr.validation import LOCALES, NAME_LENGTH, check_choice, check_enum, check_text, fold
@@ -45,6 +51,20 @@ def change_organization(
         raise AlreadyExistsError(message) from error
     shown = {field: value for field, value in merged.items() if field != "name_folded"}
     return trail.changed_fields({field: getattr(stored, field) for field in shown}, shown)
+
+
+def replace_mappings(
+    transaction: Transaction, organization_key: int, mappings: Sequence[SsoAttributeMapping]
+) -> bool:
+    """Store how claims fill profiles instead of what was stored; tell whether that differs."""
+    organization_store.lock_organization(transaction, organization_key)
+    stored = organization_store.organization(transaction, organization_key)
+    if list(mappings) == mappings_from_json(stored.sso_attribute_mappings):
+        return False
+    organization_store.set_sso_attribute_mappings(
+        transaction, organization_key, mappings_to_json(mappings)
+    )
+    return True
 
 
 def _check(request: UpdateOrganizationRequest) -> None:

@@ -29,8 +29,8 @@ from pidgr.contract.v1.organization_pb import (
 from pidgr.directory import founding, member_store, organization_store, privacy
 from pidgr.directory.founding import NewOrganization
 from pidgr.directory.messages import organization_message, user_message
-from pidgr.directory.organization_change import change_organization
-from pidgr.directory.sso_mappings import check_mappings, mappings_to_json
+from pidgr.directory.organization_change import change_organization, replace_mappings
+from pidgr.directory.sso_mappings import check_mappings
 from pidgr.errors import Violations
 from pidgr.identity.caller import Caller
 from pidgr.sandboxes import fixtures
@@ -138,10 +138,9 @@ class OrganizationService(SandboxRpcs):
         violations = Violations()
         check_mappings(violations, "sso_attribute_mappings", mappings)
         violations.raise_if_any()
-        organization_store.set_sso_attribute_mappings(
-            unit, caller.organization_key, mappings_to_json(mappings)
-        )
-        self._record(unit, caller, AuditEventType.SSO_CONFIGURED, attribute_mappings=len(mappings))
+        if replace_mappings(unit, caller.organization_key, mappings):
+            count = len(mappings)
+            self._record(unit, caller, AuditEventType.SSO_CONFIGURED, attribute_mappings=count)
         return UpdateSsoAttributeMappingsResponse(organization=_organization(unit, caller))
 
     def rotate_analytics_salt(
@@ -164,9 +163,9 @@ class OrganizationService(SandboxRpcs):
         Raises:
             InvalidArgumentError: outside 0.5 to 5.0.
         """
-        privacy.change_epsilon(unit, caller.organization_key, request.epsilon)
-        fields = ["analytics_epsilon"]
-        self._record_update(unit, caller, fields=fields, epsilon=str(request.epsilon))
+        if privacy.change_epsilon(unit, caller.organization_key, request.epsilon):
+            fields = ["analytics_epsilon"]
+            self._record_update(unit, caller, fields=fields, epsilon=str(request.epsilon))
         return UpdateAnalyticsEpsilonResponse(epsilon=request.epsilon)
 
     def get_org_privacy_settings(

@@ -47,15 +47,19 @@ def rotate_salt(transaction: Transaction, organization_key: int, bucket_count: i
     return count
 
 
-def change_epsilon(transaction: Transaction, organization_key: int, epsilon: float) -> None:
-    """Set how much noise behavioural features get.
+def change_epsilon(transaction: Transaction, organization_key: int, epsilon: float) -> bool:
+    """Set how much noise behavioural features get, and tell whether that differs.
 
     Raises:
         InvalidArgumentError: it is not from 0.5 to 5.0.
     """
     if not _LOWEST_EPSILON <= epsilon <= _HIGHEST_EPSILON:
         raise invalid_field("epsilon", f"must be {_LOWEST_EPSILON} to {_HIGHEST_EPSILON}")
+    organization_store.lock_organization(transaction, organization_key)
+    if epsilon == privacy_store.epsilon(transaction, organization_key):
+        return False
     privacy_store.set_epsilon(transaction, organization_key, epsilon)
+    return True
 
 
 def turn_toggles(

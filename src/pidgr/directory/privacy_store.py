@@ -35,6 +35,9 @@ _SET_SALT: Final = Statement("""
     update organization set analytics_salt = :salt, analytics_bucket_count = :bucket_count
     where key = :organization_key
 """)
+_EPSILON: Final = Statement(
+    "select analytics_epsilon from organization where key = :organization_key"
+)
 _SET_EPSILON: Final = Statement("""
     update organization set analytics_epsilon = :epsilon where key = :organization_key
 """)
@@ -82,6 +85,12 @@ def set_salt(
         _SET_SALT,
         {"organization_key": organization_key, "salt": salt, "bucket_count": bucket_count},
     )
+
+
+def epsilon(reader: Reader, organization_key: int) -> float:
+    """Return how much noise behavioural features get."""
+    stored: float = reader.value(_EPSILON, {"organization_key": organization_key})
+    return stored
 
 
 def set_epsilon(transaction: Transaction, organization_key: int, epsilon: float) -> None:
