@@ -1,5 +1,7 @@
 """What an organization decides about itself after its founding."""
 
+import json
+import uuid
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from support.calls import Calls
 from support.organization import START, Tenant
 
 from pidgr.clock import HOUR, to_timestamp
+from pidgr.content.template_service import TemplateService
 from pidgr.contract.v1.common_pb import (
     CampaignStatus,
     Permission,
@@ -31,9 +34,15 @@ from pidgr.contract.v1.organization_pb import (
     UpdateOrgPrivacySettingsRequest,
     UpdateSsoAttributeMappingsRequest,
 )
+from pidgr.contract.v1.template_pb import CreateTemplateRequest
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.directory.organization_service import OrganizationService
-from pidgr.errors import AlreadyExistsError, FailedPreconditionError, InvalidArgumentError
+from pidgr.errors import (
+    AlreadyExistsError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+)
 from pidgr.identity import store as identity_store
 from pidgr.identity.caller import Caller
 from pidgr.storage.sql import Statement
@@ -152,6 +161,33 @@ def test_a_malformed_setting_names_its_field(
         update(organizations, **fields)
     assert [violation.field for violation in raised.value.violations] == [field]
     assert read(organizations) == before
+
+
+def send(**config: Any) -> WorkflowDefinition:
+    step = {"id": "send", "type": "STEP_TYPE_SEND_NOTIFICATION", "send_notification": config}
+    return WorkflowDefinition.from_json(json.dumps({"steps": [step]}))
+
+
+def template(tenant: Tenant) -> str:
+    installation = tenant.installation
+    calls = Calls(tenant, TemplateService(installation.clock, installation.page_tokens))
+    made = calls("create_template", CreateTemplateRequest(name="Policy", body="Read it."))
+    return str(made.template.id)
+
+
+def test_the_default_workflow_names_templates_that_there_are(organizations: Calls) -> None:
+    ours = template(organizations.tenant)
+    theirs = template(organizations.tenant.installation.found("Beta", "bob@example.com"))
+    before = read(organizations)
+    for wrong in (theirs, str(uuid.uuid4())):
+        with pytest.raises(NotFoundError, match=r"there is no such template$"):
+            update(organizations, default_workflow=send(template_id=wrong))
+    with pytest.raises(NotFoundError, match=r"there is no such template version$"):
+        update(organizations, default_workflow=send(template_id=ours, template_version=2))
+    assert read(organizations) == before
+    # A version alone is one of the template of whichever campaign it will be.
+    for right in (send(template_id=ours, template_version=1), send(template_version=7)):
+        assert update(organizations, default_workflow=right).default_workflow == right
 
 
 def test_a_name_of_another_organization_is_taken(organizations: Calls) -> None:

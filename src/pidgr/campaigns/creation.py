@@ -83,7 +83,8 @@ def require_step_templates(
         reader: the unit of work.
         organization_key: whose templates.
         definition: the steps.
-        template_id: the campaign's template, which a step that names only a version means.
+        template_id: the campaign's template, which a step that names only a version means; empty
+            while there is no campaign.
 
     Raises:
         NotFoundError: one does not.
@@ -92,7 +93,8 @@ def require_step_templates(
         config = step.config.value if step.config is not None else None
         if isinstance(config, SendNotificationConfig):
             named = config.template_id or template_id
-            pin_template(reader, organization_key, named, config.template_version)
+            if named:
+                pin_template(reader, organization_key, named, config.template_version)
 
 
 def require_links(reader: Reader, organization_key: int, request: CreateCampaignRequest) -> None:

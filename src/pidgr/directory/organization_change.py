@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pidgr.audit import trail
-from pidgr.campaigns import workflow
+from pidgr.campaigns import creation, workflow
 from pidgr.contract.v1.organization_pb import (
     OrgType,
     SsoAttributeMapping,
@@ -33,6 +33,7 @@ def change_organization(
 
     Raises:
         InvalidArgumentError: a malformed field or an invalid workflow.
+        NotFoundError: a step of the workflow names a template or version that there is not.
         FailedPreconditionError: archetypes before their time, in a sandbox.
         AlreadyExistsError: the name is taken.
     """
@@ -43,6 +44,10 @@ def change_organization(
     if provisional and stored.org_type == OrgType.SANDBOX:
         message = "provisional_archetypes_enabled is not for sandboxes: their data is made up"
         raise FailedPreconditionError(message)
+    if request.default_workflow is not None:
+        creation.require_step_templates(
+            transaction, organization_key, request.default_workflow, template_id=""
+        )
     merged = _merged(stored, request)
     try:
         organization_store.update_organization(transaction, organization_key, merged)

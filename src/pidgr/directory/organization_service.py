@@ -118,6 +118,7 @@ class OrganizationService(SandboxRpcs):
 
         Raises:
             InvalidArgumentError: a malformed field or an invalid workflow.
+            NotFoundError: a template or version that a step of the workflow names.
             AlreadyExistsError: the name is taken.
             FailedPreconditionError: provisional_archetypes_enabled, in a sandbox.
         """
