@@ -134,6 +134,77 @@ def test_what_stands_in_a_masked_place_stays_masked_when_it_changes() -> None:
     assert masked == set()
 
 
+@pytest.fixture
+def between_markers() -> Masked:
+    """Of a page on which nodes 6 to 9 are between the markers of nodes 5 and 10."""
+    masked: Masked = set()
+    bold = element(6, "b", text(7, SECRET), title=SECRET)
+    parts = (text(5, "{{pii}}"), bold, element(8, "i", text(9, SECRET)), text(10, "{{/pii}} b"))
+    told_of_page = told(
+        snapshot(element(4, "p", *parts), element(11, "p", text(12, "public"))), masked=masked
+    )
+    assert SECRET not in told_of_page
+    assert "public" in told_of_page
+    return masked
+
+
+def add_to(parent: int, node: Event, following: int | None = None) -> Event:
+    return {"parentId": parent, "nextId": following, "node": node}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"texts": [{"id": number, "value": SECRET}]} for number in (5, 7, 9, 10)),
+        {"attributes": [{"id": 6, "attributes": {"title": SECRET}}]},
+        {"adds": [add_to(6, text(20, SECRET))]},
+        {"adds": [add_to(4, text(20, SECRET), 8)]},
+        {"adds": [add_to(4, element(20, "u", text(21, SECRET)), 8)]},
+    ],
+)
+def test_what_stands_between_markers_in_other_nodes_stays_masked(
+    between_markers: Masked, change: Event
+) -> None:
+    assert SECRET not in told(increment(0, **change), masked=between_markers)
+
+
+def test_beside_what_is_marked_all_is_kept(between_markers: Masked) -> None:
+    change = increment(
+        0, texts=[{"id": 12, "value": "news"}], adds=[add_to(11, text(20, "more news"))]
+    )
+    kept = told(change, masked=between_markers)
+    assert '"news"' in kept
+    assert '"more news"' in kept
+
+
+def test_a_marked_text_that_loses_its_markers_stays_masked() -> None:
+    masked: Masked = set()
+    told(snapshot(element(4, "p", text(5, f"{{{{pii}}}}{SECRET}{{{{/pii}}}}"))), masked=masked)
+    assert SECRET not in told(increment(0, texts=[{"id": 5, "value": SECRET}]), masked=masked)
+
+
+def test_markers_are_met_in_the_order_of_the_page_whatever_order_new_nodes_come_in() -> None:
+    """As rrweb names them: each by itself, parents first, the last sibling first."""
+    adds = [
+        add_to(2, element(4, "p")),
+        add_to(4, text(9, "{{/pii}} public")),
+        add_to(4, element(7, "b"), 9),
+        add_to(7, text(8, SECRET)),
+        add_to(4, text(5, "Dear {{pii}}"), 7),
+        add_to(2, element(3, "p"), 4),
+        add_to(3, text(10, "also public")),
+    ]
+    masked: Masked = set()
+    (kept,) = mask([increment(0, adds=adds)], masked)
+    texts = {one["node"]["id"]: one["node"].get("textContent") for one in kept["data"]["adds"]}
+    assert list(texts) == [4, 9, 7, 8, 5, 3, 10]
+    assert texts[8] == MASK
+    assert texts[5] == "Dear ***"
+    assert texts[9] == "*** public"
+    assert texts[10] == "also public"
+    assert SECRET not in told(increment(0, texts=[{"id": 8, "value": SECRET}]), masked=masked)
+
+
 def test_what_is_harmless_is_kept_as_it_is() -> None:
     style = {"type": 3, "id": 12, "textContent": "p{color:red}", "isStyle": True}
     page = snapshot(

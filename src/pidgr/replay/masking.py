@@ -4,15 +4,17 @@ rrweb's own masking leaks in known ways (hidden inputs, attributes, options of a
 client can be old or wrong. So the server decides anew: event types, mutation sources and attributes
 that are not known to be harmless go; what people typed or chose goes; text marked as personal goes.
 
-What is masked by where it stands (in a text area, in an element with the class ``rr-mask``) stays
-masked when only the text changes later, so the ids of such nodes are carried from one batch to the
-next in a :class:`Masked`.
+What is masked by where it stands (in a text area, in an element with the class ``rr-mask``, between
+markers in other nodes) stays masked when only the text changes later, so the ids of such nodes are
+carried from one batch to the next in a :class:`Masked`.
 """
 
 import re
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, Final
+
+from pidgr.replay.order import Place, document_order
 
 MASK: Final = "***"
 """What stands where something was: as long for a letter as for a book."""
@@ -85,6 +87,7 @@ _URL_ATTRIBUTES: Final = frozenset(
 )
 # To the end of the text where the marker is not closed: the rest may be in another node.
 _PII: Final = re.compile(r"\{\{pii\}\}.*?(?:\{\{/pii\}\}|\Z)", re.DOTALL)
+_PII_START: Final = "{{pii}}"
 _PII_END: Final = "{{/pii}}"
 
 
@@ -102,7 +105,7 @@ def mask(events: Iterable[Event], masked: Masked) -> list[Event]:
 
 def mask_text(text: str) -> str:
     """Return a text without what is marked as personal in it."""
-    return _PII.sub(MASK, text) if "{{pii}}" in text else text
+    return _PII.sub(MASK, text) if _PII_START in text else text
 
 
 def strip_url(url: str) -> str:
@@ -124,9 +127,10 @@ def _mask_event(event: Event, masked: Masked) -> Event | None:
             }
         case EventType.FULL_SNAPSHOT:
             masked.clear()
-            offset = data.get("initialOffset")
-            offset = offset if isinstance(offset, dict) else {}
-            node = _Walk(masked).tree(data.get("node"), within=False)
+            offset = _object(data.get("initialOffset"))
+            walk = _Walk(masked)
+            node = walk.tree(data.get("node"), parent=None)
+            walk.finish()
             cleaned = None
             if node is not None:
                 position = {side: _number(offset.get(side)) for side in ("top", "left")}
@@ -172,12 +176,7 @@ def _harmless(value: object, *, styles: bool, depth: int = 0) -> object:
 
 
 def _mask_mutation(data: Event, masked: Masked) -> Event:
-    adds = []
-    for add in _objects(data.get("adds")):
-        parent = add.get("parentId")
-        node = _Walk(masked).tree(add.get("node"), within=parent in masked)
-        if node is not None:
-            adds.append({"parentId": parent, "nextId": add.get("nextId"), "node": node})
+    adds = _mask_adds(_objects(data.get("adds")), masked)
     texts = [
         {"id": _id(one), "value": _changed_text(one, masked)} for one in _objects(data.get("texts"))
     ]
@@ -201,6 +200,26 @@ def _mask_mutation(data: Event, masked: Masked) -> Event:
     }
 
 
+def _mask_adds(adds: list[Event], masked: Masked) -> list[Event]:
+    """Mask new nodes in the order they are read, for markers may stand in different ones."""
+    places = [
+        Place(_id(_object(add.get("node"))), _reference(add, "parentId"), _reference(add, "nextId"))
+        for add in adds
+    ]
+    nodes: dict[int, Event] = {}
+    for order in document_order(places):
+        walk = _Walk(masked)
+        for index in order:
+            node = walk.tree(adds[index].get("node"), parent=places[index].parent)
+            if node is not None:
+                nodes[index] = node
+        walk.finish()
+    return [
+        {"parentId": places[index].parent, "nextId": places[index].following, "node": nodes[index]}
+        for index in sorted(nodes)
+    ]
+
+
 def _changed_text(change: Event, masked: Masked) -> str:
     text = str(change.get("value") or "")
     if _id(change) in masked:
@@ -210,27 +229,43 @@ def _changed_text(change: Event, masked: Masked) -> str:
 
 
 class _Walk:
-    """Copies one tree of nodes, in the order of the document and without recursion."""
+    """Copies trees of nodes, in the order of the document and without recursion."""
 
     def __init__(self, masked: Masked) -> None:
         self._masked = masked
         self._marker_open = False
+        self._between_markers: set[object] = set()
 
-    def tree(self, root: object, *, within: bool) -> Event | None:
+    def finish(self) -> None:
+        """Remember what stands between markers: not before, for there is text behind them."""
+        self._remember(*self._between_markers)
+
+    def tree(self, root: object, *, parent: int | None) -> Event | None:
         if not isinstance(root, dict):
             return None
         copies: list[Event] = []
-        waiting: list[tuple[Event, bool, list[Event]]] = [(root, within, copies)]
+        waiting: list[tuple[Event, bool, int | None, list[Event]]]
+        waiting = [(root, parent in self._masked, parent, copies)]
         while waiting:
-            node, inside, siblings = waiting.pop()
+            node, inside, above, siblings = waiting.pop()
+            opened = self._marker_open
             copy, inside = self._node(node, inside=inside)
             siblings.append(copy)
+            if opened or self._marker_open:
+                # What is put beside it later is between the markers too.
+                self._between_markers |= {_reference(node, "id"), above}
+            if inside or _PII_START in str(node.get("textContent")):
+                self._remember(node.get("id"))
             children = _objects(node.get("childNodes"))
             if "childNodes" in node:
                 copy["childNodes"] = []
                 # The first child is on top: markers are met in the order they are read.
-                waiting += [(child, inside, copy["childNodes"]) for child in reversed(children)]
+                above, siblings = _reference(node, "id"), copy["childNodes"]
+                waiting += [(child, inside, above, siblings) for child in reversed(children)]
         return copies[0]
+
+    def _remember(self, *ids: object) -> None:
+        self._masked.update(number for number in ids if isinstance(number, int))
 
     def _node(self, node: Event, *, inside: bool) -> tuple[Event, bool]:
         kind = node.get("type")
@@ -239,11 +274,12 @@ class _Walk:
         }
         if kind == _ELEMENT:
             tag = str(node.get("tagName", "")).lower()
-            attributes = node.get("attributes")
-            attributes = attributes if isinstance(attributes, dict) else {}
+            attributes = _object(node.get("attributes"))
             inside = inside or _is_masking(tag, attributes)
             copy["tagName"] = tag
-            copy["attributes"] = _mask_attributes(tag, attributes, inside=inside)
+            copy["attributes"] = _mask_attributes(
+                tag, attributes, inside=inside or self._marker_open
+            )
         elif kind in {_TEXT, _CDATA}:
             text = str(node.get("textContent") or "")
             is_style = node.get("isStyle") is True
@@ -258,8 +294,6 @@ class _Walk:
                 for name in ("name", "publicId", "systemId", "compatMode")
                 if name in node
             }
-        if inside and isinstance(node.get("id"), int):
-            self._masked.add(node["id"])
         return copy, inside
 
     def _text(self, text: str, *, inside: bool) -> str:
@@ -270,7 +304,7 @@ class _Walk:
                 return MASK if text.strip() else text
             before, text = MASK, rest
             self._marker_open = False
-        self._marker_open = text.rfind("{{pii}}") > text.rfind(_PII_END)
+        self._marker_open = text.rfind(_PII_START) > text.rfind(_PII_END)
         if inside:
             return MASK if text.strip() or before else text
         return before + mask_text(text)
@@ -314,9 +348,18 @@ def _objects(value: object) -> list[Event]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
+def _object(value: object) -> Event:
+    return value if isinstance(value, dict) else {}
+
+
 def _id(value: Event) -> int:
-    found = value.get("id")
-    return found if isinstance(found, int) else -1
+    found = _reference(value, "id")
+    return -1 if found is None else found
+
+
+def _reference(value: Event, name: str) -> int | None:
+    found = value.get(name)
+    return found if isinstance(found, int) else None
 
 
 def _number(value: object) -> float:
