@@ -4,7 +4,6 @@ import gzip
 import json
 import secrets
 import uuid
-from functools import partial
 from typing import Any
 
 import grpc
@@ -18,7 +17,6 @@ from support.story import World, row_counts
 
 from pidgr.replay import recorder
 from pidgr.storage.sql import Statement
-from pidgr.storage.transaction import Transaction
 
 LIST, GET = (f"ReplayService/{rpc}" for rpc in ("ListSessionRecordings", "GetSessionSnapshots"))
 _KEY = Statement("select key from recording where id = :id")
@@ -165,16 +163,32 @@ def test_a_switch_and_a_restriction_are_honoured_without_a_word(
     world = theatre.world
     database = installation.system.database
 
-    def restrict(unit: Transaction, *, restricted: bool) -> None:
-        unit.execute(_RESTRICT, {"restricted": restricted, "id": world.ada})
-
-    for restricted in (True, False):
-        database.write_now(partial(restrict, restricted=restricted))
-        assert bool(theatre.begin()) is not restricted
+    token = theatre.begin()
+    assert theatre.send(token, 0, click(START)).json() == {"next": 1}
+    running = theatre.newest().id
     settings = "OrganizationService/UpdateOrgPrivacySettings"
-    for enabled in (False, True):
-        theatre.client(settings, world.key, behavioral_analytics_enabled=enabled)
-        assert bool(theatre.begin()) is enabled
+
+    def switch(*, shut: bool) -> None:
+        theatre.client(settings, world.key, behavioral_analytics_enabled=not shut)
+
+    def restrict(*, shut: bool) -> None:
+        parameters = {"restricted": shut, "id": world.ada}
+        database.write_now(lambda unit: unit.execute(_RESTRICT, parameters))
+
+    refusals = []
+    for turn in (switch, restrict):
+        turn(shut=True)
+        assert theatre.begin() == ""
+        before = row_counts(installation)
+        answer = theatre.send(token, 1, click(START + 1))
+        refusals.append((answer.status_code, answer.json()))
+        assert row_counts(installation) == before
+        assert len(theatre.play(running)) == 1
+        turn(shut=False)
+        assert theatre.begin()
+    assert refusals[0] == refusals[1]
+    assert refusals[0][0] == 404
+    assert theatre.send(token, 1, click(START + 1)).json() == {"next": 2}
 
 
 @pytest.mark.parametrize(

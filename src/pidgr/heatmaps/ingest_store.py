@@ -24,6 +24,11 @@ class Door:
     packing_due: int | None
     expired_before: int | None
 
+    @property
+    def shut(self) -> bool:
+        """Whether nothing may come in; a switch that was never turned is on."""
+        return self.restricted or self.enabled not in {None, True}
+
 
 _DOOR: Final = Statement("""
     select o.analytics_salt, o.analytics_bucket_count, m.processing_restricted, t.enabled,

@@ -75,8 +75,7 @@ class HeatmapService:
             raise invalid_field("events", told)
         organization_key = caller.organization_key
         door = ingest_store.door(unit, organization_key, person.key, BEHAVIORAL_ANALYTICS)
-        # A switch that was never turned is on.
-        if door is None or door.restricted or door.enabled not in {None, True}:
+        if door is None or door.shut:
             return IngestTouchEventsResponse()
         first_day = self._upkeep.first_day(door.expired_before or 0)
         events = list(well_formed(request.events, caller, self._clock.now(), first_day))

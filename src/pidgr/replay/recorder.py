@@ -27,7 +27,7 @@ from pidgr.replay.masking import Masked
 from pidgr.replay.store import NewRecording, OpenRecording
 from pidgr.storage.blobs import BlobMissingError, BlobStore, delete_under
 from pidgr.storage.database import Database
-from pidgr.storage.transaction import Transaction
+from pidgr.storage.transaction import Reader, Transaction
 
 LARGEST_RECORDING: Final = 48 * 1024 * 1024
 """Bytes of JSON. A player gets all of it in one message, and those end at 64 MiB."""
@@ -73,10 +73,7 @@ class Recorder:
 
         def work(transaction: Transaction) -> str:
             organization_key = caller.organization_key
-            door = ingest_store.door(
-                transaction, organization_key, person.key, BEHAVIORAL_ANALYTICS
-            )
-            if door is None or door.restricted or door.enabled not in {None, True}:
+            if not _may_record(transaction, organization_key, person.key):
                 return ""
             campaign_key = 0
             if campaign_id:
@@ -109,15 +106,20 @@ class Recorder:
 
         Raises:
             PermissionDeniedError: the caller is an API key.
-            NotFoundError: no such recording, or not any more.
+            NotFoundError: no such recording, or not any more, or nothing is to be recorded any
+                more: whoever begins another one then gets the empty token.
             InvalidArgumentError: what is sent is no such array.
             ResourceExhaustedError: the recording is as long as one can be.
         """
-        caller.member()
+        person = caller.member()
         digest = _digest(token)
-        found = await self._database.read(
-            lambda reader: store.open_recording(reader, caller.organization_key, digest)
-        )
+
+        def look(reader: Reader) -> OpenRecording | None:
+            if not _may_record(reader, caller.organization_key, person.key):
+                return None
+            return store.open_recording(reader, caller.organization_key, digest)
+
+        found = await self._database.read(look)
         if found is None:
             raise NotFoundError("there is no such recording, or not any more; begin another one")
         if number != found.next_batch:
@@ -178,6 +180,11 @@ def folder(organization_id: str, recording_id: str) -> str:
 def segment(organization_id: str, recording_id: str, number: int) -> str:
     """Return the name of a batch's blob."""
     return f"{folder(organization_id, recording_id)}/{number:08d}.json.gz"
+
+
+def _may_record(reader: Reader, organization_key: int, member_key: int) -> bool:
+    door = ingest_store.door(reader, organization_key, member_key, BEHAVIORAL_ANALYTICS)
+    return door is not None and not door.shut
 
 
 def _digest(token: str) -> bytes:
