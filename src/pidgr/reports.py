@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pidgr.campaigns import simulation_store, workflow
+from pidgr.campaigns import simulation_store, timeline_store, workflow
 from pidgr.campaigns import store as campaign_store
 from pidgr.campaigns.advance import definition_of
+from pidgr.campaigns.delivery_id import unknown_delivery
 from pidgr.campaigns.simulation import Audience, Firing, simulate
 from pidgr.campaigns.targets import targets_of
+from pidgr.campaigns.timeline import Happening, History, happenings
 from pidgr.clock import DAY, from_datetime, to_timestamp
-from pidgr.contract.v1.common_pb import CampaignStatus, WorkflowStep
+from pidgr.contract.v1.common_pb import CampaignStatus, StepType, WorkflowStep
 from pidgr.contract.v1.heatmap_pb import (
     HeatmapMode,
     QueryHeatmapDataRequest,
@@ -25,6 +27,7 @@ from pidgr.operations import system_of
 from pidgr.settings import Settings
 from pidgr.storage.transaction import Reader
 from pidgr.system import System
+from pidgr.validation import LOCALES
 
 
 def render_heatmap(
@@ -126,3 +129,44 @@ def simulate_in(system: System, campaign_id: str) -> Simulation:
         return Simulation(audience, firings)
 
     return system.database.read_now(read)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A delivery and what has become of it."""
+
+    history: History
+    happenings: list[Happening]
+
+
+def explain_delivery(settings: Settings, delivery_id: str) -> Explanation:
+    """Return the timeline of a delivery; nothing changes.
+
+    Raises:
+        InvalidArgumentError: not a UUID.
+        NotFoundError: no such delivery.
+    """
+    with system_of(settings) as system:
+        return explain_in(system, delivery_id)
+
+
+def explain_in(system: System, delivery_id: str) -> Explanation:
+    """Do the same in an installation that is open."""
+    key = system.delivery_ids.decode("delivery_id", delivery_id)
+
+    def read(reader: Reader) -> History:
+        facts = timeline_store.delivery(reader, key)
+        if facts is None:
+            raise unknown_delivery()
+        locales = timeline_store.locales_by_preference(reader, facts, key)
+        return History(
+            facts,
+            timeline_store.sweeps(reader, facts, key, StepType.MARK_MISSED),
+            timeline_store.children(reader, facts, key),
+            timeline_store.refusals(reader, facts, key),
+            timeline_store.devices(reader, facts),
+            {preferred: LOCALES[number] for preferred, number in locales.items()},
+        )
+
+    history = system.database.read_now(read)
+    return Explanation(history, happenings(history, system.delivery_ids.encode))

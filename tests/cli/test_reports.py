@@ -28,3 +28,10 @@ def test_an_unknown_campaign_is_not_simulated(pidgr: Command, organization_id: s
     del organization_id
     answer = pidgr("campaigns", "simulate", "nope", "--json")
     assert answer.sentence() == "no campaign has the id nope"
+
+
+def test_only_deliveries_are_explained(pidgr: Command, organization_id: str) -> None:
+    del organization_id
+    assert pidgr("explain", "nope").sentence() == "delivery_id: must be a UUID"
+    unknown = pidgr("explain", "00000000-0000-8000-8000-000000000000", "--json")
+    assert unknown.sentence() == "there is no such delivery"

@@ -169,14 +169,15 @@ class Pushing:
             if answer.outcome is not Outcome.ACCEPTED
         ]
         for target, answer in refusals:
-            self._record_refusal(transaction, batch, target, answer)
+            self._record_refusal(transaction, batch, target, answer, now)
         arrivals = any(target.status == DeliveryStatus.NO_DEVICE for target in addressed.targets)
         if refusals or arrivals or addressed.deviceless:
             self._settle(transaction, batch, addressed, answers)
         return True
 
+    @staticmethod
     def _record_refusal(
-        self, transaction: Transaction, batch: PushBatch, target: Target, answer: Answer
+        transaction: Transaction, batch: PushBatch, target: Target, answer: Answer, now: int
     ) -> None:
         device_id = target.device_id
         if answer.outcome is Outcome.DEAD_TOKEN:
@@ -187,7 +188,7 @@ class Pushing:
             target.ordinal,
             device_id,
             error=answer.reason or answer.outcome.name.lower(),
-            now=self._clock.now(),
+            now=now,
         )
 
     def _settle(

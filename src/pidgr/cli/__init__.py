@@ -12,6 +12,7 @@ import typer
 
 from pidgr.cli.admin import admin
 from pidgr.cli.campaigns import campaigns
+from pidgr.cli.deliveries import explain
 from pidgr.cli.heatmaps import heatmap
 from pidgr.cli.members import members
 from pidgr.cli.serving import migrate, serve, worker
@@ -25,8 +26,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Internal communication that every employee confirms.",
-    epilog="Settings are PIDGR_* variables: docs/reference/configuration.md",
+    help="Internal communication that every employee confirms. Settings are PIDGR_* variables: "
+    "docs/reference/configuration.md",
 )
 for command in (serve, worker, migrate):
     app.command()(command)
@@ -34,6 +35,7 @@ app.add_typer(admin, name="admin")
 app.add_typer(members, name="members")
 app.add_typer(campaigns, name="campaigns")
 app.add_typer(heatmap, name="heatmap")
+app.command()(explain)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,288 @@
+"""What has become of one delivery, told from what is stored and from nothing else.
+
+A push is a cursor that has come past a delivery, so its moment is known as a span: after the step
+began, and not after the cursor last moved. What no row tells is called unknown.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pidgr.campaigns.locale_reason import LocaleChoice, locale_reason
+from pidgr.campaigns.timeline_store import Child, DeliveryFacts, KnownDevice, Refusal, Sweep
+from pidgr.contract.v1.campaign_pb import Delivery
+from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform, StepType
+from pidgr.validation import LOCALES
+
+_COPY: Final = Delivery.Kind.REMINDER_FYI
+_MISSED: Final = "counted as missed before"
+_UNREACHED: Final = "it never reached a device"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened, or for a reason did not, at a moment in microseconds.
+
+    Where only a span is known, it begins ``at`` and ends ``until``.
+    """
+
+    at: int
+    event: str
+    detail: str
+    until: int | None = None
+    step_id: str = ""
+    device_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When something happened, as far as it is known, in microseconds."""
+
+    start: int
+    end: int
+
+    def has(self, moment: int) -> bool:
+        """Tell whether it was then."""
+        return self.start <= moment <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything that is stored about a delivery."""
+
+    delivery: DeliveryFacts
+    sweeps: Sequence[Sweep] = ()
+    children: Sequence[Child] = ()
+    refusals: Sequence[Refusal] = ()
+    devices: Sequence[KnownDevice] = ()
+    locales: dict[str, str] = field(default_factory=dict)
+
+
+def happenings(history: History, delivery_id: Callable[[int, int], str]) -> list[Happening]:
+    """Return the timeline, oldest first; ``delivery_id`` makes the ids of related deliveries."""
+    found = [
+        *_making(history, delivery_id),
+        *_first_push(history),
+        *_receipts(history),
+        *_end_of_campaign(history),
+    ]
+    for sweep in history.sweeps:
+        if sweep.step_type == StepType.MARK_MISSED:
+            found += _missing(history, sweep)
+        elif sweep.spawns:
+            found += _telling_others(history, sweep, delivery_id)
+        else:
+            found += _pushing_again(history, sweep)
+    return sorted(found, key=lambda one: one.at)
+
+
+def _making(history: History, delivery_id: Callable[[int, int], str]) -> Iterator[Happening]:
+    facts = history.delivery
+    detail = f"by step {facts.step_id}"
+    if facts.parent_run_key is not None and facts.parent_ordinal is not None:
+        parent = delivery_id(facts.parent_run_key, facts.parent_ordinal)
+        what = "a copy of the reminder" if facts.kind == _COPY else "escalated"
+        detail += f", {what} on account of delivery {parent}, whose message it shows"
+    yield Happening(facts.created_at, "created", detail, step_id=facts.step_id)
+    failures = [one for one in history.refusals if not one.device_id]
+    for failure in failures:
+        yield Happening(failure.occurred_at, "render_failed", failure.error, step_id=facts.step_id)
+    if facts.parent_run_key is None and not failures:
+        yield _rendering(history)
+
+
+def _rendering(history: History) -> Happening:
+    facts = history.delivery
+    choice = LocaleChoice(
+        chosen=LOCALES[facts.locale],
+        campaign=facts.campaign_locale,
+        recipient=facts.preferred_locale or "",
+        organization=facts.organization_locale,
+        by_preference=history.locales,
+    )
+    return Happening(
+        facts.created_at,
+        "rendered",
+        f"version {facts.template_version} of template {facts.template_id} in {choice.chosen}, "
+        f"because {locale_reason(choice)}",
+        step_id=facts.step_id,
+    )
+
+
+def _first_push(history: History) -> Iterator[Happening]:
+    facts = history.delivery
+    if any(not one.device_id for one in history.refusals):
+        return
+    if facts.passed:
+        span = Span(facts.created_at, facts.push_moved_at)
+        yield from _push(history, span, facts.step_id, "pushed")
+        return
+    why = "no push provider has answered yet"
+    if facts.acted_at is not None:
+        why = "it was acknowledged before its turn"
+    elif facts.push_stopped:
+        why = "the campaign was stopped before"
+    yield Happening(facts.created_at, "not_pushed", why, step_id=facts.step_id)
+
+
+def _push(history: History, span: Span, step_id: str, event: str) -> Iterator[Happening]:
+    """Tell of a cursor's coming past the delivery: to which devices, with which answers."""
+    refused = [one for one in history.refusals if one.device_id and span.has(one.occurred_at)]
+    taken, unsure = _other_devices(history, span, {one.device_id for one in refused})
+    if not refused and not taken and not unsure:
+        why = "the recipient had no active device"
+        yield Happening(span.start, f"not_{event}", why, span.end, step_id)
+        return
+    uncertain = history.delivery.acted_at is not None and span.has(history.delivery.acted_at)
+    detail = "to every device that was active then"
+    if uncertain:
+        detail += ", unless it was acknowledged first"
+    yield Happening(span.start, event, detail, span.end, step_id)
+    for device in taken:
+        answer = "answer unknown" if uncertain else "taken by the provider"
+        yield Happening(
+            span.start, "answer", f"{_named(device)}: {answer}", span.end, step_id, device.id
+        )
+    for refusal in refused:
+        yield Happening(
+            refusal.occurred_at,
+            "answer",
+            f"device {refusal.device_id} refused: {refusal.error}",
+            step_id=step_id,
+            device_id=refusal.device_id,
+        )
+    for device in unsure:
+        answer = "unknown, it has registered or been refused since"
+        yield Happening(
+            span.start, "answer", f"{_named(device)}: {answer}", span.end, step_id, device.id
+        )
+
+
+def _other_devices(
+    history: History, span: Span, refused: set[str]
+) -> tuple[list[KnownDevice], list[KnownDevice]]:
+    """Return devices that must have been pushed to, and those of which that is not certain.
+
+    A device turns active only by registering, which renews ``last_seen_at``: one that is active
+    and has not been seen since the span began was active all the time.
+    """
+    failed_later = {one.device_id for one in history.refusals if one.occurred_at > span.end}
+    taken: list[KnownDevice] = []
+    unsure: list[KnownDevice] = []
+    for device in history.devices:
+        known = device.id not in refused and device.created_at <= span.end
+        if not known or _dead_before(history, span, device):
+            continue
+        certain = (
+            device.active and device.last_seen_at < span.start and device.id not in failed_later
+        )
+        (taken if certain else unsure).append(device)
+    return taken, unsure
+
+
+def _dead_before(history: History, span: Span, device: KnownDevice) -> bool:
+    """Tell whether the provider had called a device dead, which left the recipient without any."""
+    return history.delivery.status == DeliveryStatus.NO_DEVICE and any(
+        one.device_id == device.id and device.last_seen_at < one.occurred_at < span.start
+        for one in history.refusals
+    )
+
+
+def _named(device: KnownDevice) -> str:
+    return f"{Platform(device.platform).name} device {device.id}"
+
+
+def _receipts(history: History) -> Iterator[Happening]:
+    facts = history.delivery
+    if facts.delivered_at is not None:
+        yield Happening(facts.delivered_at, "delivered", "the recipient's app fetched it")
+    if facts.read_at is not None:
+        yield Happening(facts.read_at, "read", "the recipient opened it")
+    if facts.acted_at is None:
+        return
+    settled = facts.kind == _COPY and facts.parent_acted_at is not None
+    if settled:
+        yield Happening(facts.acted_at, "dismissed", "its original was acknowledged")
+    else:
+        yield Happening(facts.acted_at, "acknowledged", "by the recipient")
+
+
+def _end_of_campaign(history: History) -> Iterator[Happening]:
+    facts = history.delivery
+    if facts.campaign_ended_at is not None:
+        name = CampaignStatus(facts.campaign_status).name.lower()
+        yield Happening(facts.campaign_ended_at, f"campaign_{name}", "nothing begins after this")
+
+
+def _reason_to_skip(history: History, sweep: Sweep) -> str:
+    """Return why a sweep left the delivery alone; empty if nothing stored kept it from it."""
+    facts = history.delivery
+    if not sweep.done:
+        return "the campaign was stopped before" if sweep.stopped else "its turn has not come yet"
+    if facts.acted_at is not None and facts.acted_at < sweep.started_at:
+        return "acknowledged before"
+    if facts.status == DeliveryStatus.FAILED:
+        return "it had failed"
+    return ""
+
+
+def _reason_not_to_remind(history: History, sweep: Sweep) -> str:
+    """Return why nobody was told of a reminder, where it is not for want of others."""
+    if history.delivery.status == DeliveryStatus.NO_DEVICE:
+        return _UNREACHED
+    return _MISSED if _missed_before(history, sweep) else ""
+
+
+def _missed_before(history: History, sweep: Sweep) -> bool:
+    return history.delivery.status == DeliveryStatus.MISSED and any(
+        one.step_type == StepType.MARK_MISSED and one.step_run_key < sweep.step_run_key
+        for one in history.sweeps
+    )
+
+
+def _pushing_again(history: History, sweep: Sweep) -> Iterator[Happening]:
+    event = "escalated_again" if sweep.step_type == StepType.ESCALATE else "reminded"
+    skipped = _reason_to_skip(history, sweep)
+    if not skipped and _missed_before(history, sweep):
+        skipped = _MISSED
+    if skipped:
+        yield Happening(sweep.started_at, f"not_{event}", skipped, step_id=sweep.step_id)
+        return
+    yield from _push(history, Span(sweep.started_at, sweep.moved_at), sweep.step_id, event)
+
+
+def _telling_others(
+    history: History, sweep: Sweep, delivery_id: Callable[[int, int], str]
+) -> Iterator[Happening]:
+    event = "escalated" if sweep.step_type == StepType.ESCALATE else "reminder_copied"
+    made = [child for child in history.children if child.step_run_key == sweep.step_run_key]
+    for child in made:
+        status = DeliveryStatus(child.status).name
+        child_id = delivery_id(child.step_run_key, child.ordinal)
+        detail = f"to {child.member_id or 'a person erased since'}: delivery {child_id} ({status})"
+        yield Happening(child.created_at, event, detail, step_id=sweep.step_id)
+    if made:
+        return
+    why = _reason_to_skip(history, sweep)
+    if not why and sweep.step_type != StepType.ESCALATE:
+        why = _reason_not_to_remind(history, sweep)
+    why = why or "the step's targets were nobody else for this recipient"
+    yield Happening(sweep.started_at, f"not_{event}", why, step_id=sweep.step_id)
+
+
+def _missing(history: History, sweep: Sweep) -> Iterator[Happening]:
+    if sweep.done and history.delivery.status == DeliveryStatus.MISSED:
+        yield Happening(
+            sweep.started_at,
+            "missed",
+            "not acknowledged by then",
+            sweep.moved_at,
+            sweep.step_id,
+        )
+        return
+    why = _reason_to_skip(history, sweep)
+    if not why and history.delivery.status == DeliveryStatus.NO_DEVICE:
+        why = _UNREACHED
+    yield Happening(
+        sweep.started_at, "not_missed", why or "acknowledged meanwhile", step_id=sweep.step_id
+    )
