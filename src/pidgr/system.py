@@ -15,6 +15,7 @@ from pidgr.campaigns.sending import Sender
 from pidgr.campaigns.steps import StepRunner
 from pidgr.campaigns.webhook_secrets import WebhookSecrets
 from pidgr.clock import Clock
+from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.directory.invitation_mail import InvitationMail
 from pidgr.directory.invite_links import InviteLinks
 from pidgr.engine.dbos_engine import DbosEngine
@@ -39,6 +40,7 @@ from pidgr.identity.sign_in import SignIn
 from pidgr.identity.sso.client_registration import ClientRegistration
 from pidgr.identity.sso.oidc_sign_in import OidcSignIn
 from pidgr.identity.sso.ownership import DomainOwnership
+from pidgr.identity.sso.sign_in import SsoSignIn
 from pidgr.identity.tokens import TokenSigner
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.fetching import Fetcher
@@ -96,7 +98,7 @@ class System:
     erasure: Erasure
     fetcher: Fetcher
     domain_ownership: DomainOwnership
-    oidc_sign_in: OidcSignIn
+    sso_sign_in: SsoSignIn
     sso_client: ClientRegistration
     trail_reader: TrailReader
     audit_exports: AuditExports
@@ -194,7 +196,17 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             settings.sign_in_url or settings.issuer,
         ),
         fetcher=fetcher,
-        oidc_sign_in=OidcSignIn(database, fetcher, sessions, master_key, settings.issuer, clock),
+        sso_sign_in=SsoSignIn(
+            database,
+            sessions,
+            master_key,
+            clock,
+            {
+                SSOProviderType.OIDC: OidcSignIn(
+                    database, fetcher, master_key, settings.issuer, clock
+                ),
+            },
+        ),
         sso_client=ClientRegistration(database, master_key, clock),
         domain_ownership=DomainOwnership(database, TxtRecords(settings.dns_servers), clock),
         trail_reader=trail_reader,

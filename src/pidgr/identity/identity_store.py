@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.identity import permissions
+from pidgr.identity.sso.provider_store import IN_USE
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -34,8 +34,7 @@ _SELECT: Final = f"""
     from member m
     join organization o on o.key = m.organization_key
     join role r on r.key = m.role_key
-    left join sso_provider p on p.organization_key = o.key and p.verified_at is not null
-     and p.type = {int(SSOProviderType.OIDC)} and p.client_id <> ''
+    left join sso_provider p on p.organization_key = o.key and {IN_USE}
 """
 # Without expired sandboxes, as they joined; suspended organizations, of which little can be read,
 # last.

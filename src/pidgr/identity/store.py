@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.identity.permissions import SUPER_ADMIN
+from pidgr.identity.sso.provider_store import IN_USE
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -65,8 +65,7 @@ _MEMBERSHIP: Final = Statement(f"""
     from member m
     join organization o on o.key = m.organization_key
     join role r on r.key = m.role_key
-    left join sso_provider p on p.organization_key = o.key and p.verified_at is not null
-     and p.type = {int(SSOProviderType.OIDC)} and p.client_id <> ''
+    left join sso_provider p on p.organization_key = o.key and {IN_USE}
     where m.subject = :subject and o.id = :organization_id
       and (o.expires_at is null or o.expires_at > :now)
 """)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from pidgr.identity.caller import Caller
 from pidgr.identity.sso.client_registration import Registration
+from pidgr.identity.sso.oidc_sign_in import redirect_uri
 from pidgr.identity.sso.ownership import Claim
 from pidgr.rpc.doorkeeper import Doorkeeper
 from pidgr.rpc.interceptors import check_freshness
@@ -75,7 +76,7 @@ def _registration(system: System, registration: Registration) -> Answer:
     return {
         "client_id": registration.client_id,
         "has_secret": registration.has_secret,
-        "redirect_uri": system.oidc_sign_in.redirect_uri,
+        "redirect_uri": redirect_uri(system.settings.issuer),
     }
 
 

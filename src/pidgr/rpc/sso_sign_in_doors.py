@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pidgr.clock import SECOND
+from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.errors import (
     InvalidArgumentError,
     NotFoundError,
@@ -23,7 +24,9 @@ from pidgr.errors import (
     UnavailableError,
 )
 from pidgr.identity.sso.admission import NotAdmittedError
-from pidgr.identity.sso.oidc_sign_in import ATTEMPT_LIFETIME, CALLBACK, BrokenSignInError
+from pidgr.identity.sso.oidc_sign_in import CALLBACK
+from pidgr.identity.sso.sign_in import ATTEMPT_LIFETIME
+from pidgr.identity.sso.ways import BrokenSignInError
 from pidgr.rpc import metrics
 from pidgr.rpc.error_mapping import to_connect_error
 from pidgr.rpc.html_pages import html_page
@@ -83,7 +86,7 @@ def sso_sign_in_doors(system: System, limits: Limits) -> list[BaseRoute]:
 
 class _Doors:
     def __init__(self, system: System) -> None:
-        self._oidc = system.oidc_sign_in
+        self._sign_in = system.sso_sign_in
         self._home = system.settings.sign_in_url
         issuer = urlsplit(system.settings.issuer)
         self._secure = issuer.scheme == "https"
@@ -95,7 +98,7 @@ class _Doors:
         if not self._home:
             # There would be nowhere to send it to afterwards.
             raise NotFoundError("PIDGR_SIGN_IN_URL is not set")
-        departure = await self._oidc.depart(
+        departure = await self._sign_in.depart(
             query.get("email", ""),
             query.get("code_challenge", ""),
             request.cookies.get(_COOKIE, ""),
@@ -115,7 +118,12 @@ class _Doors:
     async def callback(self, request: Request) -> Response:
         """Take it back, and send it on to the client."""
         answer = dict(request.query_params)
-        code = await self._oidc.arrive(answer, request.cookies.get(_COOKIE, ""))
+        code = await self._sign_in.arrive(
+            SSOProviderType.OIDC,
+            answer.get("state", ""),
+            answer,
+            request.cookies.get(_COOKIE, ""),
+        )
         glue = "&" if "?" in self._home else "?"
         target = f"{self._home}{glue}{urlencode({'pidgr_code': code})}"
         return RedirectResponse(target, 303, _PLAIN)
@@ -124,7 +132,7 @@ class _Doors:
         """Answer tokens."""
         fields = await Fields.of(request)
         return token_answer(
-            await self._oidc.tokens(fields.text("code"), fields.text("code_verifier"))
+            await self._sign_in.tokens(fields.text("code"), fields.text("code_verifier"))
         )
 
 

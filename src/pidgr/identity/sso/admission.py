@@ -51,7 +51,7 @@ def admit(
     if (
         not isinstance(email, str)
         or domains.of_address(email) != provider.domain
-        or claims.get("email_verified", True) not in {True, "true"}
+        or claims.get("email_verified", True) not in (True, "true")
     ):
         raise NotAdmittedError("the address is not of the organization", reason="other_domain")
     organization_key = provider.organization_key

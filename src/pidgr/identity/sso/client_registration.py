@@ -10,7 +10,7 @@ from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.errors import FailedPreconditionError, NotFoundError, Violations
 from pidgr.identity.caller import Caller
-from pidgr.identity.sso import oidc_attempt_store
+from pidgr.identity.sso import attempt_store
 from pidgr.identity.sso.oidc_sign_in import CLIENT_SECRET_PURPOSE
 from pidgr.identity.sso.ownership import existing
 from pidgr.identity.sso.provider_store import StoredProvider
@@ -48,7 +48,7 @@ class ClientRegistration:
         caller.require(Permission.ORG_READ)
         provider = await self._database.read(lambda reader: existing(reader, caller))
         secret = await self._database.read(
-            lambda reader: oidc_attempt_store.sealed_secret(reader, provider.key)
+            lambda reader: attempt_store.sealed_secret(reader, provider.key)
         )
         return Registration(provider.client_id, secret is not None)
 
@@ -91,7 +91,7 @@ class ClientRegistration:
         sealed: bytes | None,
     ) -> None:
         now = self._clock.now()
-        if not oidc_attempt_store.set_client(
+        if not attempt_store.set_client(
             transaction, caller.organization_key, provider.id, client_id, sealed, now
         ):
             raise NotFoundError("the identity provider has been disconnected")

@@ -1,163 +1,86 @@
-"""Signing in by an organization's OpenID provider.
-
-The client sends the browser here with the challenge of a secret it keeps (as in RFC 7636), we send
-it to the provider and take it back, and the client exchanges the code we give it for tokens with
-that secret. What ties the way there to the way back is the state, in a row that is used once, and a
-cookie of the browser, so that nobody is signed in as somebody else by a link (RFC 9700, 4.7).
-"""
+"""Signing in by OpenID Connect: the authorization code flow with PKCE (OpenID Connect Core 1.0)."""
 
 import asyncio
 import base64
-import hashlib
-import hmac
 import json
-import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode
 
 import structlog
 
-from pidgr.clock import MINUTE, Clock
-from pidgr.contract.v1.sso_pb import SSOProviderType
-from pidgr.errors import (
-    NotFoundError,
-    UnauthenticatedError,
-    UnavailableError,
-    Violations,
-    invalid_field,
-)
-from pidgr.identity.sessions import Sessions, Tokens
-from pidgr.identity.sign_in_method import SSO
-from pidgr.identity.sso import admission, oidc_attempt_store
+from pidgr.clock import Clock
+from pidgr.errors import UnavailableError
+from pidgr.identity.sso import attempt_store
+from pidgr.identity.sso.challenges import challenge_of
 from pidgr.identity.sso.id_tokens import BadIdTokenError, IdTokens
-from pidgr.identity.sso.oidc_attempt_store import Arrival, Attempt
 from pidgr.identity.sso.oidc_metadata import OidcProvider
 from pidgr.identity.sso.provider_store import StoredProvider
-from pidgr.identity.sso.service import usable_provider
+from pidgr.identity.sso.ways import BrokenSignInError, Question
 from pidgr.outreach.fetching import Fetcher, FetchError
 from pidgr.secrets import MasterKey
 from pidgr.storage.database import Database
-from pidgr.storage.transaction import Reader, Transaction
-from pidgr.validation import check_email
+from pidgr.storage.transaction import Reader
 
-ATTEMPT_LIFETIME: Final = 10 * MINUTE
-"""How long a person may take at the provider, in microseconds."""
-ARRIVAL_LIFETIME: Final = MINUTE
-"""How long a client may take to ask for tokens."""
 CALLBACK: Final = "/auth/sso/callback"
+CLIENT_SECRET_PURPOSE: Final = "sso-client-secret"  # noqa: S105 - names what is sealed
 
 _SECRET_BYTES: Final = 32
-_CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
-_PURPOSE: Final = "sso-attempt"
-CLIENT_SECRET_PURPOSE: Final = "sso-client-secret"  # noqa: S105 - names what is sealed
 _OK: Final = 200
 
 log = structlog.get_logger("pidgr.identity")
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """Where to send the browser, and the cookie that recognises it when it comes back."""
-
-    url: str
-    browser: str
-
-
-class BrokenSignInError(Exception):
-    """An answer that follows from no sign-in of this browser, or that is not to be believed."""
+def redirect_uri(issuer: str) -> str:
+    """Return what a provider must know as the address to send people back to."""
+    return issuer.rstrip("/") + CALLBACK
 
 
 class OidcSignIn:
-    """Sends people to their provider and takes them back."""
+    """Asks OpenID providers, and exchanges the code they answer with."""
 
     def __init__(
         self,
         database: Database,
         fetcher: Fetcher,
-        sessions: Sessions,
         master_key: MasterKey,
         issuer: str,
         clock: Clock,
     ) -> None:
         self._database = database
         self._fetcher = fetcher
-        self._sessions = sessions
         self._master_key = master_key
-        self._clock = clock
         self._id_tokens = IdTokens(fetcher, clock)
-        self.redirect_uri: Final = issuer.rstrip("/") + CALLBACK
-        """What a provider must know as the address to send people back to."""
+        self._redirect_uri = redirect_uri(issuer)
 
-    async def depart(self, email: str, challenge: str, browser: str) -> Departure:
-        """Begin a sign-in.
-
-        Args:
-            email: of who wants to sign in; its domain tells the provider.
-            challenge: SHA-256 of the client's verifier, base64url.
-            browser: the cookie it has from an earlier sign-in, or nothing.
-
-        Raises:
-            InvalidArgumentError: a malformed address or challenge.
-            NotFoundError: people of this domain do not sign in by a provider.
-        """
-        violations = Violations()
-        check_email(violations, "email", email)
-        if _CHALLENGE.fullmatch(challenge) is None:
-            violations.add("code_challenge", "must be a SHA-256 in base64url, 43 characters")
-        violations.raise_if_any()
-        if _CHALLENGE.fullmatch(browser) is None:
-            browser = _new_secret()
-        state, nonce, verifier = _new_secret(), _new_secret(), _new_secret()
-        sealed = self._master_key.seal(
-            _PURPOSE, json.dumps({"nonce": nonce, "verifier": verifier}).encode()
-        )
-
-        def work(transaction: Transaction) -> StoredProvider:
-            now = self._clock.now()
-            provider = usable_provider(transaction, email, now)
-            if provider is None:
-                raise NotFoundError("people of this domain do not sign in by a provider")
-            oidc_attempt_store.sweep(transaction, now)
-            attempt = Attempt(provider.key, _digest(browser), sealed, challenge)
-            oidc_attempt_store.insert(transaction, _digest(state), attempt, now + ATTEMPT_LIFETIME)
-            return provider
-
-        provider = await self._database.write(work)
+    def ask(self, provider: StoredProvider, email: str, state: str) -> Question:
+        """Return the authorization request; see ``Way``."""
+        nonce, verifier = _new_secret(), _new_secret()
         known = _oidc(provider)
         glue = "&" if "?" in known.authorization_endpoint else "?"
         query = urlencode(
             {
                 "response_type": "code",
                 "client_id": provider.client_id,
-                "redirect_uri": self.redirect_uri,
+                "redirect_uri": self._redirect_uri,
                 "scope": "openid email profile",
                 "state": state,
                 "nonce": nonce,
-                "code_challenge": _challenge_of(verifier),
+                "code_challenge": challenge_of(verifier),
                 "code_challenge_method": "S256",
                 "login_hint": email,
             }
         )
-        return Departure(f"{known.authorization_endpoint}{glue}{query}", browser)
+        return Question(
+            f"{known.authorization_endpoint}{glue}{query}",
+            remembered={"nonce": nonce, "verifier": verifier},
+        )
 
-    async def arrive(self, answer: Mapping[str, str], browser: str) -> str:
-        """Take a person back from their provider; return the code their client exchanges.
-
-        Args:
-            answer: the query the provider has sent them back with.
-            browser: the cookie.
-
-        Raises:
-            BrokenSignInError: no sign-in of this browser, an answer of somebody else, or one that
-                cannot be believed.
-            NotAdmittedError: the provider knows them, and the organization does not let them in.
-            UnavailableError: the provider does not answer.
-        """
-        attempt, provider = await self._claim(answer.get("state", ""), browser)
+    async def believe(
+        self, provider: StoredProvider, answer: Mapping[str, str], remembered: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        """Return the claims that the code in an answer stands for; see ``Way``."""
         known = _oidc(provider)
         named = answer.get("iss", "")
         # Else one provider's answer could be taken for another's (RFC 9207).
@@ -165,9 +88,8 @@ class OidcSignIn:
             raise BrokenSignInError("the answer is another provider's")
         if "error" in answer or not answer.get("code"):
             raise BrokenSignInError("the provider said no")
-        kept = json.loads(self._master_key.unseal(_PURPOSE, attempt.sealed))
         try:
-            claims = await self._claims(provider, answer["code"], kept)
+            return await self._claims(provider, answer["code"], remembered)
         except FetchError as error:
             log.warning("a provider does not answer", provider_id=provider.id, problem=str(error))
             message = "the identity provider does not answer; try again in a few minutes"
@@ -175,56 +97,6 @@ class OidcSignIn:
         except BadIdTokenError as error:
             log.warning("an ID token was refused", provider_id=provider.id, problem=str(error))
             raise BrokenSignInError("the provider's word cannot be believed") from error
-        code = _new_secret()
-
-        def work(transaction: Transaction) -> None:
-            now = self._clock.now()
-            subject = admission.admit(transaction, provider, claims, now)
-            arrival = Arrival(subject, provider.organization_key, attempt.challenge)
-            expires_at = now + ARRIVAL_LIFETIME
-            oidc_attempt_store.arrive(transaction, _digest(code), arrival, expires_at)
-
-        await self._database.write(work)
-        return code
-
-    async def tokens(self, code: str, verifier: str) -> Tokens:
-        """Open the session of a person who has come back.
-
-        Raises:
-            InvalidArgumentError: no verifier can be like this one.
-            UnauthenticatedError: the code is unknown, used or expired, or the verifier is not its.
-        """
-        if _VERIFIER.fullmatch(verifier) is None:
-            raise invalid_field("code_verifier", "must be 43 to 128 unreserved characters")
-        now = self._clock.now()
-        # By itself: a code that is shown with a wrong verifier is used up.
-        arrival = await self._database.write(
-            lambda transaction: oidc_attempt_store.welcome(transaction, _digest(code), now)
-        )
-        if arrival is None or not hmac.compare_digest(_challenge_of(verifier), arrival.challenge):
-            raise UnauthenticatedError("the code is wrong or no longer valid; sign in again")
-        grant = await self._database.write(
-            lambda transaction: self._sessions.open_bound(
-                transaction, arrival.subject, SSO, arrival.organization_key
-            )
-        )
-        return await self._sessions.tokens(grant)
-
-    async def _claim(self, state: str, browser: str) -> tuple[Attempt, StoredProvider]:
-        now = self._clock.now()
-        attempt = await self._database.write(
-            lambda transaction: oidc_attempt_store.claim(transaction, _digest(state), now)
-        )
-        if attempt is None or not hmac.compare_digest(
-            _digest(browser), bytes(attempt.browser_digest)
-        ):
-            raise BrokenSignInError("no sign-in of this browser")
-        provider = await self._database.read(
-            lambda reader: oidc_attempt_store.provider(reader, attempt.sso_provider_key, now)
-        )
-        if provider is None or provider.type != SSOProviderType.OIDC or not provider.client_id:
-            raise BrokenSignInError("the provider is gone")
-        return attempt, provider
 
     async def _claims(
         self, provider: StoredProvider, code: str, kept: Mapping[str, str]
@@ -253,7 +125,7 @@ class OidcSignIn:
         self, provider: StoredProvider, known: OidcProvider, code: str, verifier: str
     ) -> dict[str, Any]:
         def sealed(reader: Reader) -> bytes | None:
-            return oidc_attempt_store.sealed_secret(reader, provider.key)
+            return attempt_store.sealed_secret(reader, provider.key)
 
         stored = await self._database.read(sealed)
         secret = ""
@@ -263,7 +135,7 @@ class OidcSignIn:
         fields = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": self.redirect_uri,
+            "redirect_uri": self._redirect_uri,
             "code_verifier": verifier,
         }
         headers: dict[str, str] = {"accept": "application/json"}
@@ -296,12 +168,3 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _new_secret() -> str:
     return secrets.token_urlsafe(_SECRET_BYTES)
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode(errors="replace")).digest()
-
-
-def _challenge_of(verifier: str) -> str:
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -33,6 +34,10 @@ class StoredProvider:
 _COLUMNS: Final = ", ".join(StoredProvider.__dataclass_fields__)
 NAMED_COLUMNS: Final = ", ".join(f"p.{name}" for name in StoredProvider.__dataclass_fields__)
 """Its columns, of ``sso_provider p``."""
+IN_USE: Final = (
+    f"p.verified_at is not null and p.type = {int(SSOProviderType.OIDC)} and p.client_id <> ''"
+)
+"""Whether people sign in by it: the domain is proved, and it is an OpenID one that knows us."""
 _NEW: Final = tuple(name for name in StoredProvider.__dataclass_fields__ if name != "key")
 _INSERT: Final = Statement(
     f"insert into sso_provider ({', '.join(_NEW)}) values ({', '.join(f':{n}' for n in _NEW)})"
@@ -43,8 +48,7 @@ _OF_ORGANIZATION: Final = Statement(
 # Nobody is in an expired sandbox.
 _OF_DOMAIN: Final = Statement(f"""
     select {NAMED_COLUMNS} from sso_provider p join organization o on o.key = p.organization_key
-    where p.domain = :domain and p.verified_at is not null
-      and (o.expires_at is null or o.expires_at > :now)
+    where p.domain = :domain and {IN_USE} and (o.expires_at is null or o.expires_at > :now)
 """)
 _TAKEN: Final = Statement("""
     select 1 from sso_provider
@@ -75,7 +79,7 @@ def of_organization(reader: Reader, organization_key: int) -> StoredProvider | N
 
 
 def of_domain(reader: Reader, domain: str, now: int) -> StoredProvider | None:
-    """Return the provider of the organization that has proved a domain to be its own."""
+    """Return the provider that the people of a domain sign in by."""
     return reader.record(StoredProvider, _OF_DOMAIN, {"domain": domain, "now": now})
 
 

@@ -143,10 +143,7 @@ class SSOService:
 def usable_provider(reader: Reader, email: str, now: int) -> StoredProvider | None:
     """Return the provider that the people of an address's domain sign in with, if there is one."""
     domain = domains.of_address(email)
-    provider = provider_store.of_domain(reader, domain, now) if domain else None
-    if provider is None or provider.type != SSOProviderType.OIDC or not provider.client_id:
-        return None
-    return provider
+    return provider_store.of_domain(reader, domain, now) if domain else None
 
 
 def _validate(request: CreateSSOProviderRequest) -> None:

@@ -61,7 +61,7 @@ sso_attempt = Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("sso_provider_key", BIG, nullable=False),
     Column("browser_digest", LargeBinary, nullable=False),
-    # The nonce, and the verifier of the code.
+    # What must be known when they come back.
     Column("sealed", LargeBinary, nullable=False),
     # Of the client's verifier.
     text_column("challenge"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.identity.sso.provider_store import NAMED_COLUMNS, StoredProvider
+from pidgr.identity.sso.provider_store import IN_USE, NAMED_COLUMNS, StoredProvider
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -59,7 +59,7 @@ _SWEEPS: Final = (_sweep("sso_attempt"), _sweep("sso_arrival"))
 # The claim is a promise that must still hold when the person comes back.
 _PROVIDER: Final = Statement(f"""
     select {NAMED_COLUMNS} from sso_provider p join organization o on o.key = p.organization_key
-    where p.key = :key and p.verified_at is not null and not o.suspended
+    where p.key = :key and {IN_USE} and not o.suspended
       and (o.expires_at is null or o.expires_at > :now)
 """)
 _SECRET: Final = Statement("select sealed_client_secret from sso_provider where key = :key")
