@@ -40,6 +40,7 @@ from pidgr.identity.sign_in import SignIn
 from pidgr.identity.sso.client_registration import ClientRegistration
 from pidgr.identity.sso.oidc_sign_in import OidcSignIn
 from pidgr.identity.sso.ownership import DomainOwnership
+from pidgr.identity.sso.saml_sign_in import SamlSignIn
 from pidgr.identity.sso.sign_in import SsoSignIn
 from pidgr.identity.tokens import TokenSigner
 from pidgr.outreach.address_guard import AddressGuard
@@ -205,6 +206,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
                 SSOProviderType.OIDC: OidcSignIn(
                     database, fetcher, master_key, settings.issuer, clock
                 ),
+                SSOProviderType.SAML: SamlSignIn(settings.issuer, clock),
             },
         ),
         sso_client=ClientRegistration(database, master_key, clock),

@@ -1,7 +1,7 @@
 """What the server's few HTML pages share: one look, one set of headers, and sealed fields.
 
-No page sets a cookie or runs a script: what one step has found out goes to the next in a hidden
-field that only the server can read and write.
+No page runs a script or needs a cookie for its next step: what one step has found out goes to the
+next in a hidden field that only the server can read and write.
 """
 
 import base64

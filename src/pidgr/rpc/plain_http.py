@@ -119,8 +119,8 @@ async def read_body(request: Request, largest: int = _LARGEST_BODY) -> bytes:
     return body
 
 
-async def read_form(request: Request) -> list[tuple[str, str]]:
-    """Return the fields of an HTML form.
+async def read_form(request: Request, largest: int = _LARGEST_BODY) -> list[tuple[str, str]]:
+    """Return the fields of an HTML form of at most ``largest`` bytes.
 
     Raises:
         InvalidArgumentError: not a form, or a large one.
@@ -130,7 +130,7 @@ async def read_form(request: Request) -> list[tuple[str, str]]:
         raise InvalidArgumentError("send a form, application/x-www-form-urlencoded")
     try:
         return parse_qsl(
-            (await read_body(request)).decode(),
+            (await read_body(request, largest)).decode(),
             keep_blank_values=True,
             max_num_fields=_MOST_FIELDS,
         )

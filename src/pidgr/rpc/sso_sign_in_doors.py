@@ -1,11 +1,14 @@
 """Where browsers come by on their way to a provider and back, and clients fetch tokens.
 
 ``GET /auth/sso/start?email=&code_challenge=`` sends a browser to the provider of the address's
-domain; ``GET /auth/sso/callback`` takes it back and sends it on to PIDGR_SIGN_IN_URL with
-``pidgr_code``. ``POST /auth/sso/token`` with ``code, code_verifier`` answers tokens.
+domain; ``GET /auth/sso/callback`` (OpenID Connect) and ``POST /auth/sso/saml/acs`` (SAML) take it
+back and send it on to PIDGR_SIGN_IN_URL with ``pidgr_code``. ``POST /auth/sso/token`` with ``code,
+code_verifier`` answers tokens. ``GET /auth/sso/saml/metadata`` is what SAML providers are set up
+with.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from html import escape
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -25,14 +28,16 @@ from pidgr.errors import (
 )
 from pidgr.identity.sso.admission import NotAdmittedError
 from pidgr.identity.sso.oidc_sign_in import CALLBACK
-from pidgr.identity.sso.sign_in import ATTEMPT_LIFETIME
+from pidgr.identity.sso.saml_requests import CONSUMER_PATH, METADATA_PATH, ServiceProvider
+from pidgr.identity.sso.saml_response import LARGEST
+from pidgr.identity.sso.sign_in import ATTEMPT_LIFETIME, Departure
 from pidgr.identity.sso.ways import BrokenSignInError
 from pidgr.rpc import metrics
 from pidgr.rpc.error_mapping import to_connect_error
 from pidgr.rpc.html_pages import html_page
 from pidgr.rpc.languages import texts
 from pidgr.rpc.limits import Limits
-from pidgr.rpc.plain_http import Answer, Fields, client_of, door
+from pidgr.rpc.plain_http import Answer, Fields, client_of, door, read_form
 from pidgr.rpc.sign_in_pages import token_answer
 from pidgr.rpc.sso_texts import ROWS
 from pidgr.system import System
@@ -76,6 +81,8 @@ def sso_sign_in_doors(system: System, limits: Limits) -> list[BaseRoute]:
     return [
         Route("/auth/sso/start", guarded(doors.start), methods=["GET"]),
         Route(CALLBACK, guarded(doors.callback), methods=["GET"]),
+        Route(CONSUMER_PATH, guarded(doors.consume), methods=["POST"]),
+        Route(METADATA_PATH, guarded(doors.metadata), methods=["GET"]),
         Route(
             "/auth/sso/token",
             door("auth/sso/token", limits.sign_in, doors.token),
@@ -88,6 +95,7 @@ class _Doors:
     def __init__(self, system: System) -> None:
         self._sign_in = system.sso_sign_in
         self._home = system.settings.sign_in_url
+        self._metadata = ServiceProvider.at(system.settings.issuer).metadata()
         issuer = urlsplit(system.settings.issuer)
         self._secure = issuer.scheme == "https"
         self._path = issuer.path.rstrip("/") + "/auth/sso"
@@ -103,7 +111,13 @@ class _Doors:
             query.get("code_challenge", ""),
             request.cookies.get(_COOKIE, ""),
         )
-        response = RedirectResponse(departure.url, 303, _PLAIN)
+        response = (
+            _posting_page(request, departure)
+            if departure.form
+            else RedirectResponse(departure.url, 303, _PLAIN)
+        )
+        # A SAML provider's page posts to us, and with that browsers send no other cookies.
+        across_sites = departure.type == SSOProviderType.SAML and self._secure
         response.set_cookie(
             _COOKIE,
             departure.browser,
@@ -111,19 +125,30 @@ class _Doors:
             path=self._path,
             secure=self._secure,
             httponly=True,
-            samesite="lax",
+            samesite="none" if across_sites else "lax",
         )
         return response
 
     async def callback(self, request: Request) -> Response:
-        """Take it back, and send it on to the client."""
+        """Take it back from an OpenID provider, and send it on to the client."""
         answer = dict(request.query_params)
-        code = await self._sign_in.arrive(
-            SSOProviderType.OIDC,
-            answer.get("state", ""),
-            answer,
-            request.cookies.get(_COOKIE, ""),
-        )
+        return await self._arrive(request, SSOProviderType.OIDC, answer.get("state", ""), answer)
+
+    async def consume(self, request: Request) -> Response:
+        """Take it back from a SAML provider, and send it on to the client."""
+        answer = dict(await read_form(request, LARGEST))
+        state = answer.get("RelayState", "")
+        return await self._arrive(request, SSOProviderType.SAML, state, answer)
+
+    async def metadata(self, _request: Request) -> Response:
+        """Answer what a SAML provider is set up with."""
+        return Response(self._metadata, media_type="application/samlmetadata+xml")
+
+    async def _arrive(
+        self, request: Request, type_: SSOProviderType, state: str, answer: Mapping[str, str]
+    ) -> Response:
+        cookie = request.cookies.get(_COOKIE, "")
+        code = await self._sign_in.arrive(type_, state, answer, cookie)
         glue = "&" if "?" in self._home else "?"
         target = f"{self._home}{glue}{urlencode({'pidgr_code': code})}"
         return RedirectResponse(target, 303, _PLAIN)
@@ -134,6 +159,23 @@ class _Doors:
         return token_answer(
             await self._sign_in.tokens(fields.text("code"), fields.text("code_verifier"))
         )
+
+
+def _posting_page(request: Request, departure: Departure) -> Response:
+    """Return the page that posts to a provider which takes no other requests."""
+    language, words = texts(ROWS, request.headers.get("accept-language", ""))
+    fields = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in departure.form.items()
+    )
+    body = (
+        f'<form method="post" action="{escape(departure.url)}">{fields}'
+        f"<button>{words['go']}</button></form>"
+    )
+    target = urlsplit(departure.url)
+    # Where its own pages lead on to is the provider's to know.
+    origins = f"https: {target.scheme}://{target.netloc}"
+    return html_page(language, words["go_title"], body, form_target=origins)
 
 
 def _page(request: Request, name: str, status: int) -> Response:

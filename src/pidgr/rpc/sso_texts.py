@@ -1,4 +1,4 @@
-"""What the browser is told when signing in by a provider does not work, in every language."""
+"""What the browser is told while somebody signs in by a provider, in every language."""
 # ruff: noqa: RUF001 - Chinese and Japanese have punctuation of their own
 
 from typing import Final
@@ -51,6 +51,14 @@ ROWS: Final[Rows] = {
         "身份提供商给出的邮箱不属于您的组织。",
         "プロバイダーのメールアドレスは組織のものではありません。",
     ),
+    "go_title": (
+        "Sign in with your organization",
+        "Entrar con tu organización",
+        "Entrar com a sua organização",
+        "通过组织登录",
+        "組織のアカウントでサインイン",
+    ),
+    "go": ("Continue", "Continuar", "Continuar", "继续", "続ける"),
     "later": (
         "It does not answer now. Wait a little and try again.",
         "Ahora no responde. Espera un poco y vuelve a intentarlo.",

@@ -142,7 +142,7 @@ def test_nobody_is_sent_to_a_provider_whose_domain_is_not_proved(
     assert check("eve@unknown.example") == (False, "")
 
 
-def test_nobody_is_sent_to_a_saml_provider_as_long_as_it_has_no_door(
+def test_a_saml_provider_needs_a_proved_domain_and_no_more(
     installation: Installation,
     client: Client,
     create: Callable[..., Any],
@@ -150,8 +150,9 @@ def test_nobody_is_sent_to_a_saml_provider_as_long_as_it_has_no_door(
     domain: str,
 ) -> None:
     made = create(type=SAML, metadata_url=documents.saml_url)
-    execute(installation, VERIFY, id=made.id)
     assert not client(CHECK, email=f"eve@{domain}").sso_enabled
+    execute(installation, VERIFY, id=made.id)
+    assert client(CHECK, email=f"eve@{domain}").sso_enabled
 
 
 @pytest.mark.parametrize("email", ["", "eve", "eve@", "@x.example", "e@x", "e" * 250 + "@x.org"])

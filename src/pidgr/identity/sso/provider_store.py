@@ -35,9 +35,9 @@ _COLUMNS: Final = ", ".join(StoredProvider.__dataclass_fields__)
 NAMED_COLUMNS: Final = ", ".join(f"p.{name}" for name in StoredProvider.__dataclass_fields__)
 """Its columns, of ``sso_provider p``."""
 IN_USE: Final = (
-    f"p.verified_at is not null and p.type = {int(SSOProviderType.OIDC)} and p.client_id <> ''"
+    f"p.verified_at is not null and (p.type <> {int(SSOProviderType.OIDC)} or p.client_id <> '')"
 )
-"""Whether people sign in by it: the domain is proved, and it is an OpenID one that knows us."""
+"""Whether people sign in by it: the domain is proved, and an OpenID provider knows us."""
 _NEW: Final = tuple(name for name in StoredProvider.__dataclass_fields__ if name != "key")
 _INSERT: Final = Statement(
     f"insert into sso_provider ({', '.join(_NEW)}) values ({', '.join(f':{n}' for n in _NEW)})"

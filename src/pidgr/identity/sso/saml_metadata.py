@@ -4,15 +4,13 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
-from pidgr.clock import to_datetime
-from pidgr.identity.sso.xml import XmlError, parse, text_of
+from pidgr.identity.sso.xml import XmlError, parse, text_of, time_of
 
 METADATA: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
 PROTOCOL: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
@@ -93,12 +91,10 @@ def _require_valid(element: etree._Element, now: int) -> None:
     if until is None:
         return
     try:
-        moment = datetime.fromisoformat(until)
-    except ValueError as error:
+        ended = time_of(until) <= now
+    except XmlError as error:
         raise MetadataError("its validUntil is not a time") from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    if moment <= to_datetime(now):
+    if ended:
         raise MetadataError("it is out of date (validUntil)")
 
 

@@ -45,7 +45,7 @@ class SSOService:
         """Tell whether people of an address's domain sign in by single sign-on.
 
         They do once the domain is known to be the organization's and the provider, by OpenID
-        Connect, knows us. Nobody can sign in by SAML yet.
+        Connect, knows us.
 
         Raises:
             InvalidArgumentError: no such address can exist.

@@ -5,9 +5,12 @@ another name than the signature covers. Canonical XML leaves comments out, so le
 changes no signature.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 from lxml import etree
+
+from pidgr.clock import from_datetime
 
 LARGEST: Final = 1 << 20
 
@@ -60,3 +63,18 @@ def text_of(element: etree._Element) -> str:
     if len(element):
         raise XmlError(f"{etree.QName(element).localname} holds more than text")
     return (element.text or "").strip()
+
+
+def time_of(text: str) -> int:
+    """Return an ``xs:dateTime`` in microseconds since 1970; one without a zone is in UTC.
+
+    Raises:
+        XmlError: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise XmlError("what should be a time is none") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return from_datetime(moment)
