@@ -69,9 +69,8 @@ def plan_send(
     if len(content_keys) > 1:
         return PlannedSend(run, texts)
     only = texts[ANY_LOCALE]
-    if only.content_key is None:
-        return PlannedSend(run, {ANY_LOCALE: only})
-    return PlannedSend(replace(run, content_key=only.content_key, locale=only.locale), {})
+    run = replace(run, content_key=only.content_key, locale=only.locale)
+    return PlannedSend(run, texts if only.content_key is None else {})
 
 
 def _store_contents(

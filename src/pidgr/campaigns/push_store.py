@@ -43,12 +43,15 @@ _SHARED_TEXTS: Final = Statement(
     "select key, title, summary from content where key in (select value from json_each(:keys))",
     postgresql="select key, title, summary from content where key = any(:keys)",
 )
-# What was made on account of another delivery shows that one's message.
 _OWN_TEXTS: Final = Statement("""
+    select ordinal, title, summary from delivery_body
+    where step_run_key = :run_key and ordinal >= :since and ordinal < :upto
+""")
+# What was made on account of another delivery shows that one's message.
+_PARENTS_TEXTS: Final = Statement("""
     select d.ordinal, b.title, b.summary
     from delivery d
-    join delivery_body b on b.step_run_key = coalesce(d.parent_run_key, d.step_run_key)
-     and b.ordinal = coalesce(d.parent_ordinal, d.ordinal)
+    join delivery_body b on b.step_run_key = d.parent_run_key and b.ordinal = d.parent_ordinal
     where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
 """)
 _SET_STATUS: Final = Statement(
@@ -83,10 +86,12 @@ def shared_texts(reader: Reader, content_keys: Collection[int]) -> Mapping[int, 
     return {key: PushText(title, summary) for key, title, summary in rows}
 
 
-def own_texts(reader: Reader, run_key: int, since: int, upto: int) -> Mapping[int, PushText]:
+def own_texts(
+    reader: Reader, run_key: int, since: int, upto: int, *, are_primary: bool
+) -> Mapping[int, PushText]:
     """Return recipients' own messages by ordinal, for a range of a run's deliveries."""
     parameters = {"run_key": run_key, "since": since, "upto": upto}
-    rows = reader.rows(_OWN_TEXTS, parameters)
+    rows = reader.rows(_OWN_TEXTS if are_primary else _PARENTS_TEXTS, parameters)
     return {ordinal: PushText(title, summary) for ordinal, title, summary in rows}
 
 

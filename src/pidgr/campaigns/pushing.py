@@ -143,7 +143,9 @@ class Pushing:
         area = (batch.delivery_run_key, batch.since, batch.upto)
         targets, deviceless = push_store.targets(reader, *area)
         keys = {target.content_key for target in targets}
-        own = push_store.own_texts(reader, *area) if None in keys else {}
+        own: Mapping[int, PushText] = {}
+        if None in keys:
+            own = push_store.own_texts(reader, *area, are_primary=batch.is_primary)
         shared = push_store.shared_texts(reader, [key for key in keys if key is not None])
         # Devices may have gone since the row was written. What a reminder finds was pushed once.
         return _Addressed(

@@ -68,11 +68,10 @@ class Sender:
 
         What it returns writes them; rendering is done by then, so that no transaction waits for it.
         """
-        if run.content_key is not None:
-            insert = partial(self._insert, campaign, run, lane, run_store.insert_shared)
-            return lambda since, upto: partial(insert, since, upto)
-        insert = partial(self._insert, campaign, run, lane, text_store.insert_by_locale)
         texts = self._database.read_now(lambda reader: text_store.texts(reader, run.key))
+        # A single text's locale, and its content if there is one, are the run's.
+        statement = text_store.insert_by_locale if len(texts) > 1 else run_store.insert_shared
+        insert = partial(self._insert, campaign, run, lane, statement)
         if all(text.content_key is not None for text in texts.values()):
             return lambda since, upto: partial(insert, since, upto)
         compiled = self._compile(campaign, run, texts)

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.campaigns.run_store import HAS_DEVICE, JOIN_MEMBER, BatchCounts, count_batch, linear
+from pidgr.campaigns.run_store import (
+    HAS_DEVICE,
+    JOIN_MEMBER,
+    BatchCounts,
+    batch_statement,
+    count_batch,
+)
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 from pidgr.validation import LOCALES
@@ -34,7 +40,7 @@ _COLUMNS: Final = (
     "content_key",
 )
 _KNOWN: Final = ", ".join(f"'{locale}'" for locale in LOCALES)
-_INSERT_BY_LOCALE: Final = linear(f"""
+_INSERT_BY_LOCALE: Final = batch_statement(f"""
     insert into delivery
       (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
        created_at, changed_at)
