@@ -73,11 +73,16 @@ def check_text(
         violations.add(path, "must not contain the NUL character")
 
 
+def is_email(value: str) -> bool:
+    """Tell whether a value can be an e-mail address."""
+    return len(value) <= EMAIL_LENGTH and "\0" not in value and _EMAIL.fullmatch(value) is not None
+
+
 def check_email(violations: Violations, path: str, value: str) -> None:
     """Note a value that cannot be an e-mail address."""
     if len(value) > EMAIL_LENGTH:
         violations.add(path, f"must be at most {EMAIL_LENGTH} characters, has {len(value):,}")
-    elif "\0" in value or _EMAIL.fullmatch(value) is None:
+    elif not is_email(value):
         violations.add(path, "must be an e-mail address")
 
 

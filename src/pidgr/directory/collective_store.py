@@ -83,7 +83,7 @@ class CollectiveStore:
         self._update = Statement(f"""
             update {table}
             set name = :name, name_folded = :name_folded, description = :description,
-                updated_at = :now
+                version = version + 1, updated_at = :now
             where organization_key = :organization_key and key = :key
         """)
         self._clear = Statement(f"delete from {table}_member where {table}_key = :key")
@@ -115,7 +115,7 @@ class CollectiveStore:
             postgresql=f"{remove} and member_key = any(:member_keys) returning member_key",
         )
         self._change_count = Statement(f"""
-            update {table} set member_count = member_count + :change
+            update {table} set member_count = member_count + :change, version = version + 1
             where organization_key = :organization_key and key = :key
         """)
         self._members = Statement(f"""
@@ -283,6 +283,8 @@ class CollectiveStore:
     def _change(
         self, transaction: Transaction, organization_key: int, key: int, change: int
     ) -> None:
+        if not change:
+            return
         parameters = {"organization_key": organization_key, "key": key, "change": change}
         transaction.execute(self._change_count, parameters)
 

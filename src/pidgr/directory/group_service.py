@@ -46,7 +46,7 @@ _EVENTS: Final = Events(
     members_added=AuditEventType.GROUP_MEMBERS_ADDED,
     members_removed=AuditEventType.GROUP_MEMBERS_REMOVED,
 )
-_KIND: Final = Kind(
+GROUP: Final = Kind(
     "group", GROUPS, Permission.GROUPS_ALL_READ, Permission.GROUPS_ALL_WRITE, _EVENTS
 )
 
@@ -55,7 +55,7 @@ class GroupService:
     """Keeps groups and their members."""
 
     def __init__(self, clock: Clock, page_tokens: PageTokens) -> None:
-        self._groups = Collectives(_KIND, clock, page_tokens)
+        self._groups = Collectives(GROUP, clock, page_tokens)
 
     def create_group(
         self, request: CreateGroupRequest, caller: Caller, unit: Transaction

@@ -180,7 +180,7 @@ def _join_default(collective: str) -> Statement:
 
 def _count_default(collective: str) -> Statement:
     return Statement(f"""
-        update {collective} set member_count = member_count + :added
+        update {collective} set member_count = member_count + :added, version = version + 1
         where organization_key = :organization_key and is_default
     """)
 

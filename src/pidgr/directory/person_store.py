@@ -7,6 +7,7 @@ from typing import Final
 from pidgr.directory.profile import PROFILE_FIELDS
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
+from pidgr.validation import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,18 @@ _UPDATE_PROFILE: Final = Statement(f"""
         manager_id = :manager_id, custom_attributes = :custom_attributes
     where organization_key = :organization_key and key = :member_key
 """)
+# Memberships hold a copy of the name that lists are ordered by.
+_RENAME: Final = (
+    Statement("""
+        update member
+        set email = :email, email_folded = :email_folded, name = :name, sort_name = :sort_name
+        where organization_key = :organization_key and key = :member_key
+    """),
+    Statement("""
+        update recipient_group_member set sort_name = :sort_name where member_key = :member_key
+    """),
+    Statement("update team_member set sort_name = :sort_name where member_key = :member_key"),
+)
 # "union" and not "union all": it ends even where the stored links already go round.
 _REPORTS_TO: Final = Statement("""
     with recursive above(id, manager_id) as (
@@ -61,6 +74,27 @@ def update_profile(
     """Replace a member's whole profile: the profile's fields, manager_id and custom_attributes."""
     parameters = {**values, "organization_key": organization_key, "member_key": member_key}
     transaction.execute(_UPDATE_PROFILE, parameters)
+
+
+def rename(
+    transaction: Transaction, organization_key: int, member_key: int, email: str, name: str
+) -> None:
+    """Give a member another address and another name.
+
+    Raises:
+        UniqueViolationError: the address is another member's.
+    """
+    email_folded = fold(email)
+    parameters = {
+        "organization_key": organization_key,
+        "member_key": member_key,
+        "email": email,
+        "email_folded": email_folded,
+        "name": name,
+        "sort_name": fold(name) or email_folded,
+    }
+    for statement in _RENAME:
+        transaction.execute(statement, parameters)
 
 
 def reports_to(reader: Reader, organization_key: int, manager_id: str, member_id: str) -> bool:

@@ -42,7 +42,7 @@ def change_profile(
     violations.raise_if_any()
     manager_id = profile.manager_id.lower()
     if manager_id:
-        _check_manager(transaction, organization_key, member_id, manager_id)
+        check_manager(transaction, organization_key, member_id, manager_id)
     values = {field: getattr(profile, field) or getattr(member, field) for field in PROFILE_FIELDS}
     values["manager_id"] = manager_id or member.manager_id
     values["custom_attributes"] = attributes_to_json(attributes)
@@ -57,9 +57,14 @@ def _profile_of(member: StoredMember) -> Mapping[str, object]:
     return {**texts, "custom_attributes": attributes}
 
 
-def _check_manager(
+def check_manager(
     transaction: Transaction, organization_key: int, member_id: str, manager_id: str
 ) -> None:
+    """Refuse a manager who cannot be. The organization must be locked.
+
+    Raises:
+        InvalidArgumentError: not a member, or somebody who reports to this one.
+    """
     if member_store.member_key(transaction, organization_key, manager_id) is None:
         raise invalid_field("profile.manager_id", "is not a member of this organization")
     if person_store.reports_to(transaction, organization_key, manager_id, member_id):

@@ -45,7 +45,13 @@ def change_role(
     return existing_member(transaction, organization_key, member_id)
 
 
-def deactivate(transaction: Transaction, caller: Caller, member_id: str, now: int) -> StoredMember:
+def deactivate(
+    transaction: Transaction,
+    caller: Caller,
+    member_id: str,
+    now: int,
+    told_as: AuditEventType = AuditEventType.USER_DEACTIVATED,
+) -> StoredMember:
     """Shut a member out: signed out at once, nothing is pushed to them any more.
 
     Raises:
@@ -64,7 +70,7 @@ def deactivate(transaction: Transaction, caller: Caller, member_id: str, now: in
     standing_store.set_status(transaction, organization_key, member.key, UserStatus.DEACTIVATED)
     standing_store.end_sessions(transaction, organization_key, member.key, now)
     standing_store.silence_devices(transaction, organization_key, member.key)
-    trail.record(transaction, caller, AuditEventType.USER_DEACTIVATED, "user", member_id, now=now)
+    trail.record(transaction, caller, told_as, "user", member_id, now=now)
     return existing_member(transaction, organization_key, member_id)
 
 

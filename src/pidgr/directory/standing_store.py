@@ -33,6 +33,10 @@ _INVITE_AGAIN: Final = Statement("""
     update member set status = :status, subject = null
     where organization_key = :organization_key and key = :member_key
 """)
+_PART: Final = Statement("""
+    update member set subject = null
+    where organization_key = :organization_key and key = :member_key
+""")
 _END_SESSIONS: Final = Statement("""
     update sign_in_session set revoked_at = :now
     where organization_key = :organization_key and revoked_at is null
@@ -49,6 +53,10 @@ _DELETE_DEVICES: Final = Statement("""
 """)
 _DELETE_INVITATION: Final = Statement("""
     delete from invitation_mail
+    where organization_key = :organization_key and member_key = :member_key
+""")
+_DELETE_PROVISIONED: Final = Statement("""
+    delete from scim_user
     where organization_key = :organization_key and member_key = :member_key
 """)
 _LEAVE_REPORTS: Final = Statement("""
@@ -123,6 +131,12 @@ def invite_again(transaction: Transaction, organization_key: int, member_key: in
     )
 
 
+def part(transaction: Transaction, organization_key: int, member_key: int) -> None:
+    """Part a member from the person who signed in as them: whoever has the address is next."""
+    parameters = {"organization_key": organization_key, "member_key": member_key}
+    transaction.execute(_PART, parameters)
+
+
 def end_sessions(
     transaction: Transaction, organization_key: int, member_key: int, now: int
 ) -> None:
@@ -149,5 +163,11 @@ def delete_member(
         "member_key": member_key,
         "member_id": member_id,
     }
-    for statement in (_LEAVE_REPORTS, _DELETE_DEVICES, _DELETE_INVITATION, _DELETE_MEMBER):
+    for statement in (
+        _LEAVE_REPORTS,
+        _DELETE_DEVICES,
+        _DELETE_INVITATION,
+        _DELETE_PROVISIONED,
+        _DELETE_MEMBER,
+    ):
         transaction.execute(statement, parameters)

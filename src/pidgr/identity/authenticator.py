@@ -21,6 +21,8 @@ _SCHEME: Final = "bearer"
 # Longer headers are refused before anything is hashed or parsed.
 _LONGEST_CREDENTIAL: Final = 8_192
 _NO_SUCH_KEY: Final = "the API key is unknown or revoked"
+_NO_SCIM: Final = "a SCIM token provisions members and opens no other door"
+_SCIM_ONLY: Final = "this door opens to SCIM tokens only; make one by ApiKeyService"
 
 
 class Authenticator:
@@ -46,6 +48,7 @@ class Authenticator:
         *,
         while_suspended: bool = False,
         applications: bool = False,
+        provisioning: bool = False,
     ) -> Caller:
         """Return the caller behind a header value.
 
@@ -55,6 +58,7 @@ class Authenticator:
                 an API key has one organization only and takes no notice (SEMANTICS 6.4).
             while_suspended: whether the call is open to a suspended organization.
             applications: whether an application that acts for a person may come this way.
+            provisioning: whether a directory comes this way, by its SCIM token, and nobody else.
 
         Raises:
             UnauthenticatedError: no credential, or one that is not valid now.
@@ -63,7 +67,10 @@ class Authenticator:
         """
         credential = _bearer(authorization)
         if credential.startswith(api_keys.COMMON_PREFIX):
-            caller = await self._by_api_key(credential)
+            wanted = KeyType.SCIM_TOKEN if provisioning else KeyType.API_KEY
+            caller = await self._by_api_key(credential, wanted)
+        elif provisioning:
+            raise UnauthenticatedError(_SCIM_ONLY)
         else:
             caller = await self._by_token(credential, organization_id.lower())
         if caller.client_id and not applications:
@@ -80,7 +87,7 @@ class Authenticator:
             claims = await self._signer.authenticate(token)
         return await self._by_claims(claims, organization_id)
 
-    async def _by_api_key(self, credential: str) -> Caller:
+    async def _by_api_key(self, credential: str, wanted: KeyType) -> Caller:
         digest = api_keys.digest(credential)
         now = self._clock.now()
         grant = await self._database.read(lambda reader: store.api_key_grant(reader, digest, now))
@@ -90,8 +97,8 @@ class Authenticator:
             raise UnauthenticatedError(_NO_SUCH_KEY)
         if grant.expires_at is not None and grant.expires_at <= now:
             raise UnauthenticatedError("the API key has expired")
-        if grant.key_type != KeyType.API_KEY:
-            raise UnauthenticatedError("a SCIM token provisions members and opens no other door")
+        if grant.key_type != wanted:
+            raise UnauthenticatedError(_NO_SCIM if wanted is KeyType.API_KEY else _SCIM_ONLY)
         self._last_use.note(grant.id, grant.last_used_at)
         return Caller(
             organization=Organization(

@@ -35,6 +35,14 @@ _FORGET_DEVICES: Final = (
           and manager_id <> ''
     """),
 )
+# A directory sees them no more, or it would go on writing down who it was.
+_WITHDRAW: Final = Statement("""
+    insert into scim_user (member_key, organization_key, withdrawn)
+    values (:member_key, :organization_key, true)
+    on conflict (member_key) do update set
+      user_name = '', user_name_folded = '', external_id = '', emails = '', phone_numbers = '',
+      withdrawn = true
+""")
 _LEAVE: Final = (
     Statement("""
         delete from sign_in_session
@@ -78,7 +86,7 @@ def anonymise(
         "member_key": member_key,
         "member_id": member_id,
     }
-    for statement in (*_FORGET_DEVICES, _ANONYMISE):
+    for statement in (*_FORGET_DEVICES, _ANONYMISE, _WITHDRAW):
         transaction.execute(statement, parameters)
 
 

@@ -86,6 +86,7 @@ from pidgr.rpc.pages import pages
 from pidgr.rpc.passkey_doors import passkey_doors
 from pidgr.rpc.policy import POLICY, Access
 from pidgr.rpc.replay_doors import replay_doors
+from pidgr.rpc.scim_doors import scim_doors
 from pidgr.rpc.server import ON_DRAIN
 from pidgr.rpc.shared_limits import SharedLimiter
 from pidgr.rpc.sign_in_pages import sign_in_pages
@@ -203,6 +204,7 @@ def build_app(system: System) -> ASGIApp:
         *sso_sign_in_doors(system, limits),
         *file_doors(system, limits),
         *replay_doors(system, doorkeeper),
+        *scim_doors(system, doorkeeper),
         *consent_pages(system, limits.sign_in),
         *join_pages(system, limits.sign_in),
     ]

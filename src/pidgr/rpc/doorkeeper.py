@@ -44,6 +44,7 @@ class Doorkeeper:
         *,
         while_suspended: bool = False,
         applications: bool = False,
+        provisioning: bool = False,
     ) -> Caller:
         """Return the caller behind a header value; see :meth:`Authenticator.authenticate`.
 
@@ -61,6 +62,7 @@ class Doorkeeper:
                     organization_id,
                     while_suspended=while_suspended,
                     applications=applications,
+                    provisioning=provisioning,
                 )
             except UnknownCredentialError as error:
                 self._good.pop(digest, None)
@@ -72,8 +74,10 @@ class Doorkeeper:
         self._remember(digest)
         return caller
 
-    async def admit(self, request: Request) -> Caller:
+    async def admit(self, request: Request, *, provisioning: bool = False) -> Caller:
         """Return the caller of a plain door, one call of their allowance taken.
+
+        ``provisioning``: the door is for directories with a SCIM token.
 
         Raises:
             UnauthenticatedError, PermissionDeniedError, ResourceExhaustedError: as above, and when
@@ -84,6 +88,7 @@ class Doorkeeper:
             request.client.host if request.client else "",
             headers.get("authorization"),
             chosen_organization(headers),
+            provisioning=provisioning,
         )
         await take_of_caller(self._callers, caller)
         return caller

@@ -15,6 +15,7 @@ from pidgr.storage.schema import (
     passkeys,
     privacy,
     replay,
+    scim,
     sso,
 )
 from pidgr.storage.schema.columns import metadata
@@ -32,5 +33,6 @@ __all__ = [
     "passkeys",
     "privacy",
     "replay",
+    "scim",
     "sso",
 ]

@@ -165,7 +165,7 @@ member = Table(
 )
 
 
-def _collective(name: str) -> Table:
+def _collective(name: str, *more: Column[str] | Index) -> Table:
     """Groups (who is addressed) and teams (who sends) have one shape and separate meanings."""
     return Table(
         name,
@@ -179,9 +179,12 @@ def _collective(name: str) -> Table:
         flag("is_default"),
         text_column("created_by"),
         count("member_count"),
+        # One more with every change of it or of who is in it.
+        count("version"),
         time("created_at"),
         time("updated_at"),
         UniqueConstraint("organization_key", "name_folded"),
+        *more,
     )
 
 
@@ -209,7 +212,18 @@ team = _collective("team")
 
 team_member = _membership("team_member", "team")
 
-recipient_group = _collective("recipient_group")
+recipient_group = _collective(
+    "recipient_group",
+    # What the directory that made it calls it (SCIM).
+    text_column("external_id"),
+    Index(
+        "ix_recipient_group_organization_key_external_id",
+        "organization_key",
+        "external_id",
+        sqlite_where=text("external_id <> ''"),
+        postgresql_where=text("external_id <> ''"),
+    ),
+)
 
 recipient_group_member = _membership("recipient_group_member", "recipient_group")
 
