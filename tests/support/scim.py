@@ -1,6 +1,6 @@
 """A directory that provisions into an organization, over HTTP."""
 
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -38,13 +38,16 @@ class Directory:
             headers={"authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
         if body is not None:
             options["json"] = body
         return self._client.request(method, f"{self.url}/{path}", **options)
-
-    def close(self) -> None:
-        self._client.close()
 
     def add(self, user_name: str, **attributes: Any) -> dict[str, Any]:
         """Provision somebody."""
