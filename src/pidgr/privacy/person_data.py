@@ -24,7 +24,9 @@ _NAMES: Final[Mapping[tuple[str, str], Callable[[int], str]]] = {
     ("messages", "status"): lambda number: DeliveryStatus(number).name,
     ("audit_events", "event_type"): lambda number: AuditEventType(number).name,
 }
-_JSON_COLUMNS: Final = frozenset({"custom_attributes", "facts"})
+_JSON_COLUMNS: Final = frozenset(
+    {"custom_attributes", "facts", "directory_emails", "directory_phone_numbers"}
+)
 _FLAGS: Final = frozenset({"active", "processing_restricted"})
 
 

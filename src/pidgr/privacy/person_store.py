@@ -30,13 +30,23 @@ _MEMBER: Final = (
     "created_at",
 )
 
+# What a directory has said beyond that (SCIM).
+_PROVISIONED: Final = {
+    "directory_user_name": "coalesce(s.user_name, '')",
+    "directory_external_id": "coalesce(s.external_id, '')",
+    "directory_emails": "coalesce(nullif(s.emails, ''), '[]')",
+    "directory_phone_numbers": "coalesce(nullif(s.phone_numbers, ''), '[]')",
+}
+
 # What each part of the answer is called, its columns, and how to read it.
 _PARTS: Final[dict[str, tuple[tuple[str, ...], Statement]]] = {
     "profile": (
-        (*_MEMBER, "role"),
+        (*_MEMBER, *_PROVISIONED, "role"),
         Statement(f"""
-            select {", ".join(f"m.{name}" for name in _MEMBER)}, r.name
+            select {", ".join(f"m.{name}" for name in _MEMBER)},
+                   {", ".join(_PROVISIONED.values())}, r.name
             from member m join role r on r.key = m.role_key
+            left join scim_user s on s.member_key = m.key
             where m.organization_key = :organization_key and m.key = :member_key
         """),
     ),
