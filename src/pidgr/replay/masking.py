@@ -9,9 +9,11 @@ markers in other nodes) stays masked when only the text changes later, so the id
 carried from one batch to the next in a :class:`Masked`.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from enum import IntEnum
+from importlib.resources import files
 from typing import Any, Final
 
 from pidgr.replay.order import Place, document_order
@@ -71,20 +73,17 @@ _NODE_NUMBERS: Final = (
 )
 _ELEMENT: Final = 2
 _TEXT, _CDATA, _COMMENT = 3, 4, 5
+
+_LISTS: Final = json.loads((files("pidgr.replay") / "personal.json").read_text("utf-8"))
+"""The recorder in the browser goes by the same file."""
 # Text that a person put there, or that runs.
-_MASKED_TAGS: Final = frozenset({"textarea", "select", "option", "datalist", "script", "noscript"})
-_MASK_CLASS: Final = "rr-mask"
-_DROPPED_ATTRIBUTES: Final = frozenset(
-    {"checked", "selected", "srcdoc", "nonce", "rr_dataurl", "rr_src", "integrity"}
-)
-_MASKED_ATTRIBUTES: Final = frozenset({"value", "data-value"})
+_MASKED_TAGS: Final = frozenset(_LISTS["maskedTags"])
+_MASK_CLASS: Final[str] = _LISTS["maskClass"]
+_DROPPED_ATTRIBUTES: Final = frozenset(_LISTS["droppedAttributes"])
+_MASKED_ATTRIBUTES: Final = frozenset(_LISTS["maskedAttributes"])
 # What is read out or shown in place of a text, and so is masked with it.
-_SPOKEN_ATTRIBUTES: Final = frozenset(
-    {"title", "alt", "placeholder", "label", "aria-label", "aria-valuetext", "aria-description"}
-)
-_URL_ATTRIBUTES: Final = frozenset(
-    {"href", "src", "action", "formaction", "poster", "data", "cite", "xlink:href"}
-)
+_SPOKEN_ATTRIBUTES: Final = frozenset(_LISTS["spokenAttributes"])
+_URL_ATTRIBUTES: Final = frozenset(_LISTS["urlAttributes"])
 # To the end of the text where the marker is not closed: the rest may be in another node.
 _PII: Final = re.compile(r"\{\{pii\}\}.*?(?:\{\{/pii\}\}|\Z)", re.DOTALL)
 _PII_START: Final = "{{pii}}"
@@ -234,7 +233,7 @@ class _Walk:
     def __init__(self, masked: Masked) -> None:
         self._masked = masked
         self._marker_open = False
-        self._between_markers: set[object] = set()
+        self._between_markers: set[int | None] = set()
 
     def finish(self) -> None:
         """Remember what stands between markers: not before, for there is text behind them."""
@@ -255,7 +254,7 @@ class _Walk:
                 # What is put beside it later is between the markers too.
                 self._between_markers |= {_reference(node, "id"), above}
             if inside or _PII_START in str(node.get("textContent")):
-                self._remember(node.get("id"))
+                self._remember(_reference(node, "id"))
             children = _objects(node.get("childNodes"))
             if "childNodes" in node:
                 copy["childNodes"] = []
@@ -264,8 +263,8 @@ class _Walk:
                 waiting += [(child, inside, above, siblings) for child in reversed(children)]
         return copies[0]
 
-    def _remember(self, *ids: object) -> None:
-        self._masked.update(number for number in ids if isinstance(number, int))
+    def _remember(self, *ids: int | None) -> None:
+        self._masked.update(number for number in ids if number is not None)
 
     def _node(self, node: Event, *, inside: bool) -> tuple[Event, bool]:
         kind = node.get("type")
@@ -337,7 +336,7 @@ def _mask_attributes(tag: str, attributes: object, *, inside: bool) -> Event:
             kept[name] = value
         elif lowered in _URL_ATTRIBUTES:
             kept[name] = strip_url(value)
-        elif lowered == "srcset" or (tag == "meta" and lowered == "content"):
+        elif tag == "meta" and lowered == "content":
             continue
         else:
             kept[name] = mask_text(value)
@@ -359,7 +358,7 @@ def _id(value: Event) -> int:
 
 def _reference(value: Event, name: str) -> int | None:
     found = value.get(name)
-    return found if isinstance(found, int) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def _number(value: object) -> float:

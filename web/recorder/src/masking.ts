@@ -1,0 +1,345 @@
+// Takes everything personal out of rrweb events before they leave the browser.
+//
+// The rules are those of src/pidgr/replay/masking.py, which masks again: a test holds one against
+// the other. Events, sources and attributes that are not known to be harmless go.
+
+import lists from "../../../src/pidgr/replay/personal.json";
+import { documentOrder } from "./order";
+
+export type Json = Record<string, unknown>;
+
+export interface RecordedEvent extends Json {
+  type: number;
+  data: Json;
+  timestamp: number;
+}
+
+export const MASK = "***";
+
+const enum Kind {
+  DomContentLoaded = 0,
+  Load = 1,
+  FullSnapshot = 2,
+  Increment = 3,
+  Meta = 4,
+}
+
+const MUTATION = 0;
+const INPUT = 5;
+const STYLES = new Set([8, 13, 15]);
+const SOURCES = new Set([0, 1, 2, 3, 4, 5, 6, 8, 12, 13, 14, 15]);
+const ELEMENT = 2;
+const TEXT = 3;
+const CDATA = 4;
+const COMMENT = 5;
+const NODE_NUMBERS = ["type", "id", "rootId", "isSVG", "isShadow", "isShadowHost", "needBlock"];
+const DEEPEST = 8;
+const START = "{{pii}}";
+const END = "{{/pii}}";
+// To the end of the text where the marker is not closed: the rest may be in another node.
+const MARKED = /\{\{pii\}\}[\s\S]*?(?:\{\{\/pii\}\}|$)/g;
+
+const maskedTags = new Set(lists.maskedTags);
+const maskedAttributes = new Set(lists.maskedAttributes);
+const spokenAttributes = new Set(lists.spokenAttributes);
+const droppedAttributes = new Set(lists.droppedAttributes);
+const urlAttributes = new Set(lists.urlAttributes);
+
+/**
+ * Return what may leave of an event, or null.
+ *
+ * `masked` has the ids of nodes whose text is masked because of where they stand; it is brought up
+ * to date.
+ */
+export function maskEvent(event: RecordedEvent, masked: Set<number>): RecordedEvent | null {
+  const data = cleaned(event, masked);
+  return data && { type: event.type, data, timestamp: event.timestamp };
+}
+
+function cleaned({ type, data }: RecordedEvent, masked: Set<number>): Json | null {
+  switch (type) {
+    case Kind.DomContentLoaded:
+    case Kind.Load:
+      return {};
+    case Kind.Meta:
+      return {
+        href: stripUrl(String(data["href"] ?? "")),
+        width: toNumber(data["width"]),
+        height: toNumber(data["height"]),
+      };
+    case Kind.FullSnapshot: {
+      masked.clear();
+      const walk = new Walk(masked);
+      const node = walk.tree(data["node"], null);
+      walk.finish();
+      const offset = toObject(data["initialOffset"]);
+      const initialOffset = { top: toNumber(offset["top"]), left: toNumber(offset["left"]) };
+      return node && { node, initialOffset };
+    }
+    case Kind.Increment:
+      return maskIncrement(data, masked);
+    default:
+      return null;
+  }
+}
+
+function maskIncrement(data: Json, masked: Set<number>): Json | null {
+  const source = data["source"];
+  if (typeof source !== "number" || !SOURCES.has(source)) {
+    return null;
+  }
+  if (source === INPUT) {
+    return { source, text: data["text"] ? MASK : "", isChecked: false, id: idOf(data) };
+  }
+  if (source === MUTATION) {
+    return maskMutation(data, masked);
+  }
+  return mapValues(data, (value) => harmless(value, STYLES.has(source)));
+}
+
+/** Return numbers as they are, and texts only where they are rules of style. */
+function harmless(value: unknown, styles: boolean, depth = 0): unknown {
+  if (typeof value === "number" || typeof value === "boolean") {
+    return value;
+  }
+  if (typeof value === "string") {
+    return styles ? maskText(value) : "";
+  }
+  if (value === null || typeof value !== "object" || depth >= DEEPEST) {
+    return null;
+  }
+  return Array.isArray(value)
+    ? value.map((one) => harmless(one, styles, depth + 1))
+    : mapValues(value as Json, (one) => harmless(one, styles, depth + 1));
+}
+
+function maskMutation(data: Json, masked: Set<number>): Json {
+  const adds = maskAdds(toObjects(data["adds"]), masked);
+  return {
+    source: MUTATION,
+    texts: toObjects(data["texts"]).map((one) => ({
+      id: idOf(one),
+      value: changedText(one, masked),
+    })),
+    attributes: toObjects(data["attributes"]).map((one) => ({
+      id: idOf(one),
+      attributes: maskAttributes("", one["attributes"], masked.has(idOf(one))),
+    })),
+    removes: toObjects(data["removes"]).map((one) => pick(one, ["parentId", "id", "isShadow"])),
+    adds,
+  };
+}
+
+function maskAdds(adds: Json[], masked: Set<number>): Json[] {
+  const places = adds.map((add) => ({
+    node: idOf(toObject(add["node"])),
+    parent: reference(add["parentId"]),
+    following: reference(add["nextId"]),
+  }));
+  const nodes = new Map<number, Json>();
+  for (const order of documentOrder(places)) {
+    const walk = new Walk(masked);
+    for (const index of order) {
+      const node = walk.tree(adds[index]?.["node"], places[index]?.parent ?? null);
+      if (node) {
+        nodes.set(index, node);
+      }
+    }
+    walk.finish();
+  }
+  return places.flatMap(({ parent, following }, index) => {
+    const node = nodes.get(index);
+    return node ? [{ parentId: parent, nextId: following, node }] : [];
+  });
+}
+
+function changedText(change: Json, masked: Set<number>): string {
+  const text = String(change["value"] ?? "");
+  if (masked.has(idOf(change))) {
+    return text ? MASK : "";
+  }
+  // The other half of a marker may be in a node that has not changed.
+  return text.replace(MARKED, "").includes(END) ? MASK : maskText(text);
+}
+
+/** Copies trees of nodes in the order of the document. */
+class Walk {
+  #markerOpen = false;
+  readonly #masked: Set<number>;
+  readonly #betweenMarkers = new Set<number | null>();
+
+  constructor(masked: Set<number>) {
+    this.#masked = masked;
+  }
+
+  /** Remember what stands between markers: not before, for there is text behind them. */
+  finish(): void {
+    this.#betweenMarkers.forEach((id) => this.#remember(id));
+  }
+
+  tree(root: unknown, parent: number | null): Json | null {
+    if (!isObject(root)) {
+      return null;
+    }
+    const copies: Json[] = [];
+    const inMasked = parent !== null && this.#masked.has(parent);
+    const waiting: [Json, boolean, number | null, Json[]][] = [[root, inMasked, parent, copies]];
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const [node, within, above, siblings] = next;
+      const opened = this.#markerOpen;
+      const [copy, inside] = this.#node(node, within);
+      siblings.push(copy);
+      if (opened || this.#markerOpen) {
+        // What is put beside it later is between the markers too.
+        this.#betweenMarkers.add(reference(node["id"])).add(above);
+      }
+      if (inside || String(node["textContent"]).includes(START)) {
+        this.#remember(reference(node["id"]));
+      }
+      if ("childNodes" in node) {
+        const children: Json[] = [];
+        copy["childNodes"] = children;
+        // The first child is on top: markers are met in the order they are read.
+        for (const child of toObjects(node["childNodes"]).reverse()) {
+          waiting.push([child, inside, reference(node["id"]), children]);
+        }
+      }
+    }
+    return copies[0] ?? null;
+  }
+
+  #remember(id: number | null): void {
+    if (id !== null) {
+      this.#masked.add(id);
+    }
+  }
+
+  #node(node: Json, within: boolean): [Json, boolean] {
+    let inside = within;
+    const copy: Json = {};
+    for (const name of NODE_NUMBERS) {
+      if (Number.isInteger(node[name]) || typeof node[name] === "boolean") {
+        copy[name] = node[name];
+      }
+    }
+    switch (node["type"]) {
+      case ELEMENT: {
+        const tag = String(node["tagName"] ?? "").toLowerCase();
+        const attributes = toObject(node["attributes"]);
+        inside ||= isMasking(tag, attributes);
+        copy["tagName"] = tag;
+        copy["attributes"] = maskAttributes(tag, attributes, inside || this.#markerOpen);
+        break;
+      }
+      case TEXT:
+      case CDATA: {
+        const text = String(node["textContent"] ?? "");
+        const isStyle = node["isStyle"] === true;
+        copy["textContent"] = isStyle ? maskText(text) : this.#text(text, inside);
+        if (isStyle) {
+          copy["isStyle"] = true;
+        }
+        break;
+      }
+      case COMMENT:
+        copy["textContent"] = "";
+        break;
+      default:
+        for (const name of ["name", "publicId", "systemId", "compatMode"]) {
+          if (name in node) {
+            copy[name] = String(node[name] ?? "");
+          }
+        }
+    }
+    return [copy, inside];
+  }
+
+  #text(given: string, inside: boolean): string {
+    let [before, text] = ["", given];
+    if (this.#markerOpen) {
+      const end = given.indexOf(END);
+      if (end < 0) {
+        return given.trim() ? MASK : given;
+      }
+      [before, text] = [MASK, given.slice(end + END.length)];
+    }
+    this.#markerOpen = text.lastIndexOf(START) > text.lastIndexOf(END);
+    if (inside) {
+      return text.trim() || before ? MASK : text;
+    }
+    return before + maskText(text);
+  }
+}
+
+function isMasking(tag: string, attributes: Json): boolean {
+  const editable = attributes["contenteditable"];
+  return (
+    maskedTags.has(tag) ||
+    String(attributes["class"] ?? "").split(/\s+/).includes(lists.maskClass) ||
+    "data-pii" in attributes ||
+    (editable !== undefined && editable !== null && String(editable).toLowerCase() !== "false")
+  );
+}
+
+/** Return attributes without values; a changed attribute does not tell its element's tag. */
+function maskAttributes(tag: string, attributes: unknown, inside: boolean): Json {
+  const kept: Json = {};
+  for (const [name, value] of Object.entries(toObject(attributes))) {
+    const lowered = name.toLowerCase();
+    if (droppedAttributes.has(lowered) || lowered.startsWith("on")) {
+      continue;
+    }
+    if (maskedAttributes.has(lowered) || (inside && spokenAttributes.has(lowered))) {
+      kept[name] = value ? MASK : value;
+    } else if (typeof value !== "string") {
+      kept[name] = value;
+    } else if (urlAttributes.has(lowered)) {
+      kept[name] = stripUrl(value);
+    } else if (tag !== "meta" || lowered !== "content") {
+      kept[name] = maskText(value);
+    }
+  }
+  return kept;
+}
+
+function maskText(text: string): string {
+  return text.replace(MARKED, MASK);
+}
+
+/** Return a URL without its query and fragment, which carry tokens and addresses. */
+function stripUrl(url: string): string {
+  const bare = url.split(/[?#]/, 1)[0] ?? "";
+  return /^(javascript:|data:text)/i.test(bare.trim()) ? "" : maskText(bare);
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function toObject(value: unknown): Json {
+  return isObject(value) ? value : {};
+}
+
+function toObjects(value: unknown): Json[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+function toNumber(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}
+
+function reference(value: unknown): number | null {
+  return Number.isInteger(value) ? (value as number) : null;
+}
+
+function idOf(value: Json): number {
+  return reference(value["id"]) ?? -1;
+}
+
+function mapValues(object: Json, change: (value: unknown) => unknown): Json {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
+}
+
+function pick(object: Json, names: string[]): Json {
+  return Object.fromEntries(names.filter((name) => name in object).map((name) => [name, object[name]]));
+}
