@@ -225,6 +225,21 @@ class Settings(BaseSettings):
     replay_retention_days: int = Field(
         30, ge=1, le=3_650, description="How long recordings of sessions are kept."
     )
+    posthog_url: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="Where PostHog is, such as https://eu.posthog.com, for an organization that "
+        "keeps its recordings there; empty means that all are kept here.",
+    )
+    posthog_project_id: str = Field("", description="Id of the project at PostHog.")
+    posthog_api_key: SecretStr = Field(
+        SecretStr(""),
+        description="Personal API key with the scope session_recording:read in that project.",
+    )
+    posthog_organization_id: str = Field(
+        "",
+        description="Id of the organization here whose recordings those are; no other sees them.",
+    )
     sso_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Comma-separated networks, addresses and host names of your own that identity "

@@ -53,6 +53,8 @@ from pidgr.outreach.txt_records import TxtRecords
 from pidgr.pagination import PageTokens
 from pidgr.privacy.erasure import Erasure
 from pidgr.privacy.exports import PersonExports
+from pidgr.replay.archives import Archives, build_archives
+from pidgr.replay.own_archive import OwnArchive
 from pidgr.replay.recorder import Recorder
 from pidgr.sandboxes.deletion import SandboxDeletion
 from pidgr.secrets import MasterKey, MasterKeyError
@@ -95,6 +97,7 @@ class System:
     invitation_mail: InvitationMail
     invite_links: InviteLinks
     recorder: Recorder
+    archives: Archives
     person_exports: PersonExports
     erasure: Erasure
     fetcher: Fetcher
@@ -110,6 +113,7 @@ class System:
         self.engine.stop()
         self.pusher.close()
         self.fetcher.close()
+        self.archives.close()
         self.database.close()
 
 
@@ -159,6 +163,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     relying_party = RelyingParty(settings.issuer)
     blobs = build_blobs(settings)
     fetcher = Fetcher(AddressGuard(settings.sso_allowed_networks))
+    archives = build_archives(settings, OwnArchive(database, blobs))
     delivery_ids = DeliveryIds(master_key)
     trail_reader = TrailReader(delivery_ids)
     blob_links = BlobLinks(master_key, settings.issuer, clock)
@@ -188,7 +193,10 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         invite_links=InviteLinks(clock),
         person_exports=PersonExports(database, engine, blobs, delivery_ids, clock),
         erasure=Erasure(database, engine, clock),
-        recorder=Recorder(database, engine, blobs, clock, settings.replay_retention_days),
+        recorder=Recorder(
+            database, engine, blobs, clock, settings.replay_retention_days, archives.elsewhere
+        ),
+        archives=archives,
         invitation_mail=InvitationMail(
             database,
             engine,

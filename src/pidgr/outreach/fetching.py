@@ -23,14 +23,23 @@ Result = TypeVar("Result")
 
 
 class FetchError(Exception):
-    """There is no such document; the sentence says why."""
+    """There is no such document; the sentence says why. ``status`` is None without an answer."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Fetcher:
     """Fetches by the address guard's rules: no redirects, no proxies, a deadline, a size."""
 
-    def __init__(self, guard: AddressGuard) -> None:
+    def __init__(
+        self, guard: AddressGuard, *, seconds: float = _SECONDS, largest: int = _LARGEST
+    ) -> None:
+        """Take how long an answer may take and how many bytes it may have."""
         self._guard = guard
+        self._seconds = seconds
+        self._largest = largest
         self._http = VettedHttp()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pidgr-fetch")
 
@@ -46,7 +55,7 @@ class Fetcher:
         """
         reply = await self._exchange("GET", url, headers)
         if reply.status != _OK:
-            raise FetchError(f"it answered with status {reply.status}")
+            raise FetchError(f"it answered with status {reply.status}", reply.status)
         return reply.body
 
     async def post_form(
@@ -82,13 +91,13 @@ class Fetcher:
                 self._guard.vet(url),
                 headers=headers,
                 content=iter((content,)) if content else None,
-                seconds=_SECONDS,
-                most_bytes=_LARGEST + 1,
+                seconds=self._seconds,
+                most_bytes=self._largest + 1,
             )
 
         reply = await self._in_thread(work)
-        if len(reply.body) > _LARGEST:
-            raise FetchError("its answer is larger than a megabyte")
+        if len(reply.body) > self._largest:
+            raise FetchError(f"its answer is larger than {self._largest >> 20} MiB")
         return reply
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:

@@ -74,7 +74,7 @@ def read_events(content: bytes) -> list[Event]:
         message = f"must be at most {MOST_EVENTS:,}, are {len(events):,}"
         raise invalid_field("events", message)
     for index, event in enumerate(events):
-        if not _is_event(event):
+        if not is_event(event):
             message = "must be an rrweb event with type, data and timestamp"
             raise invalid_field(f"events[{index}]", message)
     return events
@@ -95,7 +95,8 @@ def keep(events: list[Event], masked: Masked) -> Batch:
     return Batch(text, min(moments, default=0), max(moments, default=0), interactions)
 
 
-def _is_event(event: object) -> bool:
+def is_event(event: object) -> bool:
+    """Tell whether something has what every event has."""
     if not isinstance(event, dict) or not isinstance(event.get("data"), dict):
         return False
     kind, moment = event.get("type"), event.get("timestamp")

@@ -11,6 +11,7 @@ import hashlib
 import json
 import secrets
 import uuid
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -22,15 +23,13 @@ from pidgr.errors import NotFoundError, ResourceExhaustedError
 from pidgr.heatmaps import ingest_store
 from pidgr.identity.caller import Caller
 from pidgr.replay import store
+from pidgr.replay.archive import LARGEST_RECORDING
 from pidgr.replay.batch import Batch, keep, read_events
 from pidgr.replay.masking import Masked
 from pidgr.replay.store import NewRecording, OpenRecording
 from pidgr.storage.blobs import BlobMissingError, BlobStore, delete_under
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
-
-LARGEST_RECORDING: Final = 48 * 1024 * 1024
-"""Bytes of JSON. A player gets all of it in one message, and those end at 64 MiB."""
 
 _TASK: Final = "replay.expire"
 _TOKEN_BYTES: Final = 32
@@ -47,12 +46,15 @@ class Recorder:
         blobs: BlobStore,
         clock: Clock,
         retention_days: int,
+        kept_elsewhere: Collection[str] = (),
     ) -> None:
+        """Take in everything but what organizations of the ids ``kept_elsewhere`` would send."""
         self._database = database
         self._engine = engine
         self._blobs = blobs
         self._clock = clock
         self._retention = retention_days * DAY
+        self._kept_elsewhere = kept_elsewhere
 
     def register(self) -> None:
         """Give the engine its handler."""
@@ -61,14 +63,16 @@ class Recorder:
     async def begin(self, caller: Caller, campaign_id: str) -> str:
         """Begin a recording and return its token; empty when there is not to be one.
 
-        That is when the organization has switched analytics off, or the person's data is
-        restricted: the client is not told which.
+        That is when the organization has switched analytics off, keeps its recordings elsewhere, or
+        the person's data is restricted: the client is not told which.
 
         Raises:
             PermissionDeniedError: the caller is an API key.
             NotFoundError: no such campaign.
         """
         person = caller.member()
+        if caller.organization_id in self._kept_elsewhere:
+            return ""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
 
         def work(transaction: Transaction) -> str:

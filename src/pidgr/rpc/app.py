@@ -165,7 +165,7 @@ def implementations(system: System) -> dict[str, object]:
             system.person_exports, system.erasure, system.blob_links, clock, tokens
         ),
         "RenderService": RenderService(database, clock),
-        "ReplayService": ReplayService(database, system.blobs, clock, tokens),
+        "ReplayService": ReplayService(system.archives, tokens),
         "RoleService": RoleService(clock),
         "SSOService": SSOService(MetadataReader(system.fetcher, clock), clock),
         "TeamService": TeamService(clock, tokens),

@@ -161,8 +161,8 @@ POLICY: Final[dict[str, Rule]] = {
     "PrivacyService/ListMyPrivacyRequests": _read(access=Access.OWN),
     "PrivacyService/ListOrgSecurityIncidents": _read(P.PRIVACY_READ),
     "RenderService/RenderBatch": Rule(Access.INTERNAL, Unit.OWN),
-    "ReplayService/ListSessionRecordings": _read(P.CAMPAIGNS_READ),
-    # Megabytes out of the blob store, which no transaction waits for.
+    # Who keeps them may be elsewhere; and megabytes come out of a blob store. No transaction waits.
+    "ReplayService/ListSessionRecordings": Rule(Access.MEMBER, Unit.OWN, (P.CAMPAIGNS_READ,)),
     "ReplayService/GetSessionSnapshots": Rule(Access.MEMBER, Unit.OWN, (P.CAMPAIGNS_READ,)),
     "RoleService/ListRoles": _read(P.ORG_READ),
     "RoleService/CreateRole": _write(P.MEMBERS_MANAGE, fresh=True),
