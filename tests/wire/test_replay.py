@@ -4,6 +4,7 @@ import gzip
 import json
 import secrets
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -94,6 +95,22 @@ def test_what_was_recorded_is_listed_and_played_in_order(theatre: Theatre, world
         5_000,
         90_500,
     ]
+
+
+def test_batches_that_come_side_by_side_are_taken_in_their_order(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a page sends them that is left: it is not there any more to repeat the later one."""
+    monkeypatch.setattr(recorder, "PAUSES", (0.02,) * 1_000)
+    token = theatre.begin()
+    with ThreadPoolExecutor() as threads:
+        later = threads.submit(theatre.send, token, 1, click(START + 1))
+        with pytest.raises(TimeoutError):
+            later.result(0.2)
+        assert theatre.send(token, 0, click(START)).json() == {"next": 1}
+        assert later.result().json() == {"next": 2}
+    moments = [event["timestamp"] - START for event in theatre.play(theatre.newest().id)]
+    assert moments == [0, 1]
 
 
 def test_a_batch_that_comes_again_or_too_early_changes_nothing(theatre: Theatre) -> None:

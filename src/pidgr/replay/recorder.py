@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -30,6 +30,9 @@ from pidgr.replay.store import NewRecording, OpenRecording
 from pidgr.storage.blobs import BlobMissingError, BlobStore, delete_under
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
+
+PAUSES: Final = (0.05, 0.1, 0.2, 0.4)
+"""Seconds between looks for the batch before one that came too early."""
 
 _TASK: Final = "replay.expire"
 _TOKEN_BYTES: Final = 32
@@ -123,7 +126,7 @@ class Recorder:
                 return None
             return store.open_recording(reader, caller.organization_key, digest)
 
-        found = await self._database.read(look)
+        found = await self._open(look, number)
         if found is None:
             raise NotFoundError("there is no such recording, or not any more; begin another one")
         if number != found.next_batch:
@@ -142,6 +145,20 @@ class Recorder:
         await asyncio.to_thread(self._put, found, batch)
         await self._database.write(lambda transaction: store.advance(transaction, after))
         return number + 1
+
+    async def _open(
+        self, look: Callable[[Reader], OpenRecording | None], number: int
+    ) -> OpenRecording | None:
+        """Return the recording, not before the batch before ``number`` if that is all it lacks.
+
+        A page that is left sends its last batches side by side and cannot repeat what came early.
+        """
+        for pause in PAUSES:
+            found = await self._database.read(look)
+            if found is None or number != found.next_batch + 1:
+                return found
+            await asyncio.sleep(pause)
+        return await self._database.read(look)
 
     def expire(self, key: int) -> None:
         """Delete a recording and its blobs; harmless to repeat."""
