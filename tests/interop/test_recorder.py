@@ -201,15 +201,19 @@ def test_while_the_server_is_away_nothing_is_lost_and_nothing_comes_twice(stage:
         ["way", "cut"],
         ["click", "p"],
         ["requests", 8],
+        ["click", "p"],
+        ["hide"],
+        ["click", "p"],
+        ["hide"],
         ["way", "deaf"],
         ["click", "p"],
-        ["requests", 12],
+        ["requests", 20],
         ["way", "open"],
         ["click", "p"],
         STOP,
     )
-    assert clicks(stage.play()) == 4
-    assert stage.touches("TAP") == 4
+    assert clicks(stage.play()) == 6
+    assert stage.touches("TAP") == 6
     bodies: dict[str, set[str]] = {}
     for request in sent:
         if request["path"].count("/") == 4:

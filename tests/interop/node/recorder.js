@@ -92,6 +92,13 @@ const STEPS = {
     }
   },
   stop: (page) => page.evaluate(() => globalThis.recorder.stop()),
+  /** Look at another tab for a moment. */
+  hide: (page) =>
+    page.evaluate(() => {
+      Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+      delete document.visibilityState;
+    }),
   leave: (page) => page.goto("about:blank"),
 };
 
