@@ -89,7 +89,7 @@ from pidgr.rpc.replay_doors import replay_doors
 from pidgr.rpc.scim_doors import scim_doors
 from pidgr.rpc.server import ON_DRAIN
 from pidgr.rpc.shared_limits import SharedLimiter
-from pidgr.rpc.sign_in_pages import sign_in_pages
+from pidgr.rpc.sign_in_doors import sign_in_doors
 from pidgr.rpc.sso_doors import sso_doors
 from pidgr.rpc.sso_sign_in_doors import sso_sign_in_doors
 from pidgr.settings import Settings
@@ -197,7 +197,7 @@ def build_app(system: System) -> ASGIApp:
 
     routes = [
         *pages(system, health, limits),
-        *sign_in_pages(system, doorkeeper, limits),
+        *sign_in_doors(system, doorkeeper, limits),
         *passkey_doors(system, doorkeeper, limits),
         *oauth_doors(system, doorkeeper, limits),
         *sso_doors(system, doorkeeper),

@@ -31,7 +31,7 @@ from pidgr.rpc.doorkeeper import Doorkeeper
 from pidgr.rpc.interceptors import require_fresh_sign_in
 from pidgr.rpc.limits import Limiter, Limits
 from pidgr.rpc.plain_http import Answer, Fields, Handler, door
-from pidgr.rpc.sign_in_pages import token_answer
+from pidgr.rpc.sign_in_doors import token_answer
 from pidgr.system import System
 
 _PREFIX: Final = "auth/passkey"

@@ -38,7 +38,7 @@ from pidgr.rpc.html_pages import html_page
 from pidgr.rpc.languages import texts
 from pidgr.rpc.limits import Limits
 from pidgr.rpc.plain_http import Answer, Fields, client_of, door, read_form
-from pidgr.rpc.sign_in_pages import token_answer
+from pidgr.rpc.sign_in_doors import token_answer
 from pidgr.rpc.sso_texts import ROWS
 from pidgr.system import System
 

@@ -28,7 +28,7 @@ from pidgr.rpc.plain_http import Answer, Fields, Handler, door
 from pidgr.system import System
 
 
-def sign_in_pages(system: System, doorkeeper: Doorkeeper, limits: Limits) -> list[BaseRoute]:
+def sign_in_doors(system: System, doorkeeper: Doorkeeper, limits: Limits) -> list[BaseRoute]:
     """Return the routes."""
     posts: dict[str, tuple[Limiter | None, Handler]] = {
         "auth/code": (limits.sign_in, _request_code(system)),
