@@ -80,6 +80,7 @@ class System:
     signer: TokenSigner
     sessions: Sessions
     sign_in: SignIn
+    relying_party: RelyingParty
     passkeys: Enrolment
     passkey_sign_in: PasskeySignIn
     grants: Grants
@@ -176,6 +177,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         signer=signer,
         sessions=sessions,
         sign_in=SignIn(database, Codes(master_key), limits, failures, code_mail, sessions, clock),
+        relying_party=relying_party,
         passkeys=Enrolment(database, relying_party, clock),
         passkey_sign_in=PasskeySignIn(database, relying_party, failures, sessions, clock),
         grants=Grants(database, signer, clock),

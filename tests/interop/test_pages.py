@@ -67,7 +67,11 @@ def consent_url(server: Installation) -> str:
 def test_every_page_is_clean_in_every_language_and_all_of_it_is_reached_by_keyboard(
     node: NodeProject, chromium: dict[str, str], server: Installation, organization: Organization
 ) -> None:
-    forms = [join_url(server, organization), consent_url(server)]
+    forms = {
+        join_url(server, organization): ["email", "button"],
+        consent_url(server): ["email", "button", "passkey"],
+        f"{server.url}/passkeys": ["email", "button", "passkey"],
+    }
     broken = [f"{server.url}/join/none", f"{server.url}/auth/sso/callback"]
     broken.append(f"{server.url}/oauth/authorize")
     visits = [
@@ -79,7 +83,7 @@ def test_every_page_is_clean_in_every_language_and_all_of_it_is_reached_by_keybo
     assert all(one["title"] for one in found)
     assert all(one["passes"] > 5 for one in found)
     for one in found:
-        assert one["reached"] == (["email", "button"] if one["url"] in forms else [])
+        assert one["reached"] == forms.get(one["url"], [])
 
 
 def test_a_form_is_filled_and_sent_by_keyboard_alone(

@@ -37,7 +37,7 @@ from pidgr.contract.v1.member_pb import (
     UpdateUserSettingsResponse,
 )
 from pidgr.contract.v1.user_pb import ThemePreference, UserProfile, UserSettings, UserStatus
-from pidgr.directory import inviting, member_store, person_store, standing
+from pidgr.directory import inviting, member_store, passkey_notices, person_store, standing
 from pidgr.directory.granting import invitation_role
 from pidgr.directory.invitation_mail import InvitationMail
 from pidgr.directory.member_store import NewMember, existing_member
@@ -314,8 +314,7 @@ class MemberService:
         if newest is None:
             raise FailedPreconditionError("you have no passkey yet; make one, then confirm it")
         member, now = caller.member(), self._clock.now()
-        if person_store.note_passkey(unit, caller.organization_key, member.key, newest, now):
-            trail.record(unit, caller, AuditEventType.PASSKEY_ENROLLED, "user", member.id, now=now)
+        passkey_notices.note(unit, caller, member.id, newest, now)
         return ConfirmPasskeyEnrollmentResponse(confirmed=True)
 
     def get_user(self, request: GetUserRequest, caller: Caller, unit: Reader) -> GetUserResponse:

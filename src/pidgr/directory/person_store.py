@@ -63,7 +63,7 @@ _UPDATE_SETTINGS: Final = Statement("""
 """)
 _NOTE_PASSKEY: Final = Statement("""
     update member set passkey_enrolled_at = :now
-    where organization_key = :organization_key and key = :member_key
+    where organization_key = :organization_key and id = :member_id
       and (passkey_enrolled_at is null or passkey_enrolled_at < :newest)
 """)
 
@@ -146,12 +146,12 @@ def update_settings(
 
 
 def note_passkey(
-    transaction: Transaction, organization_key: int, member_key: int, newest: int, now: int
+    transaction: Transaction, organization_key: int, member_id: str, newest: int, now: int
 ) -> bool:
     """Note that a member has told of their newest passkey; False when that is noted already."""
     parameters = {
         "organization_key": organization_key,
-        "member_key": member_key,
+        "member_id": member_id,
         "newest": newest,
         "now": now,
     }

@@ -13,7 +13,7 @@ from pidgr.storage.transaction import Reader, Transaction
 
 def accepts(membership: Membership, method: str) -> bool:
     """Tell whether a member may act after a sign-in by this method."""
-    return membership.status == UserStatus.ACTIVE and not _refuses(membership, method)
+    return membership.status == UserStatus.ACTIVE and not refuses(membership, method)
 
 
 def welcome(reader: Reader, email_folded: str, method: str, now: int) -> list[Membership] | None:
@@ -28,7 +28,7 @@ def welcome(reader: Reader, email_folded: str, method: str, now: int) -> list[Me
         member
         for member in members
         if member.status != UserStatus.DEACTIVATED
-        and not _refuses(member, method)
+        and not refuses(member, method)
         and member.subject in {None, subject}
     ]
     if opened or (subject is not None and not members):
@@ -78,7 +78,8 @@ def readmit(transaction: Transaction, subject: str, method: str, now: int) -> bo
     return True
 
 
-def _refuses(membership: Membership, method: str) -> bool:
+def refuses(membership: Membership | store.Membership, method: str) -> bool:
+    """Tell whether an organization keeps a member out who has signed in by this method."""
     if method == SSO:
         return False
     if method == OTP and membership.otp_disabled:

@@ -84,12 +84,14 @@ from pidgr.rpc.limits import Limiter, Limits, MemoryLimiter, Rate
 from pidgr.rpc.oauth_doors import RESOURCE_METADATA, oauth_doors
 from pidgr.rpc.pages import pages
 from pidgr.rpc.passkey_doors import passkey_doors
+from pidgr.rpc.passkey_pages import passkey_pages
 from pidgr.rpc.policy import POLICY, Access
 from pidgr.rpc.replay_doors import replay_doors
 from pidgr.rpc.scim_doors import scim_doors
 from pidgr.rpc.server import ON_DRAIN
 from pidgr.rpc.shared_limits import SharedLimiter
 from pidgr.rpc.sign_in_doors import sign_in_doors
+from pidgr.rpc.sign_in_steps import SignInSteps, sign_in_pages
 from pidgr.rpc.sso_doors import sso_doors
 from pidgr.rpc.sso_sign_in_doors import sso_sign_in_doors
 from pidgr.settings import Settings
@@ -182,6 +184,7 @@ def build_app(system: System) -> ASGIApp:
     authenticator = Authenticator(system.database, system.signer, issuers, system.clock)
     limits = build_limits(system)
     doorkeeper = Doorkeeper(authenticator, limits)
+    steps = SignInSteps(system)
     rpcs = _contract_rpcs(system, _public_interceptors(system, doorkeeper, limits))
     rpcs |= _health_rpcs(health)
     if system.settings.reflection:
@@ -201,11 +204,13 @@ def build_app(system: System) -> ASGIApp:
         *passkey_doors(system, doorkeeper, limits),
         *oauth_doors(system, doorkeeper, limits),
         *sso_doors(system, doorkeeper),
-        *sso_sign_in_doors(system, limits),
+        *sso_sign_in_doors(system, limits, steps),
         *file_doors(system, limits),
         *replay_doors(system, doorkeeper),
         *scim_doors(system, doorkeeper),
-        *consent_pages(system, limits.sign_in),
+        *sign_in_pages(steps, limits),
+        *consent_pages(system, limits, steps),
+        *passkey_pages(system, limits, steps),
         *join_pages(system, limits.sign_in),
     ]
     app: ASGIApp = Dispatcher(rpcs, Starlette(routes=routes, lifespan=lifespan))

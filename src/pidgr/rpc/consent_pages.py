@@ -1,50 +1,42 @@
-"""Where a person allows an application: sign in with a code, see what it asks for, answer.
+"""Where a person allows an application: sign in, see what it asks for, answer.
 
-``/oauth/authorize`` is one address for three steps. No cookie is involved: what one step has found
-out goes to the next in a hidden field, sealed, so each request gets a sign-in of its own. That is
-what ``prompt=login`` and ``max_age=0`` ask for, and nothing a foreign page can submit for anybody
-leads anywhere: only who has just entered the code holds the second step's seal.
+No session is involved: each request leads through a sign-in of its own, which is what
+``prompt=login`` and ``max_age=0`` ask for, and what that has found out is in a sealed field. So
+nothing a foreign page can submit for anybody leads anywhere: only who has just signed in holds the
+seal of the answer.
 """
 
 import html
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import structlog
-from connectrpc.request import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pidgr.errors import (
-    InvalidArgumentError,
-    ResourceExhaustedError,
-    UnauthenticatedError,
-)
 from pidgr.identity import identity_store, people
 from pidgr.identity.identity_store import Membership
 from pidgr.identity.oauth import client_store, scopes
 from pidgr.identity.oauth import request as requests
 from pidgr.identity.oauth.errors import OAuthError
-from pidgr.identity.oauth.grants import Proof
 from pidgr.identity.oauth.request import AuthorizationRequest
-from pidgr.identity.sign_in_method import OTP
-from pidgr.rpc import metrics
+from pidgr.identity.proof import Proof
 from pidgr.rpc.consent_texts import ROWS
-from pidgr.rpc.error_mapping import to_connect_error
-from pidgr.rpc.html_pages import BrokenPageError, SealedFields, html_page
+from pidgr.rpc.html_pages import BrokenPageError, SealedFields, alert, guarded, html_page
 from pidgr.rpc.languages import texts
-from pidgr.rpc.limits import Limiter
+from pidgr.rpc.limits import Limits
 from pidgr.rpc.oauth_doors import AUTHORIZE
-from pidgr.rpc.plain_http import client_of, read_form
+from pidgr.rpc.plain_http import read_form
+from pidgr.rpc.sign_in_steps import Destination, SignInSteps, Visit, proof_in, sealable
 from pidgr.system import System
 
-log = structlog.get_logger("pidgr.rpc")
+_NAME: Final = "consent"
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class _Question:
     """A request whose client and address are known, and so may be answered by redirect."""
 
     query: str
@@ -54,38 +46,20 @@ class _Visit:
     language: str
 
 
-def consent_pages(system: System, limiter: Limiter) -> list[BaseRoute]:
+def consent_pages(system: System, limits: Limits, steps: SignInSteps) -> list[BaseRoute]:
     """Return the routes."""
-    pages = _ConsentPages(system)
-
-    def guarded(
-        step: Callable[[Request], Awaitable[Response]],
-    ) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            try:
-                await limiter.take(client_of(request))
-                response = await step(request)
-            except (BrokenPageError, InvalidArgumentError):
-                response = pages.broken(request, 400)
-            except ResourceExhaustedError as error:
-                response = pages.broken(request, 429)
-                to_connect_error(error, headers := Headers())
-                response.headers.update(headers)
-            metrics.REQUESTS.labels(AUTHORIZE[1:], str(response.status_code)).inc()
-            log.info("http", door=AUTHORIZE[1:], status=response.status_code)
-            return response
-
-        return endpoint
-
+    pages = _ConsentPages(system, steps)
+    steps.lead_to(Destination(_NAME, pages.ask, takes_provider=True))
     return [
-        Route(AUTHORIZE, guarded(pages.show), methods=["GET"]),
-        Route(AUTHORIZE, guarded(pages.answer), methods=["POST"]),
+        Route(AUTHORIZE, guarded(AUTHORIZE, limits.sign_in, pages.show, ROWS), methods=["GET"]),
+        Route(AUTHORIZE, guarded(AUTHORIZE, limits.sign_in, pages.answer, ROWS), methods=["POST"]),
     ]
 
 
 class _ConsentPages:
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, steps: SignInSteps) -> None:
         self._system = system
+        self._steps = steps
         settings = system.settings
         base = settings.issuer.rstrip("/")
         self._seals = SealedFields(system.master_key, "consent-page", system.clock)
@@ -93,24 +67,43 @@ class _ConsentPages:
 
     async def show(self, request: Request) -> Response:
         """Take an application's request."""
-        visit = await self._visit(request, request.url.query)
-        return visit if isinstance(visit, Response) else self._email_page(visit)
+        query = request.url.query
+        question = await self._question(request, query)
+        if isinstance(question, Response):
+            return question
+        return self._steps.begin(
+            request, Visit(_NAME, _filled(question, "intro"), {"query": query})
+        )
+
+    async def ask(self, request: Request, kept: Mapping[str, str], proof: Proof) -> Response:
+        """Ask who has signed in."""
+        question = await self._question(request, kept["query"])
+        if isinstance(question, Response):
+            return question
+        now = self._system.clock.now()
+        joined = await self._system.database.read(
+            lambda reader: identity_store.memberships(reader, proof.subject, now)
+        )
+        choices = [
+            one
+            for one in joined
+            if people.accepts(one, proof.method)
+            and proof.organization_key in {None, one.organization_key}
+        ]
+        if not choices:
+            return self._page(question, alert(question.words["none"]))
+        return self._consent_page(question, proof, choices)
 
     async def answer(self, request: Request) -> Response:
-        """Take what the person has entered."""
+        """Take the person's answer."""
         form = dict(await read_form(request))
         sealed = self._seals.read(form.get("seal", ""))
-        visit = await self._visit(request, sealed["query"])
-        if isinstance(visit, Response):
-            return visit
-        if "subject" in sealed:
-            proof = Proof(sealed["subject"], OTP, int(sealed["at"]))
-            return await self._decide(visit, proof, form)
-        if "code" in form:
-            return await self._prove(visit, form)
-        return await self._send(visit, form)
+        question = await self._question(request, sealed["query"])
+        if isinstance(question, Response):
+            return question
+        return await self._decide(question, proof_in(sealed), form)
 
-    async def _visit(self, request: Request, query: str) -> _Visit | Response:
+    async def _question(self, request: Request, query: str) -> _Question | Response:
         language, words = texts(ROWS, request.headers.get("accept-language", ""))
         try:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=50)
@@ -129,48 +122,29 @@ class _ConsentPages:
             return self._back(
                 redirect_uri, given, error=error.code, error_description=error.description
             )
-        return _Visit(query, given, asked, words, language)
+        return _Question(query, given, asked, words, language)
 
-    async def _send(self, visit: _Visit, form: Mapping[str, str]) -> Response:
-        try:
-            requested = await self._system.sign_in.request_code(form.get("email", ""))
-        except InvalidArgumentError:
-            return self._email_page(visit, wrong=True)
-        return self._code_page(visit, requested.attempt_id)
-
-    async def _prove(self, visit: _Visit, form: Mapping[str, str]) -> Response:
-        attempt_id = form.get("attempt_id", "")
-        try:
-            subject = await self._system.sign_in.prove(attempt_id, form["code"].strip())
-        except (InvalidArgumentError, UnauthenticatedError):
-            return self._code_page(visit, attempt_id, wrong=True)
-        now = self._system.clock.now()
-        joined = await self._system.database.read(
-            lambda reader: identity_store.memberships(reader, subject, now)
-        )
-        choices = [one for one in joined if people.accepts(one, OTP)]
-        if not choices:
-            return self._page(visit, f'<p class="error" role="alert">{visit.words["none"]}</p>')
-        return self._consent_page(visit, subject, choices)
-
-    async def _decide(self, visit: _Visit, proof: Proof, form: Mapping[str, str]) -> Response:
-        target = visit.request.redirect_uri
+    async def _decide(self, question: _Question, proof: Proof, form: Mapping[str, str]) -> Response:
+        target = question.request.redirect_uri
         if form.get("decision") != "allow":
             return self._back(
-                target, visit.given, error="access_denied", error_description="the person said no"
+                target,
+                question.given,
+                error="access_denied",
+                error_description="the person said no",
             )
         organization_id = form.get("organization_id", "")
         try:
             code = await self._system.database.write(
                 lambda transaction: self._system.grants.allow(
-                    transaction, proof, organization_id, visit.request
+                    transaction, proof, organization_id, question.request
                 )
             )
         except OAuthError as error:
             return self._back(
-                target, visit.given, error=error.code, error_description=error.description
+                target, question.given, error=error.code, error_description=error.description
             )
-        return self._back(target, visit.given, code=code)
+        return self._back(target, question.given, code=code)
 
     def _back(self, target: str, given: Mapping[str, str], **fields: str) -> Response:
         if "state" in given:
@@ -180,80 +154,42 @@ class _ConsentPages:
         headers = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
         return RedirectResponse(target + glue + urlencode(fields), 303, headers)
 
-    def broken(self, request: Request, status: int) -> Response:
-        """Say that nothing can be done here."""
-        language, words = texts(ROWS, request.headers.get("accept-language", ""))
-        body = f'<p class="error" role="alert">{words["broken"]}</p>'
-        return html_page(language, words["title"], body, status, "")
-
-    def _email_page(self, visit: _Visit, *, wrong: bool = False) -> Response:
-        return self._step(
-            visit,
-            f"<p>{_filled(visit, 'intro')}</p>"
-            f'<label for="email">{visit.words["email"]}</label>'
-            '<input id="email" name="email" type="email" autocomplete="email" required autofocus>',
-            "send",
-            wrong=wrong,
-        )
-
-    def _code_page(self, visit: _Visit, attempt_id: str, *, wrong: bool = False) -> Response:
-        return self._step(
-            visit,
-            f'<p role="status">{visit.words["sent"]}</p>'
-            f'<input type="hidden" name="attempt_id" value="{html.escape(attempt_id)}">'
-            f'<label for="code">{visit.words["code"]}</label>'
-            '<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" '
-            "required autofocus>",
-            "next",
-            wrong=wrong,
-        )
-
-    def _step(self, visit: _Visit, fields: str, button: str, *, wrong: bool) -> Response:
-        seal = self._seals.write({"query": visit.query})
-        problem = f'<p class="error" role="alert">{visit.words["wrong"]}</p>' if wrong else ""
-        return self._page(
-            visit,
-            f'{problem}<form method="post" action="{self._action()}">{seal}{fields}'
-            f"<p><button>{visit.words[button]}</button></p></form>",
-        )
-
-    def _consent_page(self, visit: _Visit, subject: str, choices: list[Membership]) -> Response:
-        now = self._system.clock.now()
-        seal = self._seals.write({"query": visit.query, "subject": subject, "at": str(now)})
+    def _consent_page(
+        self, question: _Question, proof: Proof, choices: list[Membership]
+    ) -> Response:
+        seal = self._seals.write({"query": question.query, **sealable(proof)})
         wanted = "".join(
-            f"<li>{visit.words[name]}</li>"
+            f"<li>{question.words[name]}</li>"
             for name in scopes.SCOPES
-            if name in visit.request.scopes
+            if name in question.request.scopes
         )
         options = "".join(
             f'<option value="{one.organization_id}">{html.escape(one.organization_name)}</option>'
             for one in choices
         )
         return self._page(
-            visit,
-            f"<p>{_filled(visit, 'asks')}</p><ul>{wanted}</ul>"
-            f'<form method="post" action="{self._action()}">{seal}'
-            f'<label for="organization">{visit.words["organization"]}</label>'
+            question,
+            f"<p>{_filled(question, 'asks')}</p><ul>{wanted}</ul>"
+            f'<form method="post" action="{self._steps.path(AUTHORIZE)}">{seal}'
+            f'<label for="organization">{question.words["organization"]}</label>'
             f'<select id="organization" name="organization_id">{options}</select>'
-            f"<p>{_filled(visit, 'answer_to')}</p>"
-            f'<p><button name="decision" value="allow">{visit.words["allow"]}</button> '
-            f'<button name="decision" value="deny">{visit.words["deny"]}</button></p></form>',
+            f"<p>{_filled(question, 'answer_to')}</p>"
+            f'<p><button id="allow" name="decision" value="allow">{question.words["allow"]}'
+            f'</button> <button id="deny" name="decision" value="deny">{question.words["deny"]}'
+            "</button></p></form>",
         )
 
-    def _action(self) -> str:
-        return html.escape(urlsplit(self._system.settings.issuer).path.rstrip("/") + AUTHORIZE)
-
-    def _page(self, visit: _Visit, body: str) -> Response:
+    def _page(self, question: _Question, body: str) -> Response:
         # Chromium holds the redirect that answers a form against form-action too, and the policy's
         # grammar has no IPv6 addresses.
-        parts = urlsplit(visit.request.redirect_uri)
+        parts = urlsplit(question.request.redirect_uri)
         plain = parts.scheme in {"http", "https"} and "[" not in parts.netloc
         target = f"{parts.scheme}://{parts.netloc}" if plain else f"{parts.scheme}:"
-        return html_page(visit.language, visit.words["title"], body, 200, target)
+        return html_page(question.language, question.words["title"], body, 200, target)
 
 
-def _filled(visit: _Visit, name: str) -> str:
-    return visit.words[name].format(
-        client=f"<strong>{html.escape(visit.request.client.name)}</strong>",
-        target=f"<strong>{html.escape(urlsplit(visit.request.redirect_uri).netloc)}</strong>",
+def _filled(question: _Question, name: str) -> str:
+    return question.words[name].format(
+        client=f"<strong>{html.escape(question.request.client.name)}</strong>",
+        target=f"<strong>{html.escape(urlsplit(question.request.redirect_uri).netloc)}</strong>",
     )

@@ -3,6 +3,7 @@
 
 from typing import Final
 
+from pidgr.rpc import sign_in_texts
 from pidgr.rpc.languages import Rows
 
 ROWS: Final[Rows] = {
@@ -14,38 +15,14 @@ ROWS: Final[Rows] = {
         "アプリの許可",
     ),
     "intro": (
-        "{client} wants to act for you. Sign in with a code we send to your e-mail address.",
-        "{client} quiere actuar en tu nombre. Entra con un código que te enviaremos por correo.",
-        "{client} quer agir em seu nome. Entre com um código que enviaremos por e-mail.",
-        "{client} 希望代表您操作。请用我们发送到您邮箱的验证码登录。",
+        "{client} wants to act for you. Sign in to see what it asks for.",
+        "{client} quiere actuar en tu nombre. Entra para ver lo que pide.",
+        "{client} quer agir em seu nome. Entre para ver o que ele pede.",
+        "{client} 希望代表您操作。请登录以查看其请求。",
         (
             "{client} があなたの代わりに操作しようとしています。"
-            "メールのコードでサインインしてください。"
+            "サインインして内容を確認してください。"
         ),
-    ),
-    "email": ("E-mail address", "Correo electrónico", "E-mail", "电子邮箱", "メールアドレス"),
-    "send": ("Send a code", "Enviar un código", "Enviar um código", "发送验证码", "コードを送信"),
-    "sent": (
-        "If somebody may sign in with this address, a code is on its way.",
-        "Si alguien puede entrar con esta dirección, el código está en camino.",
-        "Se alguém pode entrar com este endereço, o código está a caminho.",
-        "如果该邮箱可以登录，验证码已发出。",
-        "このアドレスでサインインできる場合は、コードを送信しました。",
-    ),
-    "code": (
-        "Six-digit code",
-        "Código de seis cifras",
-        "Código de seis dígitos",
-        "六位验证码",
-        "6桁のコード",
-    ),
-    "next": ("Continue", "Continuar", "Continuar", "继续", "続ける"),
-    "wrong": (
-        "That did not work. Check it, or start again from the application.",
-        "No ha funcionado. Compruébalo o empieza de nuevo desde la aplicación.",
-        "Não funcionou. Verifique ou recomece no aplicativo.",
-        "未成功。请检查，或从应用重新开始。",
-        "うまくいきませんでした。確認するか、アプリからやり直してください。",
     ),
     "asks": (
         "{client} asks to do this for you, as far as your own rights go:",
@@ -78,6 +55,7 @@ ROWS: Final[Rows] = {
         "此链接不完整或已失效。请从应用重新开始。",
         "このリンクは不完全か、期限切れです。アプリからやり直してください。",
     ),
+    "later": sign_in_texts.ROWS["later"],
     "campaigns:read": (
         "Read campaigns and templates",
         "Leer campañas y plantillas",

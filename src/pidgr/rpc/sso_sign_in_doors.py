@@ -3,8 +3,9 @@
 ``GET /auth/sso/start?email=&code_challenge=`` sends a browser to the provider of the address's
 domain; ``GET /auth/sso/callback`` (OpenID Connect) and ``POST /auth/sso/saml/acs`` (SAML) take it
 back and send it on to PIDGR_SIGN_IN_URL with ``pidgr_code``. ``POST /auth/sso/token`` with ``code,
-code_verifier`` answers tokens. ``GET /auth/sso/saml/metadata`` is what SAML providers are set up
-with.
+code_verifier`` answers tokens. The sign-in page of this server sends ``visit`` in place of the
+challenge, and browsers come back to where that leads. ``GET /auth/sso/saml/metadata`` is what SAML
+providers are set up with.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +27,8 @@ from pidgr.errors import (
     ResourceExhaustedError,
     UnavailableError,
 )
+from pidgr.identity.proof import Proof
+from pidgr.identity.sign_in_method import SSO
 from pidgr.identity.sso.admission import NotAdmittedError
 from pidgr.identity.sso.oidc_sign_in import CALLBACK
 from pidgr.identity.sso.saml_requests import CONSUMER_PATH, METADATA_PATH, ServiceProvider
@@ -34,11 +37,12 @@ from pidgr.identity.sso.sign_in import ATTEMPT_LIFETIME, Departure
 from pidgr.identity.sso.ways import BrokenSignInError
 from pidgr.rpc import metrics
 from pidgr.rpc.error_mapping import to_connect_error
-from pidgr.rpc.html_pages import html_page
+from pidgr.rpc.html_pages import BrokenPageError, html_page
 from pidgr.rpc.languages import texts
 from pidgr.rpc.limits import Limits
 from pidgr.rpc.plain_http import Answer, Fields, client_of, door, read_form
 from pidgr.rpc.sign_in_doors import token_answer
+from pidgr.rpc.sign_in_steps import SignInSteps
 from pidgr.rpc.sso_texts import ROWS
 from pidgr.system import System
 
@@ -51,16 +55,16 @@ log = structlog.get_logger("pidgr.rpc")
 Step = Callable[[Request], Awaitable[Response]]
 
 
-def sso_sign_in_doors(system: System, limits: Limits) -> list[BaseRoute]:
+def sso_sign_in_doors(system: System, limits: Limits, steps: SignInSteps) -> list[BaseRoute]:
     """Return the routes."""
-    doors = _Doors(system)
+    doors = _Doors(system, steps)
 
     def guarded(step: Step) -> Step:
         async def endpoint(request: Request) -> Response:
             try:
                 await limits.sign_in.take(client_of(request))
                 response = await step(request)
-            except (BrokenSignInError, InvalidArgumentError):
+            except (BrokenPageError, BrokenSignInError, InvalidArgumentError):
                 response = _page(request, "broken", 400)
             except NotFoundError:
                 response = _page(request, "none", 404)
@@ -92,7 +96,9 @@ def sso_sign_in_doors(system: System, limits: Limits) -> list[BaseRoute]:
 
 
 class _Doors:
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, steps: SignInSteps) -> None:
+        self._steps = steps
+        self._clock = system.clock
         self._sign_in = system.sso_sign_in
         self._home = system.settings.sign_in_url
         self._metadata = ServiceProvider.at(system.settings.issuer).metadata()
@@ -103,13 +109,17 @@ class _Doors:
     async def start(self, request: Request) -> Response:
         """Send a browser to its provider."""
         query = request.query_params
-        if not self._home:
+        visit = query.get("visit", "")
+        if visit and not self._steps.takes_provider(self._steps.visit(visit)):
+            raise BrokenPageError
+        if not visit and not self._home:
             # There would be nowhere to send it to afterwards.
             raise NotFoundError("PIDGR_SIGN_IN_URL is not set")
         departure = await self._sign_in.depart(
             query.get("email", ""),
             query.get("code_challenge", ""),
             request.cookies.get(_COOKIE, ""),
+            visit,
         )
         response = (
             _posting_page(request, departure)
@@ -130,12 +140,12 @@ class _Doors:
         return response
 
     async def callback(self, request: Request) -> Response:
-        """Take it back from an OpenID provider, and send it on to the client."""
+        """Take it back from an OpenID provider."""
         answer = dict(request.query_params)
         return await self._arrive(request, SSOProviderType.OIDC, answer.get("state", ""), answer)
 
     async def consume(self, request: Request) -> Response:
-        """Take it back from a SAML provider, and send it on to the client."""
+        """Take it back from a SAML provider."""
         answer = dict(await read_form(request, LARGEST))
         state = answer.get("RelayState", "")
         return await self._arrive(request, SSOProviderType.SAML, state, answer)
@@ -147,10 +157,14 @@ class _Doors:
     async def _arrive(
         self, request: Request, type_: SSOProviderType, state: str, answer: Mapping[str, str]
     ) -> Response:
+        """Send it on to the client, or show the page that the sign-in was for."""
         cookie = request.cookies.get(_COOKIE, "")
-        code = await self._sign_in.arrive(type_, state, answer, cookie)
+        arrived = await self._sign_in.arrive(type_, state, answer, cookie)
+        if arrived.visit:
+            proof = Proof(arrived.subject, SSO, self._clock.now(), arrived.organization_key)
+            return await self._steps.arrive(request, self._steps.visit(arrived.visit), proof)
         glue = "&" if "?" in self._home else "?"
-        target = f"{self._home}{glue}{urlencode({'pidgr_code': code})}"
+        target = f"{self._home}{glue}{urlencode({'pidgr_code': arrived.code})}"
         return RedirectResponse(target, 303, _PLAIN)
 
     async def token(self, request: Request) -> Answer:

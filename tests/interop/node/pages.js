@@ -9,22 +9,14 @@ const AXE = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.j
 /** Visit each URL in each language; return what axe finds, and what Tab reaches. */
 export async function inspect({ visits, ...browser }) {
   return await inBrowser(browser, async (context) => {
-    const page = await context.newPage();
-    // The pages allow no scripts of others, and axe is one.
-    const session = await context.newCDPSession(page);
-    await session.send("Page.setBypassCSP", { enabled: true });
+    const page = await axePage(context);
     const found = [];
     for (const { url, language } of visits) {
       await page.setExtraHTTPHeaders({ "accept-language": language });
       await page.goto(url);
-      await page.addScriptTag({ content: AXE });
-      const result = await page.evaluate(() => globalThis.axe.run());
       found.push({
         url,
-        language: await page.evaluate(() => document.documentElement.lang),
-        title: await page.title(),
-        violations: result.violations.map((one) => `${one.id}: ${one.nodes[0].html}`),
-        passes: result.passes.length,
+        ...(await axeIn(page)),
         reached: await reachedByTab(page),
       });
     }
@@ -43,6 +35,26 @@ export async function fillByKeyboard({ url, text, ...browser }) {
   });
 }
 
+/** Open a page in which axe can run: the server's pages allow no scripts of others. */
+export async function axePage(context) {
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  await session.send("Page.setBypassCSP", { enabled: true });
+  return page;
+}
+
+/** Return what axe says about such a page. */
+export async function axeIn(page) {
+  await page.addScriptTag({ content: AXE });
+  const result = await page.evaluate(() => globalThis.axe.run());
+  return {
+    language: await page.evaluate(() => document.documentElement.lang),
+    title: await page.title(),
+    violations: result.violations.map((one) => `${one.id}: ${one.nodes[0].html}`),
+    passes: result.passes.length,
+  };
+}
+
 async function reachedByTab(page) {
   const start = await focused(page);
   const reached = start === "" ? [] : [start];
@@ -55,7 +67,7 @@ async function reachedByTab(page) {
   return reached;
 }
 
-function focused(page) {
+export function focused(page) {
   return page.evaluate(() => {
     const at = document.activeElement;
     return at && at !== document.body ? at.id || at.tagName.toLowerCase() : "";

@@ -23,8 +23,8 @@ from pidgr.identity.oauth.errors import (
 )
 from pidgr.identity.oauth.grant_store import StoredGrant
 from pidgr.identity.oauth.request import AuthorizationRequest
+from pidgr.identity.proof import Proof
 from pidgr.identity.sessions import ACCESS_LIFETIME, SESSION_LIFETIME
-from pidgr.identity.sign_in_method import OTP
 from pidgr.identity.tokens import Delegation, TokenSigner
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
@@ -36,15 +36,6 @@ _REFRESH_PREFIX: Final = "pidgr_a_"
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 log = structlog.get_logger("pidgr.identity")
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Who somebody has just proved to be, how (RFC 8176) and when, in microseconds."""
-
-    subject: str
-    method: str
-    authenticated_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +81,8 @@ class Grants:
         """
         now = self._clock.now()
         member = _member(transaction, proof.subject, organization_id, proof.method, now)
-        if member is None:
+        bound = proof.organization_key
+        if member is None or bound not in {None, member.organization_key}:
             raise OAuthError("access_denied", "the person may not act in this organization")
         asked = scopes.render(request.scopes)
         before = consent_store.scopes(
@@ -275,9 +267,7 @@ def _member(
     found = store.membership(reader, subject, organization_id, now)
     if found is None or found.status != UserStatus.ACTIVE or found.suspended:
         return None
-    if found.otp_disabled and method == OTP:
-        return None
-    return None if people.needs_sso(found.email, found.sso_domain) else found
+    return None if people.refuses(found, method) else found
 
 
 def _member_of(reader: Reader, grant: StoredGrant, now: int) -> store.Membership | None:

@@ -1,6 +1,7 @@
 """Signing in with a passkey, without saying who one is: the key tells."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import structlog
 
@@ -19,13 +20,15 @@ from pidgr.identity.passkeys.relying_party import (
     read_assertion,
     went_back,
 )
-from pidgr.identity.sessions import Grant, Sessions, Tokens
+from pidgr.identity.sessions import Sessions, Tokens
 from pidgr.identity.sign_in_method import PASSKEY
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 
 # A challenge that is not a person's.
 _ANYBODY: Final = ""
+
+Result = TypeVar("Result")
 
 log = structlog.get_logger("pidgr.identity")
 
@@ -77,19 +80,36 @@ class PasskeySignIn:
             ResourceExhaustedError: the same, after too many failures of this person.
             PermissionDeniedError: the person may not act in the named organization.
         """
+        grant = await self._proved(
+            answer,
+            lambda transaction, subject: self._sessions.open(
+                transaction, subject, PASSKEY, organization_id.lower()
+            ),
+        )
+        return await self._sessions.tokens(grant)
+
+    async def prove(self, answer: Json) -> str:
+        """Do the same without opening a session; return the person's subject.
+
+        Raises:
+            InvalidArgumentError, UnauthenticatedError, ResourceExhaustedError: as above.
+        """
+        return await self._proved(answer, lambda _transaction, subject: subject)
+
+    async def _proved(self, answer: Json, then: Callable[[Transaction, str], Result]) -> Result:
         assertion = read_assertion(answer)
         key = await self._claim(assertion)
         if key is None:
             raise _refused()
-        grant = await self._grant(assertion, key, organization_id.lower())
-        if grant is None:
+        result = await self._passed(assertion, key, then)
+        if result is None:
             await self._database.write(
                 lambda transaction: self._failures.count(
                     transaction, identity_store.address_of_subject(transaction, key.subject)
                 )
             )
             raise _refused()
-        return await self._sessions.tokens(grant)
+        return result
 
     async def _claim(self, assertion: Assertion) -> SigningKey | None:
         """Use the challenge up and return the key that is said to have signed it."""
@@ -103,9 +123,9 @@ class PasskeySignIn:
 
         return await self._database.write(work)
 
-    async def _grant(
-        self, assertion: Assertion, key: SigningKey, organization_id: str
-    ) -> Grant | None:
+    async def _passed(
+        self, assertion: Assertion, key: SigningKey, then: Callable[[Transaction, str], Result]
+    ) -> Result | None:
         try:
             sign_count = self._party.verify_assertion(
                 assertion, key.public_key, user_handle(key.subject)
@@ -113,12 +133,16 @@ class PasskeySignIn:
         except RefusedError:
             return None
         return await self._database.write(
-            lambda transaction: self._open(transaction, key.key, sign_count, organization_id)
+            lambda transaction: self._complete(transaction, key.key, sign_count, then)
         )
 
-    def _open(
-        self, transaction: Transaction, key: int, sign_count: int, organization_id: str
-    ) -> Grant | None:
+    def _complete(
+        self,
+        transaction: Transaction,
+        key: int,
+        sign_count: int,
+        then: Callable[[Transaction, str], Result],
+    ) -> Result | None:
         now = self._clock.now()
         stored = passkey_store.lock(transaction, key)
         if stored is None or stored.suspected_at is not None:
@@ -136,7 +160,7 @@ class PasskeySignIn:
         passkey_store.used(transaction, key, sign_count, now)
         if not people.readmit(transaction, stored.subject, PASSKEY, now):
             return None
-        return self._sessions.open(transaction, stored.subject, PASSKEY, organization_id)
+        return then(transaction, stored.subject)
 
 
 def _refused() -> UnauthenticatedError:

@@ -135,15 +135,22 @@ class RelyingParty:
         host = f"[{self.id}]" if ":" in self.id else self.id
         self.origin: Final = f"{parts.scheme}://{host}{'' if default else f':{parts.port}'}"
 
+    @property
+    def has_host_name(self) -> bool:
+        """Tell whether browsers can bind keys to this site: its address is a name."""
+        try:
+            ipaddress.ip_address(self.id)
+        except ValueError:
+            return True
+        return False
+
     def require_host_name(self) -> None:
         """Check that browsers can bind keys to this site.
 
         Raises:
             FailedPreconditionError: its public URL has an IP address in place of a name.
         """
-        try:
-            ipaddress.ip_address(self.id)
-        except ValueError:
+        if self.has_host_name:
             return
         raise FailedPreconditionError(
             "passkeys are bound to a host name and this site has none: its operator must set "

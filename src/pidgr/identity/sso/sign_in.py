@@ -39,6 +39,7 @@ ARRIVAL_LIFETIME: Final = MINUTE
 _SECRET_BYTES: Final = 32
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _PURPOSE: Final = "sso-attempt"
+_VISIT: Final = "visit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,23 @@ class Departure:
     url: str
     form: Mapping[str, str]
     browser: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A person whom their provider and their organization let in.
+
+    Args:
+        code: what their client exchanges for tokens; empty when they came from a page of ours.
+        visit: what that page has given along; empty when they came from a client.
+        subject: who they are.
+        organization_key: of the only organization in which that counts.
+    """
+
+    code: str
+    visit: str
+    subject: str
+    organization_key: int
 
 
 class SsoSignIn:
@@ -68,13 +86,14 @@ class SsoSignIn:
         self._clock = clock
         self._ways = ways
 
-    async def depart(self, email: str, challenge: str, browser: str) -> Departure:
-        """Begin a sign-in.
+    async def depart(self, email: str, challenge: str, browser: str, visit: str = "") -> Departure:
+        """Begin a sign-in, for a client or for a page of ours.
 
         Args:
             email: of who wants to sign in; its domain tells the provider.
             challenge: SHA-256 of the client's verifier, base64url.
             browser: the cookie it has from an earlier sign-in, or nothing.
+            visit: what a page of ours wants back; there is no challenge then.
 
         Raises:
             InvalidArgumentError: a malformed address or challenge.
@@ -82,7 +101,7 @@ class SsoSignIn:
         """
         violations = Violations()
         check_email(violations, "email", email)
-        if not is_challenge(challenge):
+        if not visit and not is_challenge(challenge):
             violations.add("code_challenge", "must be a SHA-256 in base64url, 43 characters")
         violations.raise_if_any()
         if not is_challenge(browser):
@@ -95,7 +114,7 @@ class SsoSignIn:
             if provider is None:
                 raise NotFoundError("people of this domain do not sign in by a provider")
             question = self._way(provider).ask(provider, email, state)
-            kept = json.dumps(dict(question.remembered)).encode()
+            kept = json.dumps({**question.remembered, _VISIT: visit}).encode()
             sealed = self._master_key.seal(_PURPOSE, kept)
             attempt_store.sweep(transaction, now)
             attempt = Attempt(provider.key, _digest(browser), sealed, challenge)
@@ -107,8 +126,8 @@ class SsoSignIn:
 
     async def arrive(
         self, type_: SSOProviderType, state: str, answer: Mapping[str, str], browser: str
-    ) -> str:
-        """Take a person back from their provider; return the code their client exchanges.
+    ) -> Arrived:
+        """Take a person back from their provider.
 
         Args:
             type_: of the providers that send people to this door.
@@ -125,16 +144,20 @@ class SsoSignIn:
         attempt, provider = await self._claim(type_, state, browser)
         kept = json.loads(self._master_key.unseal(_PURPOSE, attempt.sealed))
         claims = await self._way(provider).believe(provider, answer, kept)
-        code = _new_secret()
+        visit = kept.get(_VISIT, "")
+        code = "" if visit else _new_secret()
 
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> str:
             now = self._clock.now()
             subject = admission.admit(transaction, provider, claims, now)
+            if visit:
+                return subject
             arrival = Arrival(subject, provider.organization_key, attempt.challenge)
             attempt_store.arrive(transaction, _digest(code), arrival, now + ARRIVAL_LIFETIME)
+            return subject
 
-        await self._database.write(work)
-        return code
+        subject = await self._database.write(work)
+        return Arrived(code, visit, subject, provider.organization_key)
 
     async def tokens(self, code: str, verifier: str) -> Tokens:
         """Open the session of a person who has come back.

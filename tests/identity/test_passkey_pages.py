@@ -1,0 +1,331 @@
+"""The sign-in page and the page of a person's passkeys, as far as no browser is needed for it."""
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+from support.authenticator import Authenticator
+from support.forms import form_with, submit
+from support.running import Installation, running
+
+from pidgr.clock import HOUR, MINUTE, SECOND, ManualClock
+from pidgr.contract.v1.audit_pb import AuditEventType
+from pidgr.storage.sql import Statement
+
+SITE = "https://pidgr.example"
+LANGUAGES = ("en", "es", "pt-BR", "zh", "ja")
+ADDRESS, PASSKEY = 'name="email"', 'name="credential"'
+EVENTS = Statement("""
+    select o.id, e.actor_id, e.entity_id from audit_event e
+    join organization o on o.key = e.organization_key
+    where e.event_type = :type and e.entity_id in (:one, :two)
+""")
+
+
+@pytest.fixture(scope="module")
+def clock() -> ManualClock:
+    return ManualClock(1_790_000_000 * SECOND)
+
+
+@pytest.fixture(scope="module")
+def installation(
+    database_settings: dict[str, Any],
+    clock: ManualClock,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Installation]:
+    with running(
+        tmp_path_factory.mktemp("data"),
+        clock=clock,
+        issuer=SITE,
+        embedded_engine=False,
+        **database_settings,
+    ) as installation:
+        yield installation
+
+
+class Visitor:
+    """A person with a browser, a device, and a passkey on it."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.organization = installation.found(f"<Acme> {secrets.token_hex(4)}")
+        self.http = httpx.Client(base_url=installation.url, timeout=60)
+        self.device = Authenticator(SITE)
+        token = installation.token(self.organization.admin_id)
+        self.http.headers["authorization"] = f"Bearer {token}"
+        options = self.http.post("/auth/passkey/options", json={}).json()["public_key"]
+        credential = self.device.create(options)
+        made = self.http.post(
+            "/auth/passkey/verify", json={"credential": credential, "name": "<Phone>"}
+        )
+        self.passkey_id = str(made.json()["passkey"]["id"])
+        # No page takes a token.
+        del self.http.headers["authorization"]
+
+    def sign_in(self, start: str = "/passkeys") -> httpx.Response:
+        page = self.http.get(start)
+        (address,) = re.findall(r'data-options-from="([^"]+)"', page.text)
+        options = self.http.post(address, json={}).json()["public_key"]
+        return submit(self.http, page, PASSKEY, credential=json.dumps(self.device.get(options)))
+
+    def new_form(self, listed: httpx.Response) -> httpx.Response:
+        return submit(self.http, listed, 'id="add"')
+
+    def enrol(self, form: httpx.Response, device: Authenticator, name: str) -> httpx.Response:
+        credential = device.create(options_in(form))
+        return submit(self.http, form, PASSKEY, credential=json.dumps(credential), name=name)
+
+
+@pytest.fixture
+def visitor(installation: Installation) -> Iterator[Visitor]:
+    visitor = Visitor(installation)
+    yield visitor
+    visitor.http.close()
+
+
+def options_in(form: httpx.Response) -> dict[str, Any]:
+    (options,) = re.findall(r'data-options="([^"]+)"', form.text)
+    found: dict[str, Any] = json.loads(unescape(options))
+    return found
+
+
+def keys_in(page: httpx.Response) -> list[str]:
+    assert page.status_code == 200, page.text
+    return [unescape(name) for name in re.findall(r"<li><strong>(.*?)</strong>", page.text)]
+
+
+def refused(page: httpx.Response) -> bool:
+    return page.status_code == 200 and '<p class="error" role="alert">' in page.text
+
+
+def test_a_person_signs_in_by_passkey_adds_one_and_takes_one_away(visitor: Visitor) -> None:
+    listed = visitor.sign_in()
+    assert keys_in(listed) == ["<Phone>"]
+    assert "last used <time datetime=" in listed.text
+    form = visitor.new_form(listed)
+    added = visitor.enrol(form, Authenticator(SITE), "Laptop")
+    assert keys_in(added) == ["<Phone>", "Laptop"]
+    assert "never used" in added.text
+    left = submit(visitor.http, added, f'value="{visitor.passkey_id}"', revoke=visitor.passkey_id)
+    assert keys_in(left) == ["Laptop"]
+    assert refused(visitor.sign_in())
+
+
+def test_every_organization_that_takes_the_person_is_told(
+    visitor: Visitor, installation: Installation
+) -> None:
+    other = installation.found()
+    email = installation.system.signer.verify(
+        installation.token(visitor.organization.admin_id)
+    ).email
+    invited = visitor.http.post(
+        "/pidgr.v1.MemberService/InviteUser",
+        json={"email": email},
+        headers={"authorization": f"Bearer {other.api_key}"},
+    ).json()["user"]["id"]
+    form = visitor.new_form(visitor.sign_in())
+    assert len(keys_in(visitor.enrol(form, Authenticator(SITE), ""))) == 2
+    members = {visitor.organization.id: visitor.organization.admin_id, other.id: invited}
+    parameters = {
+        "type": int(AuditEventType.PASSKEY_ENROLLED),
+        "one": visitor.organization.admin_id,
+        "two": invited,
+    }
+    database = installation.system.database
+    told = database.read_now(lambda reader: reader.rows(EVENTS, parameters))
+    assert sorted(told) == sorted((key, member, member) for key, member in members.items())
+
+
+def test_nobody_sees_or_removes_another_person_s_passkey(
+    visitor: Visitor, installation: Installation
+) -> None:
+    stranger = Visitor(installation)
+    listed = stranger.sign_in()
+    # Nor is one that is there told from one that is not.
+    texts = [
+        re.sub(r'value="[^"]*"', "", submit(stranger.http, listed, "revoke", revoke=key).text)
+        for key in (visitor.passkey_id, "00000000-0000-0000-0000-000000000000")
+    ]
+    assert texts[0] == texts[1]
+    assert visitor.passkey_id not in listed.text
+    assert keys_in(visitor.sign_in()) == ["<Phone>"]
+    form = stranger.new_form(listed)
+    theirs = submit(
+        visitor.http,
+        visitor.new_form(visitor.sign_in()),
+        PASSKEY,
+        credential=json.dumps(Authenticator(SITE).create(options_in(form))),
+    )
+    assert refused(theirs)
+    assert keys_in(theirs) == ["<Phone>"]
+    stranger.http.close()
+
+
+@pytest.mark.parametrize(
+    "device",
+    [Authenticator("https://evil.example"), Authenticator(SITE, verifies=False)],
+    ids=["another site", "nobody checked"],
+)
+def test_a_key_that_proves_nothing_is_not_taken(visitor: Visitor, device: Authenticator) -> None:
+    answer = visitor.enrol(visitor.new_form(visitor.sign_in()), device, "Bad")
+    assert refused(answer)
+    assert keys_in(answer) == ["<Phone>"]
+
+
+@pytest.mark.parametrize("credential", ["", "[]", "{", "{}", '{"id": 7}', "[" * 5_000])
+def test_garbage_for_a_passkey_is_refused(visitor: Visitor, credential: str) -> None:
+    begun = visitor.http.get("/passkeys")
+    assert refused(submit(visitor.http, begun, PASSKEY, credential=credential))
+    form = visitor.new_form(visitor.sign_in())
+    answer = submit(visitor.http, form, PASSKEY, credential=credential)
+    assert refused(answer)
+    assert keys_in(answer) == ["<Phone>"]
+
+
+def test_a_device_that_checked_nobody_does_not_sign_in(visitor: Visitor) -> None:
+    visitor.device.verifies = False
+    assert refused(visitor.sign_in())
+    visitor.device.verifies = True
+    assert keys_in(visitor.sign_in()) == ["<Phone>"]
+
+
+def test_what_a_sign_in_allows_ends_after_five_minutes(
+    visitor: Visitor, clock: ManualClock
+) -> None:
+    listed = visitor.sign_in()
+    form = visitor.new_form(listed)
+    clock.advance(5 * MINUTE - SECOND)
+    again = visitor.new_form(listed)
+    assert options_in(again)
+    clock.advance(SECOND)
+    # However young the seal is: the sign-in counts.
+    for page in (listed, form, again):
+        action, hidden = form_with(page)
+        late = visitor.http.post(action, data={**hidden, "revoke": visitor.passkey_id})
+        assert refused(late)
+        assert ADDRESS in late.text
+    assert keys_in(visitor.sign_in()) == ["<Phone>"]
+
+
+def test_a_seal_counts_for_its_own_step_and_ten_minutes(
+    visitor: Visitor, clock: ManualClock
+) -> None:
+    begun, listed = visitor.http.get("/passkeys"), visitor.sign_in()
+    early, signed_in = form_with(begun)[1]["seal"], form_with(listed)[1]["seal"]
+    fields = {"revoke": visitor.passkey_id}
+    for path, seal in (
+        ("/passkeys", None),
+        ("/passkeys", ""),
+        ("/passkeys", "AAAA" * 20),
+        ("/passkeys", early),
+        ("/oauth/authorize", signed_in),
+        ("/sign-in", signed_in),
+        ("/sign-in", None),
+    ):
+        form = fields if seal is None else {**fields, "seal": seal}
+        assert visitor.http.post(path, data=form).status_code == 400, path
+    assert visitor.http.post("/sign-in", json={"seal": early}).status_code == 400
+    clock.advance(10 * MINUTE)
+    assert visitor.http.post("/sign-in", data={"seal": early, "email": "x"}).status_code == 400
+    assert keys_in(visitor.sign_in()) == ["<Phone>"]
+
+
+def test_no_page_sets_a_cookie_or_runs_what_is_not_a_file_of_ours(visitor: Visitor) -> None:
+    begun, listed = visitor.http.get("/passkeys"), visitor.sign_in()
+    for page in (begun, listed, visitor.new_form(listed)):
+        assert "set-cookie" not in page.headers
+        policy = page.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert "script-src 'self'; connect-src 'self'; require-trusted-types-for" in policy
+        (style,) = re.findall("<style>(.*?)</style>", page.text)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in policy
+        assert re.findall(r"<script[^>]*>(.*?)</script>", page.text) == [""]
+        assert not re.findall(r' (?:on\w+|style)="', page.text)
+        (source,) = re.findall(r'<script [^>]*src="([^"]+)"', page.text)
+        script = visitor.http.get(source)
+        assert script.headers["content-type"].startswith("text/javascript")
+        assert script.headers["x-content-type-options"] == "nosniff"
+        assert "navigator.credentials" in script.text
+
+
+def test_known_and_unknown_addresses_are_answered_alike(visitor: Visitor) -> None:
+    claims = visitor.installation.system.signer.verify(
+        visitor.installation.token(visitor.organization.admin_id)
+    )
+    texts = set()
+    for email in (claims.email, f"{secrets.token_hex(4)}@example.com"):
+        page = submit(visitor.http, visitor.http.get("/passkeys"), ADDRESS, email=email)
+        assert 'name="code"' in page.text
+        assert email not in page.text
+        wrong = submit(visitor.http, page, code="000000")
+        assert refused(wrong)
+        texts.add(re.sub(r'value="[^"]*"', "", page.text + wrong.text))
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("email", ["", "nobody", "a@b@c", "a@" + "x" * 300 + ".example"])
+def test_what_is_no_address_shows_the_step_again(visitor: Visitor, email: str) -> None:
+    page = submit(visitor.http, visitor.http.get("/passkeys"), ADDRESS, email=email)
+    assert refused(page)
+    assert ADDRESS in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_step_speaks_the_reader_s_language(visitor: Visitor, language: str) -> None:
+    visitor.http.headers["accept-language"] = f"{language};q=0.9, en;q=0.5"
+    begun, listed = visitor.http.get("/passkeys"), visitor.sign_in()
+    asked = submit(visitor.http, begun, ADDRESS, email="nobody@example.com")
+    broken = visitor.http.post("/passkeys", data={})
+    pages = (begun, asked, listed, visitor.new_form(listed), broken)
+    assert {page.headers["content-language"] for page in pages} == {language}
+    assert all(f'<html lang="{language}">' in page.text for page in pages)
+    assert len({re.findall("<h1>(.*?)</h1>", page.text)[0] for page in pages}) == 2
+
+
+def test_programs_find_the_page(visitor: Visitor) -> None:
+    found = visitor.http.get("/.well-known/passkey-endpoints").json()
+    assert found == {"enroll": f"{SITE}/passkeys", "manage": f"{SITE}/passkeys"}
+
+
+def test_a_person_cannot_have_more_than_twenty(visitor: Visitor) -> None:
+    listed = visitor.sign_in()
+    for _ in range(19):
+        listed = visitor.enrol(visitor.new_form(listed), Authenticator(SITE), "")
+    full = visitor.new_form(listed)
+    assert refused(full)
+    assert len(keys_in(full)) == 20
+
+
+@pytest.fixture
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running(
+        tmp_path_factory.mktemp("strict"),
+        clock=ManualClock(HOUR),
+        issuer="http://192.0.2.1",
+        embedded_engine=False,
+        sign_in_limit_per_second=0.1,
+        sign_in_limit_burst=2,
+    ) as installation:
+        yield installation
+
+
+def test_a_client_address_is_limited_and_a_site_without_a_name_offers_no_passkeys(
+    strict: Installation,
+) -> None:
+    with httpx.Client(base_url=strict.url, timeout=60) as browser:
+        page = browser.get("/passkeys")
+        assert PASSKEY not in page.text
+        assert "script" not in page.text
+        assert 'name="code"' in submit(browser, page, email="nobody@example.com").text
+        for answer in (submit(browser, page, email="x"), browser.get("/passkeys")):
+            assert answer.status_code == 429
+            assert answer.headers["retry-after"] == "10"
+            assert 'role="alert"' in answer.text
