@@ -4,16 +4,19 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from support.forms import form_with, submit
 from support.grpc_client import Client, Organization
 from support.http_peer import HttpPeer, Received, Scripted
 from support.identity_provider import OPENID_PATH
@@ -490,3 +493,93 @@ def test_who_may_say_who_we_are(door: Door, client: Client) -> None:
     assert door.register("x", credential=other.api_key).json()["code"] == "not_found"
     assert door.register("x" * 501).status_code == 400
     assert door.register("us", "new").json()["has_secret"]
+
+
+def consent_address(door: Door) -> str:
+    query = {
+        "client_id": "pidgr-mcp",
+        "response_type": "code",
+        "redirect_uri": "http://127.0.0.1:5555/callback",
+        "code_challenge": door.challenge(),
+        "code_challenge_method": "S256",
+        "scope": "campaigns:read",
+    }
+    return f"/oauth/authorize?{urlencode(query)}"
+
+
+def way_to_provider(door: Door, email: str) -> str:
+    """Ask to allow an application; return where the sign-in page sends the address."""
+    page = submit(door.browser, door.browser.get(consent_address(door)), email=email)
+    (way,) = re.findall(r'<a id="provider" autofocus href="([^"]+)"', page.text)
+    return unescape(way)
+
+
+def test_the_sign_in_page_leads_by_the_provider_to_an_application_s_request(
+    door: Door, provider: Provider
+) -> None:
+    user_id, email = door.invite()
+    provider.claims = {"email": email}
+    sent = door.browser.get(way_to_provider(door, email))
+    asked = door.callback(provider.visit(sent.headers["location"]))
+    assert door.organization.id in asked.text
+    allowed = submit(
+        door.browser, asked, organization_id=door.organization.id, decision="allow"
+    ).headers["location"]
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": "pidgr-mcp",
+        "code": dict(parse_qsl(urlsplit(allowed).query))["code"],
+        "redirect_uri": "http://127.0.0.1:5555/callback",
+        "code_verifier": door.verifier,
+    }
+    tokens = door.browser.post("/oauth/token", data=form).json()
+    claims = door.installation.system.signer.verify(tokens["access_token"])
+    assert claims.organization_id == door.organization.id
+    assert claims.methods == {"fed"}
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": "pidgr-mcp",
+        "refresh_token": tokens["refresh_token"],
+    }
+    assert door.browser.post("/oauth/token", data=form).status_code == 200
+    assert door.user(user_id).email == email
+
+
+def test_a_provider_s_word_allows_nothing_in_another_organization(
+    door: Door, provider: Provider, installation: Installation
+) -> None:
+    _, email = door.invite()
+    provider.claims = {"email": email}
+    other = installation.found()
+    member = door.client("MemberService/InviteUser", other.api_key, email=email).user
+    # They come in there too, by something else.
+    installation.token(member.id)
+    sent = door.browser.get(way_to_provider(door, email))
+    asked = door.callback(provider.visit(sent.headers["location"]))
+    assert other.id not in asked.text
+    answer = submit(door.browser, asked, organization_id=other.id, decision="allow")
+    assert "error=access_denied" in answer.headers["location"]
+
+
+def test_a_provider_s_word_opens_no_passkeys(door: Door) -> None:
+    _, email = door.invite()
+    page = submit(door.browser, door.browser.get("/passkeys"), email=email)
+    assert "<strong>" + door.domain in page.text
+    assert 'id="provider"' not in page.text
+    _, hidden = form_with(page)
+    params = {"email": email, "visit": hidden["seal"]}
+    assert door.browser.get("/auth/sso/start", params=params).status_code == 400
+    params["visit"] = "AAAA"
+    assert door.browser.get("/auth/sso/start", params=params).status_code == 400
+    # Who belongs to another organization too gets a code for that.
+    assert 'name="code"' in submit(door.browser, page).text
+
+
+def test_an_answer_of_another_browser_shows_no_request(door: Door, provider: Provider) -> None:
+    _, email = door.invite()
+    provider.claims = {"email": email}
+    sent = door.browser.get(way_to_provider(door, email))
+    answer = provider.visit(sent.headers["location"])
+    with door.new_browser() as other:
+        assert door.callback(answer, other).status_code == 400
+    assert door.callback(answer).status_code == 400
