@@ -1,12 +1,20 @@
 """A server of each kind, and the clients that others wrote."""
 
+import secrets
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from support.grpc_client import Organization, Stubs, compiled_stubs
+from support.mail_server import MailServer, Peer
+from support.mailbox import mailbox
 from support.node import NodeProject
 from support.running import Installation, running
+from support.visitor import Visitor
+
+from pidgr.rpc.server import ServerOptions
 
 LIMIT_BURST = 5
 LIMIT_PER_SECOND = 0.05
@@ -45,3 +53,40 @@ def limited_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Install
 @pytest.fixture
 def organization(server: Installation) -> Organization:
     return server.found()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, str]]:
+    """A server that knows its name, which passkeys need, and where its mail can be read."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    peer = Peer()
+    with (
+        MailServer(peer) as mail,
+        mailbox(peer) as letters,
+        running(
+            tmp_path_factory.mktemp("home"),
+            ServerOptions(port=port),
+            issuer=f"http://localhost:{port}",
+            smtp_url=mail.url(query="?starttls=off"),
+            mail_from="Pidgr <no-reply@example.com>",
+        ) as installation,
+    ):
+        yield installation, letters
+
+
+@pytest.fixture
+def visitor(home: tuple[Installation, str], node: NodeProject) -> Visitor:
+    installation, letters = home
+    organization = installation.found()
+    email = f"{secrets.token_hex(6)}@example.com"
+    headers = {"authorization": f"Bearer {organization.api_key}"}
+    with httpx.Client(base_url=installation.url, headers=headers, timeout=60) as http:
+        roles = http.post("/pidgr.v1.RoleService/ListRoles", json={}).json()["roles"]
+        (manager,) = (role["id"] for role in roles if role["slug"] == "manager")
+        fields = {"email": email, "name": "Eve", "roleId": manager}
+        http.post("/pidgr.v1.MemberService/InviteUser", json=fields).raise_for_status()
+    url = installation.system.settings.issuer
+    scenario = {**node.browser(), "url": url, "mailbox": letters, "email": email}
+    return Visitor(installation, organization, scenario)

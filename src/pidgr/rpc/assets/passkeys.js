@@ -47,6 +47,8 @@ function prepare(form) {
     }
   });
   form.hidden = false;
+  // The browser looks for it once, and does not see what is hidden.
+  form.querySelector("[autofocus]")?.focus();
 }
 
 if (globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) {
