@@ -5,13 +5,13 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
-from bench import fanout, latency, requests
+from bench import fanout, garbage, latency, requests
 from bench.databases import fresh_directory
 from bench.installation import installation
 from bench.plan import QUICK, WITHOUT_MILLION, Kind, Plan
 from bench.report import Line, keep, show
 
-_PARTS = ("fanout", "requests", "latency")
+_PARTS = ("fanout", "requests", "latency", "garbage")
 
 
 def measure(kind: Kind, plan: Plan, parts: list[str]) -> Iterator[Line]:
@@ -26,6 +26,8 @@ def measure(kind: Kind, plan: Plan, parts: list[str]) -> Iterator[Line]:
             yield from requests.measure(place, plan)
         if "latency" in parts:
             yield from latency.measure(place, plan)
+        if "garbage" in parts:
+            yield from garbage.measure(place, plan)
 
 
 def _arguments() -> argparse.Namespace:

@@ -35,7 +35,8 @@ class Job:
 
     ``requests`` are pairs of a credential and a body in hexadecimal: JSON for Connect, binary
     protobuf for gRPC. They go round and round, or with ``once`` the run ends when they are used up.
-    ``pause`` are seconds between an answer and the next request of the same stream.
+    ``pause`` are seconds between an answer and the next request of the same stream. With
+    ``refused``, of Connect only, each must be refused for its credential.
     """
 
     protocol: Protocol
@@ -47,6 +48,7 @@ class Job:
     streams: int = 2
     pause: float = 0.0
     once: bool = False
+    refused: bool = False
 
 
 class Source:
@@ -97,6 +99,8 @@ class Http1(asyncio.Protocol):
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        refusals = (b"HTTP/1.1 401", b"HTTP/1.1 429")
+        self._right = refusals if source.job.refused else (b"HTTP/1.1 200",)
         self._buffer = b""
         self._missing = -1
         self._started = 0.0
@@ -123,7 +127,7 @@ class Http1(asyncio.Protocol):
             self._missing = len(head) + len(end) + int(length)
         if len(self._buffer) >= self._missing:
             answer, self._buffer, self._missing = self._buffer, b"", -1
-            failure = "" if answer.startswith(b"HTTP/1.1 200") else answer.decode(errors="replace")
+            failure = "" if answer.startswith(self._right) else answer.decode(errors="replace")
             self._source.answered(self._started, failure)
             self._source.again(self.go)
 

@@ -22,6 +22,7 @@ class Plan:
     tail_recipients: int = 200_000
     tail_seconds: float = 4.0
     tail_campaigns: int = 2
+    garbage: int = 10_000
 
     @property
     def members(self) -> int:
@@ -38,5 +39,6 @@ QUICK = Plan(
     tail_recipients=5_000,
     tail_seconds=0.5,
     tail_campaigns=1,
+    garbage=300,
 )
 WITHOUT_MILLION = Plan(shared=(200_000,))
