@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import re
 import secrets
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,10 +12,13 @@ import httpx
 
 from pidgr.identity import people
 from pidgr.storage.sql import Statement
+from support.forms import submit
 from support.grpc_client import Client, Organization
 from support.running import Installation
 
 VERIFY = Statement("update sso_provider set verified_at = 1 where id = :id")
+
+APPLICATION = "http://127.0.0.1:5555/callback"
 
 
 class SsoDoor:
@@ -69,6 +74,21 @@ class SsoDoor:
     def start(self, email: str, **changes: str) -> httpx.Response:
         params = {"email": email, "code_challenge": self.challenge(), **changes}
         return self.browser.get("/auth/sso/start", params=params)
+
+    def way_from_sign_in_page(self, email: str) -> str:
+        """Begin to allow an application; return where the sign-in page sends the address."""
+        query = {
+            "client_id": "pidgr-mcp",
+            "response_type": "code",
+            "redirect_uri": APPLICATION,
+            "code_challenge": self.challenge(),
+            "code_challenge_method": "S256",
+            "scope": "campaigns:read",
+        }
+        first = self.browser.get("/oauth/authorize", params=query)
+        page = submit(self.browser, first, email=email)
+        (way,) = re.findall(r'<a id="provider" autofocus href="([^"]+)"', page.text)
+        return unescape(way)
 
     def tokens(self, back: httpx.Response, **changes: str) -> httpx.Response:
         assert back.status_code == 303, back.text

@@ -4,13 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from html import unescape
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -21,7 +19,7 @@ from support.grpc_client import Client, Organization
 from support.http_peer import HttpPeer, Received, Scripted
 from support.identity_provider import OPENID_PATH
 from support.running import Installation
-from support.sso_door import SsoDoor
+from support.sso_door import APPLICATION, SsoDoor
 from support.story import row_counts
 
 from pidgr.identity.sign_in_method import OTP, PASSKEY
@@ -495,31 +493,12 @@ def test_who_may_say_who_we_are(door: Door, client: Client) -> None:
     assert door.register("us", "new").json()["has_secret"]
 
 
-def consent_address(door: Door) -> str:
-    query = {
-        "client_id": "pidgr-mcp",
-        "response_type": "code",
-        "redirect_uri": "http://127.0.0.1:5555/callback",
-        "code_challenge": door.challenge(),
-        "code_challenge_method": "S256",
-        "scope": "campaigns:read",
-    }
-    return f"/oauth/authorize?{urlencode(query)}"
-
-
-def way_to_provider(door: Door, email: str) -> str:
-    """Ask to allow an application; return where the sign-in page sends the address."""
-    page = submit(door.browser, door.browser.get(consent_address(door)), email=email)
-    (way,) = re.findall(r'<a id="provider" autofocus href="([^"]+)"', page.text)
-    return unescape(way)
-
-
 def test_the_sign_in_page_leads_by_the_provider_to_an_application_s_request(
     door: Door, provider: Provider
 ) -> None:
     user_id, email = door.invite()
     provider.claims = {"email": email}
-    sent = door.browser.get(way_to_provider(door, email))
+    sent = door.browser.get(door.way_from_sign_in_page(email))
     asked = door.callback(provider.visit(sent.headers["location"]))
     assert door.organization.id in asked.text
     allowed = submit(
@@ -529,7 +508,7 @@ def test_the_sign_in_page_leads_by_the_provider_to_an_application_s_request(
         "grant_type": "authorization_code",
         "client_id": "pidgr-mcp",
         "code": dict(parse_qsl(urlsplit(allowed).query))["code"],
-        "redirect_uri": "http://127.0.0.1:5555/callback",
+        "redirect_uri": APPLICATION,
         "code_verifier": door.verifier,
     }
     tokens = door.browser.post("/oauth/token", data=form).json()
@@ -554,7 +533,7 @@ def test_a_provider_s_word_allows_nothing_in_another_organization(
     member = door.client("MemberService/InviteUser", other.api_key, email=email).user
     # They come in there too, by something else.
     installation.token(member.id)
-    sent = door.browser.get(way_to_provider(door, email))
+    sent = door.browser.get(door.way_from_sign_in_page(email))
     asked = door.callback(provider.visit(sent.headers["location"]))
     assert other.id not in asked.text
     answer = submit(door.browser, asked, organization_id=other.id, decision="allow")
@@ -578,7 +557,7 @@ def test_a_provider_s_word_opens_no_passkeys(door: Door) -> None:
 def test_an_answer_of_another_browser_shows_no_request(door: Door, provider: Provider) -> None:
     _, email = door.invite()
     provider.claims = {"email": email}
-    sent = door.browser.get(way_to_provider(door, email))
+    sent = door.browser.get(door.way_from_sign_in_page(email))
     answer = provider.visit(sent.headers["location"])
     with door.new_browser() as other:
         assert door.callback(answer, other).status_code == 400

@@ -11,6 +11,7 @@ import grpc
 import httpx
 import pytest
 from lxml import etree
+from support.forms import submit
 from support.grpc_client import Client, Organization, Stubs
 from support.http_peer import HttpPeer, Scripted
 from support.identity_provider import Documents
@@ -18,7 +19,7 @@ from support.name_server import NameServer
 from support.running import Installation, running
 from support.saml_forgery import changed, closed, one, signed_again, wrapped
 from support.saml_provider import FAMILY_NAME, GIVEN_NAME, MAIL, SamlProvider, identity
-from support.sso_door import SsoDoor
+from support.sso_door import APPLICATION, SsoDoor
 from support.story import row_counts
 
 from pidgr.identity.sign_in_method import OTP, PASSKEY
@@ -341,3 +342,15 @@ def test_the_cookie_comes_along_when_another_site_posts(
     assert "SameSite=none" in cookie
     assert "Secure" in cookie
     assert "HttpOnly" in cookie
+
+
+def test_the_sign_in_page_leads_by_the_provider_to_an_application_s_request(door: Door) -> None:
+    _, email = door.invite()
+    sent = door.browser.get(door.way_from_sign_in_page(email))
+    form = door.provider.visit(sent.headers["location"], {"mail": [email]}, "")
+    asked = door.show(form)
+    assert door.organization.id in asked.text
+    answer = submit(
+        door.browser, asked, organization_id=door.organization.id, decision="allow"
+    ).headers["location"]
+    assert answer.startswith(f"{APPLICATION}?code=")
