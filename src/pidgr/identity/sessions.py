@@ -11,6 +11,8 @@ from typing import Final
 
 import structlog
 
+from pidgr.audit import incident_store
+from pidgr.audit.incident_store import IncidentKind
 from pidgr.clock import DAY, MINUTE, Clock
 from pidgr.errors import PermissionDeniedError, UnauthenticatedError
 from pidgr.identity import identity_store, people, rotating_tokens, session_store
@@ -190,6 +192,8 @@ class Sessions:
             return None
         if not token.matches(session.digest):
             session_store.revoke(transaction, session.key, now)
+            kind, place = IncidentKind.SESSION_TOKEN_REUSED, session.organization_key
+            incident_store.record(transaction, kind, session.subject, place, now)
             log.warning("a refresh token was used twice; its session ends", subject=session.subject)
             return None
         choices = _choices(transaction, session.subject, session.method, now)

@@ -16,6 +16,7 @@ class StoredGrant:
     client_id: str
     subject: str
     organization_id: str
+    organization_key: int
     scopes: str
     redirect_uri: str
     challenge: str
@@ -39,16 +40,16 @@ _INSERT: Final = Statement("""
 """)
 _LOCK: Final = Statement(
     """
-    select g.key, g.id, g.client_id, g.subject, o.id, g.scopes, g.redirect_uri, g.challenge,
-           g.method, g.authenticated_at, g.code_digest, g.code_expires_at, g.code_used_at,
-           g.refresh_digest, g.expires_at, g.revoked_at
+    select g.key, g.id, g.client_id, g.subject, o.id, g.organization_key, g.scopes,
+           g.redirect_uri, g.challenge, g.method, g.authenticated_at, g.code_digest,
+           g.code_expires_at, g.code_used_at, g.refresh_digest, g.expires_at, g.revoked_at
     from oauth_grant g join organization o on o.key = g.organization_key
     where g.handle = :handle
     """,
     postgresql="""
-    select g.key, g.id, g.client_id, g.subject, o.id, g.scopes, g.redirect_uri, g.challenge,
-           g.method, g.authenticated_at, g.code_digest, g.code_expires_at, g.code_used_at,
-           g.refresh_digest, g.expires_at, g.revoked_at
+    select g.key, g.id, g.client_id, g.subject, o.id, g.organization_key, g.scopes,
+           g.redirect_uri, g.challenge, g.method, g.authenticated_at, g.code_digest,
+           g.code_expires_at, g.code_used_at, g.refresh_digest, g.expires_at, g.revoked_at
     from oauth_grant g join organization o on o.key = g.organization_key
     where g.handle = :handle for update of g
     """,

@@ -10,6 +10,8 @@ from typing import Final
 
 import structlog
 
+from pidgr.audit import incident_store
+from pidgr.audit.incident_store import IncidentKind
 from pidgr.clock import MINUTE, Clock
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.errors import UnauthenticatedError
@@ -134,6 +136,8 @@ class Grants:
                 return None
             now = self._clock.now()
             if grant.code_used_at is not None:
+                if grant.revoked_at is None:
+                    _note(transaction, IncidentKind.APPLICATION_CODE_REUSED, grant, now)
                 grant_store.revoke(transaction, grant.key, now)
                 log.warning("a code was used twice; its grant ends", client_id=grant.client_id)
                 return None
@@ -175,6 +179,7 @@ class Grants:
                 return None
             if not token.matches(grant.refresh_digest):
                 grant_store.revoke(transaction, grant.key, now)
+                _note(transaction, IncidentKind.APPLICATION_TOKEN_REUSED, grant, now)
                 log.warning("a refresh token was used twice; its grant ends", client_id=client_id)
                 return None
             allowed = scopes.parse(grant.scopes)
@@ -254,6 +259,10 @@ def remove_client(transaction: Transaction, client_id: str, now: int) -> bool:
     consent_store.delete_client(transaction, client_id)
     grant_store.revoke_client(transaction, client_id, now)
     return True
+
+
+def _note(transaction: Transaction, kind: IncidentKind, grant: StoredGrant, now: int) -> None:
+    incident_store.record(transaction, kind, grant.subject, grant.organization_key, now)
 
 
 def _require_client(reader: Reader, client_id: str) -> None:

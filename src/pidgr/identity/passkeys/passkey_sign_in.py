@@ -5,6 +5,8 @@ from typing import Final, TypeVar
 
 import structlog
 
+from pidgr.audit import incident_store
+from pidgr.audit.incident_store import IncidentKind
 from pidgr.clock import Clock
 from pidgr.errors import UnauthenticatedError
 from pidgr.identity import identity_store, people, session_store
@@ -152,6 +154,8 @@ class PasskeySignIn:
             # token used twice, what has been opened is closed.
             passkey_store.suspect(transaction, key, now)
             session_store.revoke_all(transaction, stored.subject, now)
+            kind = IncidentKind.PASSKEY_CLONED
+            incident_store.record(transaction, kind, stored.subject, None, now)
             log.warning(
                 "a passkey's counter went back; the key is closed and its sessions end",
                 subject=stored.subject,

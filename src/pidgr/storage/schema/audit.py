@@ -67,3 +67,16 @@ audit_export = Table(
     time("finished_at", optional=True),
     Index("ix_audit_export_organization_key_key", "organization_key", "key"),
 )
+
+# Signs that a secret of somebody's is in other hands. They name nobody: the log does.
+security_incident = Table(
+    "security_incident",
+    metadata,
+    key(),
+    id_(),
+    organization_key(),
+    # See pidgr.audit.incident_store.IncidentKind.
+    text_column("kind"),
+    time("detected_at"),
+    Index("ix_security_incident_organization_key_key", "organization_key", "key"),
+)
