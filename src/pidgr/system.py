@@ -52,7 +52,7 @@ from pidgr.outreach.smtp import SmtpMailer
 from pidgr.outreach.txt_records import TxtRecords
 from pidgr.pagination import PageTokens
 from pidgr.privacy.erasure import Erasure
-from pidgr.privacy.exports import PersonExports
+from pidgr.privacy.exports import DataExports
 from pidgr.replay.archives import Archives, build_archives
 from pidgr.replay.own_archive import OwnArchive
 from pidgr.replay.recorder import Recorder
@@ -99,7 +99,7 @@ class System:
     invite_links: InviteLinks
     recorder: Recorder
     archives: Archives
-    person_exports: PersonExports
+    data_exports: DataExports
     erasure: Erasure
     fetcher: Fetcher
     domain_ownership: DomainOwnership
@@ -193,7 +193,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         touch_upkeep=Upkeep(database, engine, clock, settings.heatmap_retention_days),
         screenshots=Screenshots(database, engine, blobs, blob_links, clock),
         invite_links=InviteLinks(clock),
-        person_exports=PersonExports(database, engine, blobs, delivery_ids, clock),
+        data_exports=DataExports(database, engine, blobs, delivery_ids, clock),
         erasure=Erasure(database, engine, clock),
         recorder=Recorder(
             database, engine, blobs, clock, settings.replay_retention_days, archives.elsewhere
@@ -256,7 +256,7 @@ def _register_handlers(system: System) -> None:
     system.touch_upkeep.register()
     system.screenshots.register()
     system.recorder.register()
-    system.person_exports.register()
+    system.data_exports.register()
     system.erasure.register()
     system.invitation_mail.register()
 

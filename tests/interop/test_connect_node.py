@@ -110,7 +110,6 @@ def test_errors_carry_their_code_sentence_and_details(
         "duplicate": "AlreadyExists",
         "anonymous": "Unauthenticated",
         "impostor": "Unauthenticated",
-        "unimplemented": "Unimplemented",
         "deadline": "DeadlineExceeded",
     }
     reasons = {name: error["reasons"] for name, error in outcome.items() if name != "deadline"}
@@ -120,7 +119,6 @@ def test_errors_carry_their_code_sentence_and_details(
         "duplicate": ["pidgr.v1/ALREADY_EXISTS"],
         "anonymous": ["pidgr.v1/UNAUTHENTICATED"],
         "impostor": ["pidgr.v1/UNAUTHENTICATED"],
-        "unimplemented": ["pidgr.v1/UNIMPLEMENTED"],
     }
     assert outcome["malformed"]["violations"] == ["campaign_id"]
     assert "Ærø 日本" in outcome["duplicate"]["message"]

@@ -18,8 +18,6 @@ from pidgr.rpc.policy import POLICY, Access
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Transaction
 
-# RPCs that the contract names and this version does not offer. Whoever builds one takes it out.
-NOT_YET = frozenset({"PrivacyService/ExportOrgData", "PrivacyService/ListOrgSecurityIncidents"})
 _ORGANIZATION_KEY = Statement("select key from organization where id = :id")
 _EXPIRE = Statement("update api_key set expires_at = 1 where digest = :digest")
 _SUSPEND = Statement("update organization set suspended = :suspended where id = :id")
@@ -204,9 +202,7 @@ def test_with_every_permission_no_rpc_breaks_on_an_empty_request(
         assert {name for name, code in codes.items() if code in broken} == set()
 
 
-def test_what_later_versions_build_says_so_and_is_counted_here(
-    installation: Installation, client: Client
-) -> None:
+def test_every_rpc_of_the_contract_is_offered(installation: Installation, client: Client) -> None:
     organization = installation.found()
     token = installation.token(organization.admin_id)
     missing = {
@@ -214,7 +210,7 @@ def test_what_later_versions_build_says_so_and_is_counted_here(
         for rpc in RPCS
         if knock(client, rpc, f"Bearer {token}")[0] is grpc.StatusCode.UNIMPLEMENTED
     }
-    assert missing == NOT_YET
+    assert missing == set()
 
 
 def test_an_expired_key_is_refused_everywhere(

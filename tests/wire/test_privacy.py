@@ -13,12 +13,16 @@ from support.running import Installation
 from support.story import World, row_counts
 from support.waiting import until
 
+from pidgr.audit import incident_store
+from pidgr.audit.incident_store import IncidentKind
 from pidgr.clock import DAY
 from pidgr.engine.port import TaskStatus
 from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Transaction
 
 _KEY = Statement("select key from privacy_request where id = :id")
-EXPORT, DELETE, CANCEL, NOW, RECTIFY, RESTRICT, EXISTS, LIST, MINE = (
+_SUBJECT = Statement("select subject from member where id = :id")
+EXPORT, DELETE, CANCEL, NOW, RECTIFY, RESTRICT, EXISTS, LIST, MINE, ORGANIZATION, INCIDENTS = (
     f"PrivacyService/{rpc}"
     for rpc in (
         "ExportUserData",
@@ -30,6 +34,8 @@ EXPORT, DELETE, CANCEL, NOW, RECTIFY, RESTRICT, EXISTS, LIST, MINE = (
         "GetDataExistenceConfirmation",
         "ListPrivacyRequests",
         "ListMyPrivacyRequests",
+        "ExportOrgData",
+        "ListOrgSecurityIncidents",
     )
 )
 
@@ -139,7 +145,7 @@ class TestExport:
         url = done.metadata["result_url"]
         assert office.fetch(url).status_code == 200
         for _ in range(2):
-            installation.system.person_exports.expire(key)
+            installation.system.data_exports.expire(key)
         assert office.fetch(url).status_code == 404
         assert office.request(done.id).request_type == "export"
 
@@ -371,3 +377,64 @@ def test_about_others_a_permission_is_needed_and_foreign_people_are_unknown(
             assert code is grpc.StatusCode.NOT_FOUND
     assert office.refusal(LIST, own)[0] is grpc.StatusCode.PERMISSION_DENIED
     assert office.refusal(MINE, world.key)[0] is grpc.StatusCode.PERMISSION_DENIED
+
+
+class TestOrganizationExport:
+    def test_everything_is_written_and_can_be_fetched(self, office: Office) -> None:
+        user_id, email = office.person(name="Ann")
+        campaign = office.world.start(user_ids=[user_id])
+        begun = office(ORGANIZATION)
+        assert begun.status == office.stubs.PRIVACY_REQUEST_STATUS_PENDING
+        request = office.finished(begun.export_id)
+        assert (request.request_type, request.user_id) == ("organization_export", "")
+        answer = office.fetch(request.metadata["result_url"])
+        assert answer.headers["content-type"] == "application/json"
+        copy = answer.json()
+        assert copy["format"] == "pidgr-organization-data/1"
+        [ann] = [one for one in copy["members"] if one["id"] == user_id]
+        assert (ann["email"], ann["status"]) == (email, "ACTIVE")
+        told = [one for one in copy["audit_events"] if one["entity_id"] == user_id]
+        assert [one["event_type"] for one in told] == ["USER_INVITED"]
+        [delivery] = [one for one in copy["deliveries"] if one["campaign_id"] == campaign.id]
+        assert delivery["user_id"] == user_id
+        assert delivery["delivery_id"] == office.world.delivery_id(campaign.id, user_id)
+        assert delivery["content_id"] in {one["content_id"] for one in copy["contents"]}
+        assert [one["id"] for one in copy["campaigns"]].count(campaign.id) == 1
+
+    def test_only_with_the_permission(self, office: Office) -> None:
+        user_id, _ = office.person()
+        token = office.world.tokens[user_id]
+        for rpc in (ORGANIZATION, INCIDENTS):
+            code, message = office.refusal(rpc, token)
+            assert code is grpc.StatusCode.PERMISSION_DENIED
+            assert "PRIVACY" in message
+
+
+class TestIncidents:
+    def test_they_are_listed_newest_first_and_are_nobody_else_s(self, office: Office) -> None:
+        system = office.world.installation.system
+        admin = office.world.organization.admin_id
+        now = system.clock.now()
+
+        def happen(transaction: Transaction) -> None:
+            subject = transaction.value(_SUBJECT, {"id": admin})
+            for number in range(3):
+                incident_store.record(
+                    transaction, IncidentKind.PASSKEY_CLONED, subject, None, now + number
+                )
+
+        system.database.write_now(happen)
+        first = office(INCIDENTS, page_size=2)
+        second = office(INCIDENTS, page_size=2, page_token=first.next_page_token)
+        listed = [*first.incidents, *second.incidents]
+        assert [one.detected_at.ToMicroseconds() for one in listed] == [now + 2, now + 1, now]
+        assert not second.next_page_token
+        assert {one.severity for one in listed} == {office.stubs.SECURITY_INCIDENT_SEVERITY_WARN}
+        assert all(one.resolved_at == one.detected_at for one in listed)
+        assert not any(one.HasField("notified_at") for one in listed)
+        other = office.world.installation.found()
+        assert list(office(INCIDENTS, other.api_key).incidents) == []
+
+    def test_a_bad_page_is_refused(self, office: Office) -> None:
+        code, _ = office.refusal(INCIDENTS, page_token="nonsense")
+        assert code is grpc.StatusCode.INVALID_ARGUMENT

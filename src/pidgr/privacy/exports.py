@@ -1,5 +1,10 @@
-"""Copies of people's data: files that a task of the durable engine writes and another deletes."""
+"""Copies of data: files that a task of the durable engine writes and another deletes.
 
+That of a person is put together in memory. That of an organization is handed to the blob store as
+it grows: it is read page by page, each as it is at that moment.
+"""
+
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -9,12 +14,13 @@ from pidgr.contract.v1.privacy_pb import PrivacyRequestStatus
 from pidgr.directory import organization_store
 from pidgr.engine.port import Engine, Queue, Task
 from pidgr.errors import ResourceExhaustedError
-from pidgr.privacy import person_data, request_store
+from pidgr.privacy import organization_data, organization_rows, person_data, request_store
 from pidgr.privacy.facts import write_facts
+from pidgr.privacy.organization_rows import Position, Section
 from pidgr.privacy.request_store import NewRequest, StoredRequest
 from pidgr.storage.blobs import BlobStore
 from pidgr.storage.database import Database
-from pidgr.storage.transaction import Reader, Transaction
+from pidgr.storage.transaction import Reader, Row, Transaction
 
 MOST_UNFINISHED: Final = 5
 """Exports of one organization that may be waiting or being written."""
@@ -23,10 +29,11 @@ KEPT: Final = 7 * DAY
 
 _WRITE: Final = "privacy.export"
 _EXPIRE: Final = "privacy.expire_export"
+_PAGE: Final = 1_000
 S: Final = PrivacyRequestStatus
 
 
-class PersonExports:
+class DataExports:
     """Plans, writes and deletes copies."""
 
     def __init__(
@@ -36,12 +43,15 @@ class PersonExports:
         blobs: BlobStore,
         delivery_ids: DeliveryIds,
         clock: Clock,
+        *,
+        page: int = _PAGE,
     ) -> None:
         self._database = database
         self._engine = engine
         self._blobs = blobs
         self._delivery_ids = delivery_ids
         self._clock = clock
+        self._page = page
 
     def register(self) -> None:
         """Give the engine its handlers."""
@@ -70,21 +80,38 @@ class PersonExports:
         found = self._database.read_now(partial(request_store.request_by_key, key=key))
         if found is None or found.status != S.PROCESSING:
             return
+        organization = self._database.read_now(
+            partial(organization_store.organization, organization_key=found.organization_key)
+        )
+        whole = found.request_type == request_store.ORGANIZATION_EXPORT
+        content = self._of_organization(found) if whole else self._of_person(found)
+        self._blobs.put(file_name(organization.id, found.id), content)
+        self._database.write_now(partial(self._end, request=found, status=S.COMPLETED, error=""))
 
-        def read(reader: Reader) -> tuple[str, bytes]:
-            organization = organization_store.organization(reader, found.organization_key)
-            return organization.id, person_data.document(
+    def _of_person(self, request: StoredRequest) -> bytes:
+        def read(reader: Reader) -> bytes:
+            organization = organization_store.organization(reader, request.organization_key)
+            return person_data.document(
                 reader,
                 self._delivery_ids,
-                found.organization_key,
+                request.organization_key,
                 organization.name,
-                found.member_key,
+                request.member_key,
                 self._clock.now(),
             )
 
-        organization_id, content = self._database.read_now(read)
-        self._blobs.put(file_name(organization_id, found.id), content)
-        self._database.write_now(partial(self._end, request=found, status=S.COMPLETED, error=""))
+        return self._database.read_now(read)
+
+    def _of_organization(self, request: StoredRequest) -> Iterable[bytes]:
+        def page(section: Section, after: Position) -> list[Row]:
+            self._engine.checkpoint()
+            return self._database.read_now(
+                lambda reader: organization_rows.page(
+                    reader, section, request.organization_key, after, self._page
+                )
+            )
+
+        return organization_data.document(page, self._delivery_ids, self._clock.now())
 
     def expire(self, key: int) -> None:
         """Delete a copy; its request stays listed. Harmless to repeat."""
@@ -100,7 +127,7 @@ class PersonExports:
         """Tell whether a copy can still be fetched."""
         ended = request.completed_at
         return (
-            request.request_type == request_store.EXPORT
+            request.request_type in request_store.EXPORTS
             and request.status == S.COMPLETED
             and ended is not None
             and self._clock.now() < ended + KEPT

@@ -8,10 +8,14 @@ from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
 EXPORT: Final = "export"
+ORGANIZATION_EXPORT: Final = "organization_export"
 DELETION: Final = "deletion"
 RECTIFICATION: Final = "rectification"
 RESTRICTION: Final = "restriction"
-TYPES: Final = (EXPORT, DELETION, RECTIFICATION, RESTRICTION)
+TYPES: Final = (EXPORT, ORGANIZATION_EXPORT, DELETION, RECTIFICATION, RESTRICTION)
+EXPORTS: Final = frozenset({EXPORT, ORGANIZATION_EXPORT})
+NOBODY: Final = 0
+"""The ``member_key`` of a request that is about nobody in particular."""
 
 _PENDING: Final = int(PrivacyRequestStatus.PENDING)
 _PROCESSING: Final = int(PrivacyRequestStatus.PROCESSING)
@@ -95,7 +99,8 @@ _WAITING: Final = Statement(f"""
 """)
 _UNFINISHED_EXPORTS: Final = Statement(f"""
     select count(*) from privacy_request
-    where organization_key = :organization_key and request_type = '{EXPORT}'
+    where organization_key = :organization_key
+      and request_type in ('{EXPORT}', '{ORGANIZATION_EXPORT}')
       and status in ({_PENDING}, {_PROCESSING})
 """)
 _MOVE: Final = Statement("""

@@ -41,39 +41,35 @@ from pidgr.identity.caller import Caller
 from pidgr.pagination import PageTokens
 from pidgr.privacy import person_data, request_store
 from pidgr.privacy.erasure import GRACE, Erasure, require_not_last, restrict
-from pidgr.privacy.exports import PersonExports, file_name
+from pidgr.privacy.exports import DataExports, file_name
 from pidgr.privacy.facts import read_facts, write_facts
+from pidgr.privacy.organization_rpcs import DEFAULT_PAGE_SIZE, LAST, OrganizationRpcs
 from pidgr.privacy.people import concerned, find
 from pidgr.privacy.request_store import NewRequest, StoredRequest
 from pidgr.storage.blobs.links import LINK_LIFE, BlobLinks
 from pidgr.storage.transaction import Reader, Transaction
 from pidgr.validation import check_choice, check_enum, fold, require_uuid
 
-DEFAULT_PAGE_SIZE: Final = 25
-
-_LAST: Final = 2**62
 _CUSTOM: Final = "custom:"
 S: Final = PrivacyRequestStatus
 
 ListRequest = ListPrivacyRequestsRequest | ListMyPrivacyRequestsRequest
 
 
-class PrivacyService:
+class PrivacyService(OrganizationRpcs):
     """Takes requests and lists them; tasks do what takes long."""
 
     def __init__(
         self,
-        exports: PersonExports,
+        exports: DataExports,
         erasure: Erasure,
         links: BlobLinks,
         clock: Clock,
         page_tokens: PageTokens,
     ) -> None:
-        self._exports = exports
+        super().__init__(exports, clock, page_tokens)
         self._erasure = erasure
         self._links = links
-        self._clock = clock
-        self._page_tokens = page_tokens
 
     def export_user_data(
         self, request: ExportUserDataRequest, caller: Caller, transaction: Transaction
@@ -295,7 +291,7 @@ class PrivacyService:
             member_key=member_key,
             request_type=request.request_type,
             status=int(request.status),
-            before=page.position[0] if page.position else _LAST,
+            before=page.position[0] if page.position else LAST,
             limit=page.size + 1,
         )
         more = len(rows) > page.size

@@ -164,7 +164,7 @@ def implementations(system: System) -> dict[str, object]:
         "MemberService": MemberService(clock, tokens, system.invitation_mail),
         "OrganizationService": OrganizationService(clock, system.sandbox_deletion),
         "PrivacyService": PrivacyService(
-            system.person_exports, system.erasure, system.blob_links, clock, tokens
+            system.data_exports, system.erasure, system.blob_links, clock, tokens
         ),
         "RenderService": RenderService(database, clock),
         "ReplayService": ReplayService(system.archives, tokens),

@@ -2,13 +2,12 @@
 
 import { CampaignService } from "#contract/pidgr/v1/campaign_pb.js";
 import { Health, HealthCheckResponse_ServingStatus } from "#contract/grpc/health/v1/health_pb.js";
-import { PrivacyService } from "#contract/pidgr/v1/privacy_pb.js";
 import { TeamService } from "#contract/pidgr/v1/team_pb.js";
 import { clients, failure } from "./client.js";
 
 export async function errors({ server, adminKey, missingId }) {
-  const services = [CampaignService, TeamService, PrivacyService, Health];
-  const [campaigns, teams, privacy, health] = clients(services, server, adminKey);
+  const services = [CampaignService, TeamService, Health];
+  const [campaigns, teams, health] = clients(services, server, adminKey);
   const [strangers] = clients([CampaignService], server, undefined);
   const [impostors] = clients([CampaignService], server, "pidgr_k_made-up-and-long-enough-to-be-one");
   await teams.createTeam({ name: "Ærø 日本" });
@@ -18,7 +17,6 @@ export async function errors({ server, adminKey, missingId }) {
     duplicate: await failure(teams.createTeam({ name: "Ærø 日本" })),
     anonymous: await failure(strangers.listCampaigns({})),
     impostor: await failure(impostors.listCampaigns({})),
-    unimplemented: await failure(privacy.listOrgSecurityIncidents({})),
     deadline: await watchForever(health),
   };
 }

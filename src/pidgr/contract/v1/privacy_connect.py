@@ -53,10 +53,12 @@ class PrivacyService(Protocol):
 
     async def export_org_data(self, request: ExportOrgDataRequest, ctx: RequestContext[ExportOrgDataRequest, ExportOrgDataResponse], /) -> ExportOrgDataResponse:
         """
-        Begins to write everything of the organization into a file. This server does not offer it yet:
-        UNIMPLEMENTED.
+        Begins to write everything of the organization into a file, without secrets. ListPrivacyRequests
+        tells when it is ready, and where.
 
         Caller: PRIVACY_WRITE.
+        Errors: RESOURCE_EXHAUSTED while five files of the organization are being written.
+        Repeating: not idempotent; every call makes another file.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -143,9 +145,12 @@ class PrivacyService(Protocol):
 
     async def list_org_security_incidents(self, request: ListOrgSecurityIncidentsRequest, ctx: RequestContext[ListOrgSecurityIncidentsRequest, ListOrgSecurityIncidentsResponse], /) -> ListOrgSecurityIncidentsResponse:
         """
-        Lists security incidents. This server does not keep any: UNIMPLEMENTED.
+        Lists security incidents, newest first: signs that a secret of a member's is in other hands. A
+        refresh token or an authorization code was used twice, or a passkey's counter went back. What the
+        secret had opened was closed at once.
 
         Caller: PRIVACY_READ.
+        Errors: INVALID_ARGUMENT for a bad page.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -347,10 +352,12 @@ class PrivacyServiceClient(ConnectClient):
         timeout_ms: int | None = None,
     ) -> ExportOrgDataResponse:
         """
-        Begins to write everything of the organization into a file. This server does not offer it yet:
-        UNIMPLEMENTED.
+        Begins to write everything of the organization into a file, without secrets. ListPrivacyRequests
+        tells when it is ready, and where.
 
         Caller: PRIVACY_WRITE.
+        Errors: RESOURCE_EXHAUSTED while five files of the organization are being written.
+        Repeating: not idempotent; every call makes another file.
         """
         return await self.execute_unary(
             request=request,
@@ -597,9 +604,12 @@ class PrivacyServiceClient(ConnectClient):
         use_get: bool = False,
     ) -> ListOrgSecurityIncidentsResponse:
         """
-        Lists security incidents. This server does not keep any: UNIMPLEMENTED.
+        Lists security incidents, newest first: signs that a secret of a member's is in other hands. A
+        refresh token or an authorization code was used twice, or a passkey's counter went back. What the
+        secret had opened was closed at once.
 
         Caller: PRIVACY_READ.
+        Errors: INVALID_ARGUMENT for a bad page.
         """
         return await self.execute_unary(
             request=request,
@@ -639,10 +649,12 @@ class PrivacyServiceSync(Protocol):
 
     def export_org_data(self, request: ExportOrgDataRequest, ctx: RequestContext[ExportOrgDataRequest, ExportOrgDataResponse], /) -> ExportOrgDataResponse:
         """
-        Begins to write everything of the organization into a file. This server does not offer it yet:
-        UNIMPLEMENTED.
+        Begins to write everything of the organization into a file, without secrets. ListPrivacyRequests
+        tells when it is ready, and where.
 
         Caller: PRIVACY_WRITE.
+        Errors: RESOURCE_EXHAUSTED while five files of the organization are being written.
+        Repeating: not idempotent; every call makes another file.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -729,9 +741,12 @@ class PrivacyServiceSync(Protocol):
 
     def list_org_security_incidents(self, request: ListOrgSecurityIncidentsRequest, ctx: RequestContext[ListOrgSecurityIncidentsRequest, ListOrgSecurityIncidentsResponse], /) -> ListOrgSecurityIncidentsResponse:
         """
-        Lists security incidents. This server does not keep any: UNIMPLEMENTED.
+        Lists security incidents, newest first: signs that a secret of a member's is in other hands. A
+        refresh token or an authorization code was used twice, or a passkey's counter went back. What the
+        secret had opened was closed at once.
 
         Caller: PRIVACY_READ.
+        Errors: INVALID_ARGUMENT for a bad page.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -931,10 +946,12 @@ class PrivacyServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
     ) -> ExportOrgDataResponse:
         """
-        Begins to write everything of the organization into a file. This server does not offer it yet:
-        UNIMPLEMENTED.
+        Begins to write everything of the organization into a file, without secrets. ListPrivacyRequests
+        tells when it is ready, and where.
 
         Caller: PRIVACY_WRITE.
+        Errors: RESOURCE_EXHAUSTED while five files of the organization are being written.
+        Repeating: not idempotent; every call makes another file.
         """
         return self.execute_unary(
             request=request,
@@ -1181,9 +1198,12 @@ class PrivacyServiceClientSync(ConnectClientSync):
         use_get: bool = False,
     ) -> ListOrgSecurityIncidentsResponse:
         """
-        Lists security incidents. This server does not keep any: UNIMPLEMENTED.
+        Lists security incidents, newest first: signs that a secret of a member's is in other hands. A
+        refresh token or an authorization code was used twice, or a passkey's counter went back. What the
+        secret had opened was closed at once.
 
         Caller: PRIVACY_READ.
+        Errors: INVALID_ARGUMENT for a bad page.
         """
         return self.execute_unary(
             request=request,

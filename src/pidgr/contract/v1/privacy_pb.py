@@ -500,7 +500,7 @@ class PrivacyRequest(Message[_PrivacyRequestFields]):
             string id = 1;
             ```
         user_id:
-            Id of the person; it stays when they are erased.
+            Id of the person; it stays when they are erased. Empty of an "organization_export".
 
             ```proto
             string user_id = 2;
@@ -512,7 +512,7 @@ class PrivacyRequest(Message[_PrivacyRequestFields]):
             string user_email = 3;
             ```
         request_type:
-            "export", "deletion", "rectification" or "restriction".
+            "export", "organization_export", "deletion", "rectification" or "restriction".
 
             ```proto
             string request_type = 4;
@@ -947,25 +947,25 @@ class OrgSecurityIncident(Message[_OrgSecurityIncidentFields]):
             optional google.protobuf.Timestamp detected_at = 2;
             ```
         severity:
-            How bad it is.
+            How bad it is: WARN.
 
             ```proto
             pidgr.v1.SecurityIncidentSeverity severity = 3;
             ```
         classification:
-            What it turned out to be.
+            What it turned out to be: PENDING, as only people can find that out.
 
             ```proto
             pidgr.v1.SecurityIncidentClassification classification = 4;
             ```
         notified_at:
-            When the organization was told.
+            When the organization was told; unset.
 
             ```proto
             optional google.protobuf.Timestamp notified_at = 5;
             ```
         resolved_at:
-            When it was over.
+            When what the secret had opened was closed.
 
             ```proto
             optional google.protobuf.Timestamp resolved_at = 6;
