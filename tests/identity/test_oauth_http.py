@@ -427,6 +427,8 @@ def test_a_code_used_twice_ends_what_it_gave(program: Program, member: Member) -
     code = program.allow(member.email, member.organization.id)["code"]
     tokens = program.exchange(code).json()
     refusal(program.exchange(code), "invalid_grant")
+    refusal(program.exchange(code), "invalid_grant")
+    assert incidents(program, member) == 1
     refusal(program.refresh(tokens["refresh_token"]), "invalid_grant")
     assert program.rpc("CampaignService/ListCampaigns", tokens["access_token"]).status_code == 401
 
@@ -437,12 +439,20 @@ def test_a_code_expires(installation: Installation, program: Program, member: Me
     refusal(program.exchange(code), "invalid_grant")
 
 
+def incidents(program: Program, member: Member) -> int:
+    listed = program.rpc(
+        "PrivacyService/ListOrgSecurityIncidents", member.organization.api_key
+    ).json()
+    return len(listed.get("incidents", []))
+
+
 def test_a_refresh_token_used_twice_ends_its_grant(
-    program: Program, tokens: dict[str, Any]
+    program: Program, member: Member, tokens: dict[str, Any]
 ) -> None:
     newest = program.refresh(tokens["refresh_token"]).json()
     refusal(program.refresh(tokens["refresh_token"]), "invalid_grant")
     refusal(program.refresh(newest["refresh_token"]), "invalid_grant")
+    assert incidents(program, member) == 1
     assert program.rpc("CampaignService/ListCampaigns", newest["access_token"]).status_code == 401
 
 

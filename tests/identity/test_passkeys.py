@@ -469,6 +469,7 @@ def test_a_counter_that_goes_back_closes_the_key_and_ends_the_sessions(ada: Pers
         assert kept.suspected_at == ada.clock.now()
         for _ in range(2):
             await ada.refused(ada.device.get(await ada.passkey_sign_in.options()))
+        assert ada.incidents() == ["passkey_cloned"]
         assert await ada.enter(ADA)
         await ada.passkeys.revoke(ada.subject, kept.id)
         ada.device = Authenticator(SITE)

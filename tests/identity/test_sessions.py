@@ -74,6 +74,7 @@ def test_a_refresh_token_used_twice_ends_its_whole_session(desk: Desk) -> None:
         sentence = await refused(desk.sessions.refresh(stolen))
         assert await refused(desk.sessions.refresh(newest)) == sentence
         assert await desk.sessions.refresh(untouched.refresh_token)
+        assert desk.incidents() == ["session_token_reused"]
 
     run(story)
 
@@ -88,6 +89,7 @@ def test_of_refreshes_at_once_one_succeeds_and_the_session_ends(desk: Desk) -> N
         assert len(good) == 1
         assert all(isinstance(one, UnauthenticatedError) for one in found if one is not good[0])
         await refused(desk.sessions.refresh(good[0].refresh_token))
+        assert desk.incidents() == ["session_token_reused"]
 
     run(story)
 

@@ -25,6 +25,7 @@ from support.outbox import Outbox
 # Made once: a pair costs more than everything else a test does.
 PAIR = signing_keys.new_pair()
 UNSENT = Statement("select key from sign_in_attempt where sealed_code is not null order by key")
+INCIDENTS = Statement("select kind from security_incident order by key")
 DISABLE_OTP = Statement("update organization set otp_disabled = true where id = :id")
 SET_STATUS = Statement("update member set status = :status where id = :id")
 
@@ -91,6 +92,10 @@ class Desk:
     async def enter(self, email: str, organization_id: str = "") -> Any:
         attempt_id, code = await self.ask(email)
         return await self.sign_in.verify_code(attempt_id, code, organization_id)
+
+    def incidents(self) -> list[str]:
+        """Return the kinds of incidents, of every organization."""
+        return [kind for (kind,) in self.installation.read(lambda unit: unit.rows(INCIDENTS))]
 
     def disable_otp(self, tenant: Tenant) -> None:
         self.installation.write(lambda unit: unit.execute(DISABLE_OTP, {"id": tenant.id}))
