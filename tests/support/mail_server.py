@@ -17,13 +17,19 @@ class Peer:
         self.refused = 0
         self.answer = "250 taken"
         self.answer_to_recipient = "250 fine"
+        # By address, for those who get another answer than the rest.
+        self.answers: dict[str, str] = {}
+        self.sessions: list[Any] = []
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: Any
+        self, _server: Any, session: Any, envelope: Envelope, address: str, _options: Any
     ) -> str:
-        if self.answer_to_recipient.startswith("250"):
+        if session not in self.sessions:
+            self.sessions.append(session)
+        answer = self.answers.get(address, self.answer_to_recipient)
+        if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
-        return self.answer_to_recipient
+        return answer
 
     async def handle_DATA(  # noqa: N802
         self, _server: Any, _session: Any, envelope: Envelope
@@ -42,6 +48,10 @@ class Peer:
             if envelope.rcpt_tos == [address]
             and str(_message(envelope)["Message-ID"]).startswith("<sign-in-")
         ]
+
+    def recipients(self) -> list[str]:
+        """Return to whom the mails went, in order."""
+        return [address for envelope in self.envelopes for address in envelope.rcpt_tos]
 
     def message(self) -> EmailMessage:
         (envelope,) = self.envelopes

@@ -1,7 +1,9 @@
 """A mailer that keeps what it is given."""
 
+from collections.abc import Sequence
+
 from pidgr.errors import UnavailableError
-from pidgr.outreach.mail import Mail
+from pidgr.outreach.mail import Mail, MailAnswer, MailOutcome, Posted
 
 
 class Outbox:
@@ -15,3 +17,9 @@ class Outbox:
         if self.away:
             raise UnavailableError("the mail server is away")
         self.sent.append(mail)
+
+    def send_many(self, mails: Sequence[Mail]) -> Posted:
+        if self.away:
+            return Posted([], UnavailableError("the mail server is away"))
+        self.sent += mails
+        return Posted([MailAnswer(MailOutcome.TAKEN)] * len(mails))

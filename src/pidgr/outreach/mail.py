@@ -1,10 +1,14 @@
 """Mail: the interface, and what stands in for a mail server that is not there."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
 
 import structlog
+
+from pidgr.errors import UnavailableError
 
 log = structlog.get_logger("pidgr.mail")
 
@@ -36,6 +40,48 @@ class Mailer(Protocol):
         """
 
 
+class MailOutcome(Enum):
+    """What a mail server says to one of many messages."""
+
+    TAKEN = auto()
+    LATER = auto()
+    """It will not take this message now, while it may take others."""
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class MailAnswer:
+    """What became of one of many messages, with the server's code if it did not take it.
+
+    Never the server's words, which often repeat the address.
+    """
+
+    outcome: MailOutcome
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """How far many messages have come: answers for the first of them, in order.
+
+    There are fewer answers than messages only after an outage, which goes for all the others.
+    """
+
+    answers: Sequence[MailAnswer]
+    outage: UnavailableError | None = None
+
+
+class BulkMailer(Protocol):
+    """Hands much mail to the outside at once."""
+
+    def send_many(self, mails: Sequence[Mail]) -> Posted:
+        """Send messages one after another over one connection.
+
+        Raises:
+            MailRefusedError: the mail server will take none at all until the operator acts.
+        """
+
+
 class ConsoleMailer:
     """Writes every message to standard output, for development."""
 
@@ -43,6 +89,12 @@ class ConsoleMailer:
         """Show the message."""
         sys.stdout.write(f"\nMail to {mail.recipient}: {mail.subject}\n\n{mail.text}\n")
         sys.stdout.flush()
+
+    def send_many(self, mails: Sequence[Mail]) -> Posted:
+        """Show the messages."""
+        for mail in mails:
+            self.send(mail)
+        return Posted([MailAnswer(MailOutcome.TAKEN)] * len(mails))
 
 
 class MissingMailer:

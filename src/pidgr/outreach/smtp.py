@@ -1,7 +1,9 @@
 """Mail through an SMTP server (RFC 5321, submission with TLS as in RFC 8314)."""
 
+import re
 import smtplib
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
@@ -9,13 +11,16 @@ from typing import Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pidgr.errors import SetupError, UnavailableError
-from pidgr.outreach.mail import Mail, MailRefusedError
+from pidgr.outreach.mail import Mail, MailAnswer, MailOutcome, MailRefusedError, Posted
 
 _TIMEOUT_SECONDS: Final = 15.0
 _DEFAULT_PORTS: Final = {"smtp": 587, "smtps": 465}
 _URL_FORM: Final = "smtp://USER:PASSWORD@HOST:PORT or smtps://USER:PASSWORD@HOST:PORT"
 # SMTP replies of 500 and above are final; those of 400 and above ask to try again.
 _PERMANENT: Final = 500
+# "Service not available, closing transmission channel" (RFC 5321, 4.2.1).
+_CLOSING: Final = 421
+_STATUS: Final = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class SmtpServer:
 
 
 class SmtpMailer:
-    """Sends each message over a connection of its own. Safe to use from several threads."""
+    """Sends over a connection of its own at each call. Safe to use from several threads."""
 
     def __init__(self, url: str, sender: str) -> None:
         self._server = SmtpServer.from_url(url)
@@ -80,21 +85,60 @@ class SmtpMailer:
             UnavailableError: the server cannot be reached, asks to wait or refuses our credentials.
             MailRefusedError: it will not take this message, now or later.
         """
-        message = self._message(mail)
+        posted = self.send_many([mail])
+        if posted.outage is not None:
+            raise posted.outage
+        (answer,) = posted.answers
+        sentence = f"the mail server answered {answer.code}"
+        if answer.outcome is MailOutcome.LATER:
+            raise UnavailableError(sentence)
+        if answer.outcome is MailOutcome.REFUSED:
+            raise MailRefusedError(sentence)
+
+    def send_many(self, mails: Sequence[Mail]) -> Posted:
+        """Send messages one after another over one connection.
+
+        Raises:
+            MailRefusedError: the server lacks what we demand of it, such as STARTTLS.
+        """
+        answers: list[MailAnswer] = []
         try:
-            with self._connect() as connection:
-                connection.send_message(message, self._sender_address, [mail.recipient])
-        except smtplib.SMTPRecipientsRefused as error:
-            code, reply = error.recipients[mail.recipient]
-            raise _refusal(code, reply) from error
-        except smtplib.SMTPAuthenticationError as error:
-            raise UnavailableError("the mail server refuses our user name and password") from error
+            connection = self._connect()
+        except smtplib.SMTPAuthenticationError:
+            outage = UnavailableError("the mail server refuses our user name and password")
+            return Posted(answers, outage)
         except smtplib.SMTPNotSupportedError as error:
             raise MailRefusedError(f"the mail server lacks what this needs: {error}") from error
         except smtplib.SMTPResponseException as error:
-            raise _refusal(error.smtp_code, error.smtp_error) from error
+            return Posted(answers, _outage(_code(error.smtp_code, error.smtp_error)))
         except (OSError, smtplib.SMTPException) as error:
-            raise UnavailableError(f"the mail server cannot be used: {error}") from error
+            return Posted(answers, _outage(str(error)))
+        try:
+            for mail in mails:
+                answers.append(self._hand_over(connection, mail))  # noqa: PERF401 - kept on errors
+        except (OSError, smtplib.SMTPException) as error:
+            return Posted(answers, _outage(str(error)))
+        finally:
+            _leave(connection)
+        return Posted(answers)
+
+    def _hand_over(self, connection: smtplib.SMTP, mail: Mail) -> MailAnswer:
+        """Send one message over an open connection.
+
+        Raises:
+            SMTPException: the connection is of no use any more.
+            OSError: likewise.
+        """
+        message = self._message(mail)
+        try:
+            connection.send_message(message, self._sender_address, [mail.recipient])
+        except smtplib.SMTPRecipientsRefused as error:
+            return _refusal(*error.recipients[mail.recipient])
+        except smtplib.SMTPNotSupportedError:
+            return MailAnswer(MailOutcome.REFUSED, "no SMTPUTF8, which this address needs")
+        except smtplib.SMTPResponseException as error:
+            return _refusal(error.smtp_code, error.smtp_error)
+        return MailAnswer(MailOutcome.TAKEN)
 
     def _connect(self) -> smtplib.SMTP:
         server = self._server
@@ -128,7 +172,32 @@ class SmtpMailer:
         return message
 
 
-def _refusal(code: int, reply: bytes | str) -> Exception:
-    said = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
-    sentence = f"the mail server answered {code}: {said}"
-    return MailRefusedError(sentence) if code >= _PERMANENT else UnavailableError(sentence)
+def _refusal(code: int, reply: bytes | str) -> MailAnswer:
+    """Return the answer of a server that did not take a message.
+
+    Raises:
+        SMTPServerDisconnected: it is about to close the connection, whatever the message.
+    """
+    said = _code(code, reply)
+    if code == _CLOSING:
+        raise smtplib.SMTPServerDisconnected(f"the mail server answered {said}")
+    return MailAnswer(MailOutcome.REFUSED if code >= _PERMANENT else MailOutcome.LATER, said)
+
+
+def _code(code: int, reply: bytes | str) -> str:
+    """Return a reply's code with the status of RFC 3463 behind it, and nothing else of it."""
+    text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
+    found = _STATUS.match(text)
+    return f"{code} {found[0]}" if found else str(code)
+
+
+def _outage(why: str) -> UnavailableError:
+    return UnavailableError(f"the mail server cannot be used: {why}")
+
+
+def _leave(connection: smtplib.SMTP) -> None:
+    """Say goodbye; what was taken is taken, however the server answers."""
+    try:
+        connection.quit()
+    except (OSError, smtplib.SMTPException):
+        connection.close()
