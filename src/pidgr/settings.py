@@ -162,8 +162,8 @@ class Settings(BaseSettings):
     )
     sign_in_url: str = Field(
         "",
-        description="Where invitations send people to sign in: the address of your client. Empty "
-        "means PIDGR_ISSUER.",
+        description="Where invitations and the links of nudges send people: the address of your "
+        "client. Empty means PIDGR_ISSUER, and a page that tells what waits in the inbox.",
     )
     development: bool = Field(
         default=False,

@@ -73,7 +73,7 @@ def test_every_page_is_clean_in_every_language_and_all_of_it_is_reached_by_keybo
         f"{server.url}/passkeys": ["email", "button", "passkey"],
     }
     broken = [f"{server.url}/join/none", f"{server.url}/auth/sso/callback"]
-    broken.append(f"{server.url}/oauth/authorize")
+    broken += [f"{server.url}/oauth/authorize", f"{server.url}/c/none"]
     visits = [
         {"url": url, "language": language} for url in (*forms, *broken) for language in LANGUAGES
     ]

@@ -1,10 +1,8 @@
 """CampaignService: short codes in links to a campaign (SEMANTICS 2.3)."""
 
 from pidgr.campaigns import link_store, store
-from pidgr.campaigns.short_codes import LENGTH, SHORT_CODE, short_code_of
+from pidgr.campaigns.short_codes import LENGTH, SHORT_CODE, short_code_of, subject
 from pidgr.clock import Clock
-from pidgr.content.rendering import public_title
-from pidgr.content.variables import variables_from_json
 from pidgr.contract.v1.campaign_pb import (
     GetCampaignByShortCodeRequest,
     GetCampaignByShortCodeResponse,
@@ -55,10 +53,9 @@ class LinkRpcs:
         found = link_store.signpost(reader, code, self._clock.now())
         if found is None:
             raise NotFoundError("this link leads nowhere")
-        title = found.campaign_title or found.template_title
         return GetCampaignByShortCodeResponse(
             campaign_id=found.campaign_id,
             org_id=found.organization_id,
             organization_name=found.organization_name,
-            subject=public_title(title, variables_from_json(found.variables)),
+            subject=subject(found),
         )

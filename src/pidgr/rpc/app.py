@@ -81,6 +81,7 @@ from pidgr.rpc.interceptors import (
 )
 from pidgr.rpc.join_pages import join_pages
 from pidgr.rpc.limits import Limiter, Limits, MemoryLimiter, Rate
+from pidgr.rpc.link_pages import link_pages
 from pidgr.rpc.oauth_doors import RESOURCE_METADATA, oauth_doors
 from pidgr.rpc.pages import pages
 from pidgr.rpc.passkey_doors import passkey_doors
@@ -212,6 +213,7 @@ def build_app(system: System) -> ASGIApp:
         *consent_pages(system, limits, steps),
         *passkey_pages(system, limits, steps),
         *join_pages(system, limits.sign_in),
+        *link_pages(system, limits.public),
     ]
     app: ASGIApp = Dispatcher(rpcs, Starlette(routes=routes, lifespan=lifespan))
     if system.settings.trusted_proxies:

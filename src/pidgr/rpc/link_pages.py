@@ -1,0 +1,89 @@
+"""Where the short link of a nudge leads: ``/c/CODE?t=TOKEN`` goes on to the inbox.
+
+The token says who was nudged and signs nobody in, so it is handed on unread; the client asks
+TokenService what it is worth. Without an address of the inbox, a page says what waits there.
+"""
+
+import html
+import re
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import structlog
+from connectrpc.request import Headers
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from pidgr.campaigns import link_store
+from pidgr.campaigns.link_store import Signpost
+from pidgr.campaigns.short_codes import CODE_PARAMETER, PATH, SHORT_CODE, TOKEN_PARAMETER, subject
+from pidgr.errors import ResourceExhaustedError
+from pidgr.rpc import metrics
+from pidgr.rpc.error_mapping import to_connect_error
+from pidgr.rpc.html_pages import html_page
+from pidgr.rpc.languages import texts
+from pidgr.rpc.limits import Limiter
+from pidgr.rpc.link_texts import ROWS
+from pidgr.rpc.plain_http import client_of
+from pidgr.system import System
+
+_DOOR: Final = PATH[1:]
+_TOKEN: Final = re.compile(r"[0-9A-Za-z_-]{1,200}")
+
+log = structlog.get_logger("pidgr.rpc")
+
+
+def link_pages(system: System, limiter: Limiter) -> list[BaseRoute]:
+    """Return the route."""
+    inbox = system.settings.sign_in_url
+
+    async def find(code: str) -> Signpost | None:
+        if SHORT_CODE.fullmatch(code) is None:
+            return None
+        now = system.clock.now()
+        return await system.database.read(lambda reader: link_store.signpost(reader, code, now))
+
+    async def show(request: Request) -> Response:
+        language, words = texts(ROWS, request.headers.get("accept-language", ""))
+
+        def problem(name: str, status: int) -> Response:
+            body = f'<p class="error" role="alert">{words[name]}</p>'
+            return html_page(language, words["title"], body, status)
+
+        try:
+            await limiter.take(client_of(request))
+            code = request.path_params["code"]
+            found = await find(code)
+        except ResourceExhaustedError as error:
+            response = problem("later", 429)
+            to_connect_error(error, headers := Headers())
+            response.headers.update(headers)
+        else:
+            if found is None:
+                response = problem("broken", 404)
+            elif inbox:
+                response = _onward(inbox, code, request.query_params.get(TOKEN_PARAMETER, ""))
+            else:
+                body = (
+                    f"<p>{html.escape(found.organization_name)}: "
+                    f"<strong>{html.escape(subject(found))}</strong></p><p>{words['where']}</p>"
+                )
+                response = html_page(language, words["title"], body)
+        metrics.REQUESTS.labels(_DOOR, str(response.status_code)).inc()
+        log.info("http", door=_DOOR, status=response.status_code)
+        return response
+
+    return [Route(f"{PATH}/{{code}}", show, methods=["GET"])]
+
+
+def _onward(inbox: str, code: str, token: str) -> Response:
+    """Redirect to the inbox with code and token behind whatever its address asks for."""
+    query = [*parse_qsl(urlsplit(inbox).query, keep_blank_values=True), (CODE_PARAMETER, code)]
+    if _TOKEN.fullmatch(token):
+        query.append((TOKEN_PARAMETER, token))
+    return RedirectResponse(
+        urlsplit(inbox)._replace(query=urlencode(query)).geturl(),
+        303,
+        {"cache-control": "no-store", "referrer-policy": "no-referrer"},
+    )
