@@ -10,11 +10,14 @@ from pidgr.campaigns.calling import WebhookCaller
 from pidgr.campaigns.deeplink_tokens import DeeplinkTokens
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.lanes import LaneRunner
+from pidgr.campaigns.nudge_letters import Letters
+from pidgr.campaigns.nudging import Nudging
 from pidgr.campaigns.pushing import Pushing
 from pidgr.campaigns.sending import Sender
 from pidgr.campaigns.steps import StepRunner
 from pidgr.campaigns.webhook_secrets import WebhookSecrets
 from pidgr.clock import Clock
+from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.directory.invitation_mail import InvitationMail
 from pidgr.directory.invite_links import InviteLinks
@@ -44,8 +47,10 @@ from pidgr.identity.sso.saml_sign_in import SamlSignIn
 from pidgr.identity.sso.sign_in import SsoSignIn
 from pidgr.identity.tokens import TokenSigner
 from pidgr.outreach.address_guard import AddressGuard
+from pidgr.outreach.channels import Channel
+from pidgr.outreach.email_channel import EmailChannel
 from pidgr.outreach.fetching import Fetcher
-from pidgr.outreach.mail import ConsoleMailer, Mailer, MissingMailer
+from pidgr.outreach.mail import ConsoleMailer, MissingMailer
 from pidgr.outreach.push import Pusher
 from pidgr.outreach.push_setup import build_pusher
 from pidgr.outreach.smtp import SmtpMailer
@@ -96,6 +101,7 @@ class System:
     touch_upkeep: Upkeep
     screenshots: Screenshots
     invitation_mail: InvitationMail
+    nudging: Nudging
     invite_links: InviteLinks
     recorder: Recorder
     archives: Archives
@@ -168,6 +174,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     delivery_ids = DeliveryIds(master_key)
     trail_reader = TrailReader(delivery_ids)
     blob_links = BlobLinks(master_key, settings.issuer, clock)
+    deeplink_tokens = DeeplinkTokens(master_key)
     system = System(
         settings=settings,
         clock=clock,
@@ -187,7 +194,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         pusher=build_pusher(settings, clock),
         address_guard=AddressGuard(settings.webhook_allowed_networks),
         webhook_secrets=WebhookSecrets(database, master_key, clock),
-        deeplink_tokens=DeeplinkTokens(master_key),
+        deeplink_tokens=deeplink_tokens,
         sandbox_deletion=SandboxDeletion(database, engine, blobs, clock),
         cohorts=Cohorts(master_key),
         touch_upkeep=Upkeep(database, engine, clock, settings.heatmap_retention_days),
@@ -205,6 +212,9 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             None if isinstance(mailer, MissingMailer) else mailer,
             clock,
             settings.sign_in_url or settings.issuer,
+        ),
+        nudging=Nudging(
+            database, engine, clock, _channels(mailer), Letters(settings.issuer, deeplink_tokens)
         ),
         fetcher=fetcher,
         sso_sign_in=SsoSignIn(
@@ -229,7 +239,14 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     return system
 
 
-def _mailer(settings: Settings) -> Mailer:
+def _channels(
+    mailer: SmtpMailer | ConsoleMailer | MissingMailer,
+) -> dict[ChannelName, Channel]:
+    """Return the channels besides push that are set up."""
+    return {} if isinstance(mailer, MissingMailer) else {ChannelName.EMAIL: EmailChannel(mailer)}
+
+
+def _mailer(settings: Settings) -> SmtpMailer | ConsoleMailer | MissingMailer:
     url = settings.smtp_url.get_secret_value()
     if url:
         return SmtpMailer(url, settings.mail_from)
@@ -259,6 +276,7 @@ def _register_handlers(system: System) -> None:
     system.data_exports.register()
     system.erasure.register()
     system.invitation_mail.register()
+    system.nudging.register()
 
 
 def _check_master_key(transaction: Transaction, master_key: MasterKey) -> None:

@@ -38,6 +38,7 @@ WHOLE = chain(
             "escalateConfig": {
                 "condition": "ESCALATION_CONDITION_IF_NOT_ACKED",
                 "targets": [MANAGER],
+                "thirdPartyChannels": ["CHANNEL_NAME_EMAIL"],
                 "repeatCount": 3,
                 "repeatIntervalMinutes": 30,
             }
@@ -72,6 +73,8 @@ def test_every_step_fires_when_those_before_it_are_over() -> None:
         ("miss", 1, 26 * HOUR + 30 * MINUTE),
         ("tell", 1, 26 * HOUR + 30 * MINUTE),
     ]
+    channels = {(one.step_id, one.round): one.channels for one in firings if one.channels}
+    assert channels == {("escalate", 1): ("EMAIL",)}
     counts = {one.step_id: (one.recipients, one.others) for one in firings}
     assert counts == {
         "send": (10, 0),

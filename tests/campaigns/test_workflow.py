@@ -12,11 +12,13 @@ from pidgr.campaigns.workflow import (
     find_step,
     next_step,
     notification_config,
+    nudge_channels,
     parse_duration,
     require_runnable,
     validate,
 )
 from pidgr.clock import HOUR, MINUTE, SECOND
+from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.contract.v1.common_pb import (
     ActionType,
     SendNotificationConfig,
@@ -420,8 +422,8 @@ def test_a_notification_without_a_config_asks_for_an_acknowledgement() -> None:
     "unavailable",
     [
         escalation(mode="ESCALATE_MODE_ALERT_ONLY"),
-        escalation(thirdPartyChannels=["CHANNEL_NAME_EMAIL"]),
-        reminder(thirdPartyChannels=["CHANNEL_NAME_EMAIL"]),
+        escalation(thirdPartyChannels=["CHANNEL_NAME_EMAIL", "CHANNEL_NAME_LINE"]),
+        reminder(thirdPartyChannels=["CHANNEL_NAME_WHATSAPP"]),
     ],
 )
 def test_a_step_that_cannot_be_run_is_refused_by_name(unavailable: dict[str, Any]) -> None:
@@ -429,6 +431,12 @@ def test_a_step_that_cannot_be_run_is_refused_by_name(unavailable: dict[str, Any
     assert violations(made) == []
     with pytest.raises(UnimplementedError, match="step 'later'"):
         require_runnable(made)
+
+
+def test_a_channel_that_is_named_twice_nudges_once() -> None:
+    made = step(**escalation(thirdPartyChannels=["CHANNEL_NAME_EMAIL"] * 2))
+    assert nudge_channels(made) == [ChannelName.EMAIL]
+    assert nudge_channels(step(**reminder())) == nudge_channels(step()) == []
 
 
 def test_the_steps_of_this_version_can_be_run() -> None:
@@ -440,6 +448,7 @@ def test_the_steps_of_this_version_can_be_run() -> None:
         {"id": "e"} | webhook(),
         {"id": "f"} | escalation(),
         {"id": "g"} | reminder(notifyTargets=[MANAGER]),
+        {"id": "h"} | reminder(thirdPartyChannels=["CHANNEL_NAME_EMAIL"]),
     )
     require_runnable(made)
     assert {one.type for one in made.steps} == {

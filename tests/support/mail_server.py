@@ -53,6 +53,10 @@ class Peer:
         """Return to whom the mails went, in order."""
         return [address for envelope in self.envelopes for address in envelope.rcpt_tos]
 
+    def messages(self) -> list[EmailMessage]:
+        """Return every mail, in order."""
+        return [_message(envelope) for envelope in self.envelopes]
+
     def message(self) -> EmailMessage:
         (envelope,) = self.envelopes
         return _message(envelope)

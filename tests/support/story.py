@@ -48,8 +48,24 @@ class Steps:
             deadline_check=self.stubs.DeadlineCheckConfig(delay=delay),
         )
 
-    def remind(self, name: str = "remind") -> Any:
-        return self.stubs.WorkflowStep(id=name, type=self.stubs.STEP_TYPE_SEND_REMINDER)
+    def remind(self, name: str = "remind", **config: Any) -> Any:
+        step = self.stubs.WorkflowStep(id=name, type=self.stubs.STEP_TYPE_SEND_REMINDER)
+        if config:
+            step.send_reminder.CopyFrom(self.stubs.SendReminderConfig(**config))
+        return step
+
+    def escalate(self, name: str = "escalate", **config: Any) -> Any:
+        values = {"condition": self.stubs.ESCALATION_CONDITION_IF_NOT_ACKED} | config
+        return self.stubs.WorkflowStep(
+            id=name,
+            type=self.stubs.STEP_TYPE_ESCALATE,
+            escalate_config=self.stubs.EscalateConfig(**values),
+        )
+
+    def target(self, kind: str, target_id: str = "") -> Any:
+        """Return a target of an escalation, or of a reminder's copies."""
+        number = self.stubs.EscalationTargetType.Value(f"ESCALATION_TARGET_TYPE_{kind}")
+        return self.stubs.EscalationTarget(type=number, target_id=target_id)
 
     def missed(self, name: str = "missed") -> Any:
         return self.stubs.WorkflowStep(id=name, type=self.stubs.STEP_TYPE_MARK_MISSED)

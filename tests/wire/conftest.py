@@ -32,22 +32,30 @@ def gateway() -> Iterator[PushGateway]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What a server of either kind of database is set up with."""
+    if request.param == "sqlite":
+        return {}
+    server = request.getfixturevalue("postgres_server")
+    name = f"wire_{secrets.token_hex(6)}"
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    url = server.get_uri(database=name)
+    database = Database(url)
+    migrate(database)
+    database.close()
+    return {"database_url": url}
+
+
+@pytest.fixture(scope="module")
 def installation(
     request: pytest.FixtureRequest,
+    database_settings: dict[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
     gateway: PushGateway,
 ) -> Iterator[Installation]:
     own = getattr(request.module, "SERVER_SETTINGS", {})
-    settings: dict[str, Any] = {"push_url": gateway.url, **own}
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgres_server")
-        name = f"wire_{secrets.token_hex(6)}"
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute(f"create database {name}")
-        settings["database_url"] = server.get_uri(database=name)
-        database = Database(settings["database_url"])
-        migrate(database)
-        database.close()
+    settings: dict[str, Any] = {"push_url": gateway.url, **database_settings, **own}
     with running(tmp_path_factory.mktemp("data"), **settings) as installation:
         yield installation
 

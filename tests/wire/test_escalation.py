@@ -259,7 +259,7 @@ def test_personal_messages_are_escalated_as_the_recipient_got_them(story: Story)
     assert entry.message.content_id == entries(story, ann)[0].message.content_id
 
 
-@pytest.mark.parametrize("fields", [{"mode": 2}, {"third_party_channels": [1]}])
+@pytest.mark.parametrize("fields", [{"mode": 2}, {"third_party_channels": [1, 8]}])
 def test_what_this_version_cannot_do_is_refused_at_creation(
     story: Story, fields: dict[str, Any]
 ) -> None:

@@ -14,6 +14,7 @@ STEP: Final = "campaign.step"
 LANE: Final = "campaign.lane"
 WAKE: Final = "campaign.wake"
 CALL: Final = "campaign.call"
+NUDGE: Final = "campaign.nudge"
 
 
 def definition_of(campaign: CampaignRow) -> WorkflowDefinition:
@@ -53,6 +54,11 @@ def lane_task(step_run_key: int, number: int) -> Task:
     return Task(LANE, f"r{step_run_key}:{number}", (step_run_key, number), Queue.LANES)
 
 
+def nudge_task(step_run_key: int, channel: int) -> Task:
+    """Return the task that finds out whom a step nudges over a channel."""
+    return Task(NUDGE, f"r{step_run_key}:nudge{channel}", (step_run_key, channel), Queue.LANES)
+
+
 class Advance:
     """Ends steps and begins their successors."""
 
@@ -87,7 +93,15 @@ class Advance:
         if not run_store.finish_step_run(transaction, run.key, now):
             return False
         run_events.record_end(transaction, campaign, run, now)
+        self._nudge(transaction, campaign, run)
         return True
+
+    def _nudge(self, transaction: Transaction, campaign: CampaignRow, run: StepRun) -> None:
+        """Let people be nudged now that the step has made its deliveries: once, not each round."""
+        if run.iteration == 0:
+            step = workflow.find_step(definition_of(campaign), run.step_id)
+            for channel in workflow.nudge_channels(step):
+                self._engine.enqueue(transaction, nudge_task(run.key, int(channel)))
 
     def move_on(
         self, transaction: Transaction, campaign: CampaignRow, run: StepRun, outcome: str

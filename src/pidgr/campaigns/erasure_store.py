@@ -1,7 +1,8 @@
 """SQL of what campaigns keep about one person, for when that person goes.
 
-Deliveries stay: they hold no more than a number, and the counters of a campaign are their sum. A
-number never comes back for somebody else (``member`` in ``pidgr.storage.schema``).
+Deliveries and nudges stay: they hold no more than a number, and the counters of a campaign are the
+sum of its deliveries. A number never comes back for somebody else (``member`` in
+``pidgr.storage.schema``).
 """
 
 from typing import Final

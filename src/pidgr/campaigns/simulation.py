@@ -27,7 +27,8 @@ class Firing:
 
     ``after`` is when it fires, in microseconds after the start. ``recipients`` counts members of
     the audience, ``others`` who is told on their account, once for each of them. A deadline has
-    the recipients it waits for, a webhook those it tells about.
+    the recipients it waits for, a webhook those it tells about. ``channels`` are those besides push
+    over which everybody who waits, with a device or without, and the others are nudged.
     """
 
     step_id: str
@@ -36,6 +37,7 @@ class Firing:
     after: int
     recipients: int
     others: int
+    channels: tuple[str, ...]
 
 
 CountOthers = Callable[[WorkflowStep, bool], int]
@@ -71,6 +73,7 @@ def simulate(
                     others=_others(step, count_others, wait_for_enrollment=wait_for_enrollment)
                     if waiting or step.type == StepType.ESCALATE
                     else 0,
+                    channels=_channels(step, number),
                 )
             )
             after += _pause(step, number) or 0
@@ -97,6 +100,13 @@ def _others(step: WorkflowStep, count_others: CountOthers, *, wait_for_enrollmen
     # A reminder's copies are on account of those who are reminded.
     reachable_only = step.type == StepType.SEND_REMINDER and not wait_for_enrollment
     return count_others(step, reachable_only)
+
+
+def _channels(step: WorkflowStep, number: int) -> tuple[str, ...]:
+    """Return over what a round nudges besides push: only the first one does."""
+    if number != _FIRST_ROUND:
+        return ()
+    return tuple(channel.name for channel in workflow.nudge_channels(step))
 
 
 def _rounds(step: WorkflowStep, audience: Audience) -> int:

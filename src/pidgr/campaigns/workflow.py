@@ -7,6 +7,7 @@ from typing import Final
 
 from pidgr.campaigns import webhook_rules
 from pidgr.clock import HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND
+from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.contract.v1.common_pb import (
     ActionType,
     CallWebhookConfig,
@@ -39,6 +40,8 @@ _VARIABLES: Final = 100
 _VARIABLE_NAME: Final = 100
 _VARIABLE_VALUE: Final = 10_000
 _NOTIFY_TARGETS: Final = 5
+# Over which this version can nudge; where one is not set up, its nudges are skipped.
+_CHANNELS: Final = frozenset({ChannelName.EMAIL})
 _REPEATS: Final = 5
 
 SHORTEST_DELAY: Final = MINUTE
@@ -236,8 +239,11 @@ def require_runnable(definition: WorkflowDefinition) -> None:
 def _missing(step: WorkflowStep) -> str:
     config = step.config.value if step.config is not None else None
     match config:
-        case SendReminderConfig() | EscalateConfig() if config.third_party_channels:
-            return "third_party_channels"
+        case SendReminderConfig() | EscalateConfig() if (
+            set(config.third_party_channels) - _CHANNELS
+        ):
+            missing = min(set(config.third_party_channels) - _CHANNELS)
+            return f"the channel {ChannelName(missing).name}"
         case EscalateConfig() if config.mode == EscalateMode.ALERT_ONLY:
             return "ALERT_ONLY"
         case _:
@@ -285,6 +291,15 @@ def targets(step: WorkflowStep) -> list[EscalationTarget]:
             return config.targets
         case SendReminderConfig() as config:
             return config.notify_targets
+        case _:
+            return []
+
+
+def nudge_channels(step: WorkflowStep) -> list[ChannelName]:
+    """Return over which channels besides push a step nudges, each once."""
+    match step.config.value if step.config is not None else None:
+        case SendReminderConfig() | EscalateConfig() as config:
+            return sorted(set(config.third_party_channels))
         case _:
             return []
 

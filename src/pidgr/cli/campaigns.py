@@ -54,9 +54,10 @@ def simulate(
         name = firing.step_type.name.lower().replace("_", " ")
         again = f", round {firing.round}" if firing.round > 1 else ""
         others = f" and {firing.others:,} others" if firing.others else ""
+        channels = f", also by {', '.join(firing.channels)}" if firing.channels else ""
         say(
             f"  {_clock(firing.after):>10}  {firing.step_id}: {name}{again}, "
-            f"{firing.recipients:,} recipients{others}"
+            f"{firing.recipients:,} recipients{others}{channels}"
         )
     say("If nobody acts: the most people and the latest times there can be.")
 

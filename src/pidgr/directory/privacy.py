@@ -84,6 +84,11 @@ def turn_toggles(
     return turned
 
 
+def is_allowed(reader: Reader, organization_key: int, kind: str) -> bool:
+    """Tell whether an organization lets a kind of processing happen."""
+    return _is_on(privacy_store.toggles(reader, organization_key).get(kind))
+
+
 def settings_message(reader: Reader, organization_key: int) -> OrgPrivacySettings:
     """Return all three switches."""
     stored = privacy_store.toggles(reader, organization_key)

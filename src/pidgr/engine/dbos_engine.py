@@ -43,6 +43,7 @@ _CONCURRENCY: Final[Mapping[str, int]] = {
     # Lanes are bound by the processor and the database; more of them only wait for each other.
     Queue.LANES: min(8, max(2, os.cpu_count() or 2)),
     Queue.CALLS: 8,
+    Queue.NUDGES: 2,
 }
 # Executions that the library parks until another process has recorded their outcome keep a thread.
 _SPARE_THREADS: Final = 16

@@ -23,6 +23,9 @@ class Queue(enum.StrEnum):
     """Seconds to minutes of database work: one part of a fan-out."""
     CALLS = "calls"
     """Waiting for somebody else's server."""
+    NUDGES = "nudges"
+    """Minutes of handing messages to somebody else's server, which codes to sign in with and
+    webhooks must not wait behind."""
 
 
 class TaskStatus(enum.StrEnum):

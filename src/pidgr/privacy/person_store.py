@@ -99,6 +99,17 @@ _PARTS: Final[dict[str, tuple[tuple[str, ...], Statement]]] = {
             order by d.step_run_key, d.ordinal
         """),
     ),
+    "nudges": (
+        ("campaign_id", "campaign_name", "channel", "status", "reason", "settled_at"),
+        Statement("""
+            select k.id, k.name, n.channel, n.status, n.reason, n.settled_at
+            from nudge n
+            join step_run r on r.key = n.step_run_key
+            join campaign k on k.key = r.campaign_key
+            where n.organization_key = :organization_key and n.member_key = :member_key
+            order by n.step_run_key, n.channel
+        """),
+    ),
     "sessions": (
         ("method", "created_at", "refreshed_at", "expires_at", "revoked_at"),
         Statement("""

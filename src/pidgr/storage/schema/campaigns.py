@@ -185,6 +185,24 @@ webhook_call = Table(
     sqlite_with_rowid=False,
 )
 
+# Whom a step nudges over a channel besides push, once each; who is nudged is settled when the step
+# ends. The person's address is looked up when the nudge leaves and is not kept.
+nudge = Table(
+    "nudge",
+    metadata,
+    Column("step_run_key", BIG, primary_key=True, autoincrement=False),
+    Column("channel", SmallInteger, primary_key=True, autoincrement=False),
+    Column("member_key", BIG, primary_key=True, autoincrement=False),
+    Column("organization_key", BIG, nullable=False),
+    # pidgr.campaigns.nudge_store.NudgeStatus; the reason is a word of ours or a server's code.
+    Column("status", SmallInteger, nullable=False, server_default=ZERO),
+    text_column("reason"),
+    time("settled_at", optional=True),
+    # The copy of a person's data.
+    Index("ix_nudge_member_key", "member_key"),
+    sqlite_with_rowid=False,
+)
+
 # What an organization's webhooks are signed with.
 webhook_secret = Table(
     "webhook_secret",

@@ -1,0 +1,61 @@
+"""Channels beside push that nudge a person: the interface, and what passes through it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from pidgr.errors import UnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """One hint for one person that a message waits in the inbox; the message is not in it."""
+
+    key: str
+    """The same for every attempt at this nudge, so that a receiver can drop repeats."""
+    member_id: str
+    email: str
+    campaign_id: str
+    subject: str
+    text: str
+    """The whole hint, with the link at its end, in the person's language."""
+    url: str
+    occurred_at: int
+
+
+class NudgeOutcome(Enum):
+    """What a channel says to one nudge."""
+
+    SENT = auto()
+    LATER = auto()
+    """Not now, while others may pass."""
+    REFUSED = auto()
+    UNREACHABLE = auto()
+    """The person has no address on this channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class NudgeAnswer:
+    """What became of one nudge, with the receiver's code if it did not take it."""
+
+    outcome: NudgeOutcome
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """How far a batch has come: answers for the first of its nudges, in order.
+
+    There are fewer answers than nudges only after an outage, which goes for all the others.
+    """
+
+    answers: Sequence[NudgeAnswer]
+    outage: UnavailableError | None = None
+
+
+class Channel(Protocol):
+    """Hands nudges to the outside. Safe to use from several threads."""
+
+    def send(self, nudges: Sequence[Nudge]) -> Handed:
+        """Send a batch; after a crash the same batch may come again."""
