@@ -6,6 +6,7 @@ from typing import Final
 from pidgr import secrets
 from pidgr.audit.exporting import AuditExports
 from pidgr.audit.reading import TrailReader
+from pidgr.campaigns.alert_channel import AlertChannel
 from pidgr.campaigns.calling import WebhookCaller
 from pidgr.campaigns.deeplink_tokens import DeeplinkTokens
 from pidgr.campaigns.delivery_id import DeliveryIds
@@ -16,6 +17,7 @@ from pidgr.campaigns.pushing import Pushing
 from pidgr.campaigns.sending import Sender
 from pidgr.campaigns.steps import StepRunner
 from pidgr.campaigns.webhook_secrets import WebhookSecrets
+from pidgr.campaigns.workflow import PUSH
 from pidgr.clock import Clock
 from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.contract.v1.sso_pb import SSOProviderType
@@ -175,6 +177,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     trail_reader = TrailReader(delivery_ids)
     blob_links = BlobLinks(master_key, settings.issuer, clock)
     deeplink_tokens = DeeplinkTokens(master_key)
+    pusher = build_pusher(settings, clock)
     system = System(
         settings=settings,
         clock=clock,
@@ -191,7 +194,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         page_tokens=PageTokens(master_key),
         delivery_ids=delivery_ids,
         engine=engine,
-        pusher=build_pusher(settings, clock),
+        pusher=pusher,
         address_guard=AddressGuard(settings.webhook_allowed_networks),
         webhook_secrets=WebhookSecrets(database, master_key, clock),
         deeplink_tokens=deeplink_tokens,
@@ -214,7 +217,11 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             settings.sign_in_url or settings.issuer,
         ),
         nudging=Nudging(
-            database, engine, clock, _channels(mailer), Letters(settings.issuer, deeplink_tokens)
+            database,
+            engine,
+            clock,
+            {PUSH: AlertChannel(database, pusher), **_channels(mailer)},
+            Letters(settings.issuer, deeplink_tokens),
         ),
         fetcher=fetcher,
         sso_sign_in=SsoSignIn(
@@ -241,7 +248,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
 
 def _channels(
     mailer: SmtpMailer | ConsoleMailer | MissingMailer,
-) -> dict[ChannelName, Channel]:
+) -> dict[int, Channel]:
     """Return the channels besides push that are set up."""
     return {} if isinstance(mailer, MissingMailer) else {ChannelName.EMAIL: EmailChannel(mailer)}
 

@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pidgr.campaigns.workflow import (
+    PUSH,
     deadline_delay,
     find_step,
     next_step,
@@ -421,7 +422,6 @@ def test_a_notification_without_a_config_asks_for_an_acknowledgement() -> None:
 @pytest.mark.parametrize(
     "unavailable",
     [
-        escalation(mode="ESCALATE_MODE_ALERT_ONLY"),
         escalation(thirdPartyChannels=["CHANNEL_NAME_EMAIL", "CHANNEL_NAME_LINE"]),
         reminder(thirdPartyChannels=["CHANNEL_NAME_WHATSAPP"]),
     ],
@@ -439,6 +439,16 @@ def test_a_channel_that_is_named_twice_nudges_once() -> None:
     assert nudge_channels(step(**reminder())) == nudge_channels(step()) == []
 
 
+def test_an_alert_is_pushed_in_every_round_and_nudges_otherwise_in_the_first() -> None:
+    made = step(
+        **escalation(mode="ESCALATE_MODE_ALERT_ONLY", thirdPartyChannels=["CHANNEL_NAME_EMAIL"])
+    )
+    assert nudge_channels(made) == [PUSH, ChannelName.EMAIL]
+    assert nudge_channels(made, iteration=1) == [PUSH]
+    delivered = step(**escalation(thirdPartyChannels=["CHANNEL_NAME_EMAIL"]))
+    assert nudge_channels(delivered, iteration=1) == []
+
+
 def test_the_steps_of_this_version_can_be_run() -> None:
     made = definition(
         {"id": "a"},
@@ -449,6 +459,7 @@ def test_the_steps_of_this_version_can_be_run() -> None:
         {"id": "f"} | escalation(),
         {"id": "g"} | reminder(notifyTargets=[MANAGER]),
         {"id": "h"} | reminder(thirdPartyChannels=["CHANNEL_NAME_EMAIL"]),
+        {"id": "i"} | escalation(mode="ESCALATE_MODE_ALERT_ONLY"),
     )
     require_runnable(made)
     assert {one.type for one in made.steps} == {

@@ -19,6 +19,7 @@ from pidgr.campaigns.advance import step_task
 from pidgr.campaigns.nudge_letters import Letters
 from pidgr.campaigns.nudge_store import NudgeStatus
 from pidgr.campaigns.nudging import Nudging
+from pidgr.campaigns.workflow import PUSH
 from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.engine.port import ProgressError, StoppingError, Task, TaskStatus
 from pidgr.errors import UnavailableError
@@ -29,7 +30,7 @@ from pidgr.storage.transaction import Reader
 
 INBOX = "https://app.example/inbox?a=1"
 NUDGES = Statement("""
-    select m.email, n.status, n.reason
+    select m.email, n.status, n.reason, n.channel
     from nudge n
     join member m on m.key = n.member_key
     join step_run r on r.key = n.step_run_key
@@ -106,14 +107,27 @@ class Office(World):
         step = steps.escalate(third_party_channels=self.email, **config)
         return steps(steps.send(), steps.wait(), step, steps.wait("late"), steps.missed())
 
-    def nudges(self, campaign_id: str) -> dict[str, tuple[NudgeStatus, str]]:
-        """Return what has become of each nudge of a campaign, by the name in the address."""
+    def next_round(self, campaign_id: str, iteration: int) -> None:
+        """Let a round of an escalation begin once it is planned."""
+        system = self.installation.system
+        key = system.database.read_now(lambda reader: reader.value(KEY, {"id": campaign_id}))
+        task = step_task(key, "escalate", iteration).key
+        until(lambda: system.engine.status(task) is TaskStatus.WAITING)
+        system.database.write_now(lambda unit: system.engine.move(unit, task, 0))
+
+    def by_channel(self, campaign_id: str) -> dict[tuple[str, int], tuple[NudgeStatus, str]]:
+        """Return what has become of each nudge of a campaign, by name and channel."""
         rows = self.installation.system.database.read_now(
             lambda reader: reader.rows(NUDGES, {"id": campaign_id})
         )
         return {
-            email.partition("@")[0]: (NudgeStatus(status), reason) for email, status, reason in rows
+            (_name(email), channel): (NudgeStatus(status), reason)
+            for email, status, reason, channel in rows
         }
+
+    def nudges(self, campaign_id: str) -> dict[str, tuple[NudgeStatus, str]]:
+        """Return what has become of each nudge of a campaign, by the name in the address."""
+        return {name: found for (name, _), found in self.by_channel(campaign_id).items()}
 
     def settled(self, campaign_id: str, *names: str) -> dict[str, tuple[NudgeStatus, str]]:
         """Wait until so many have nudges, and none of them waits; return what became of them."""
@@ -231,13 +245,60 @@ def test_the_target_of_an_escalation_is_mailed_once_in_all_its_rounds(office: Of
     campaign = office.start(title="Upwards", workflow=workflow, user_ids=[office.ada, office.bob])
     office.pass_deadline(campaign.id)
     assert office.settled(campaign.id, "dan") == {"dan": SENT}
-    system = office.installation.system
-    key = system.database.read_now(lambda reader: reader.value(KEY, {"id": campaign.id}))
-    task = step_task(key, "escalate", 1).key
-    system.database.write_now(lambda unit: system.engine.move(unit, task, 0))
+    office.next_round(campaign.id, 1)
     office.reach(campaign.id, "late")
     assert office.settled(campaign.id, "dan") == {"dan": SENT}
     assert "Somebody" in office.mails("Upwards")["dan"].get_content()
+
+
+def test_an_alert_is_pushed_in_each_round_mailed_in_the_first_and_delivered_to_nobody(
+    office: Office, gateway: PushGateway
+) -> None:
+    watch = office.invite("watch@example.com", name="Watch")
+    office.register(watch)
+    office.change(MANAGE, manager_id=office.dan, id=office.ada)
+    steps, stubs = office.steps, office.stubs
+    workflow = office.escalate(
+        # Ada has not confirmed: her manager and Watch are told, and she is not told of herself.
+        targets=[
+            steps.target("MANAGER"),
+            *(steps.target("USER", user_id) for user_id in (watch, office.ada)),
+        ],
+        mode=stubs.ESCALATE_MODE_ALERT_ONLY,
+        repeat_count=3,
+        repeat_interval_minutes=30,
+    )
+    people = [office.ada, office.bob]
+    campaign = office.start(title="Alert", workflow=workflow, user_ids=people)
+    office.acknowledge(campaign.id, office.bob)
+    first = len(gateway.of(campaign.id))
+    office.pass_deadline(campaign.id)
+
+    def pushes() -> list[Any]:
+        return list(gateway.of(campaign.id)[first:])
+
+    until(lambda: len(pushes()) == 1 and len(office.mails("Alert")) == 2)
+    (alert,) = pushes()
+    assert alert["push_token"] == f"token-{watch}"
+    assert (alert["delivery_id"], alert["title"]) == ("", "Reminder: Alert")
+    assert alert["summary"].startswith("Somebody has not confirmed")
+    assert "https" not in alert["summary"]
+    assert office.mails("Alert").keys() == {"watch", "dan"}
+    # Dan has no device; the others' rows are those of the mail.
+    outcomes = office.by_channel(campaign.id)
+    assert outcomes["dan", PUSH] == (NudgeStatus.SKIPPED, "NO_IDENTIFIER")
+    assert {name for name, _ in outcomes} == {"dan", "watch"}
+
+    office.next_round(campaign.id, 1)
+    until(lambda: len(pushes()) == 2)
+    assert office.mails("Alert").keys() == {"watch", "dan"}
+    office.acknowledge(campaign.id, office.ada)
+    office.next_round(campaign.id, 2)
+    office.complete(campaign.id)
+    assert len(pushes()) == 2
+    kinds = {one.kind for one in office.deliveries(campaign.id).deliveries}
+    assert kinds == {stubs.Delivery.KIND_PRIMARY}
+    assert not office.client("InboxService/Sync", office.tokens[watch]).entries
 
 
 def test_an_organization_that_lets_nothing_out_nudges_nobody(office: Office) -> None:

@@ -97,11 +97,10 @@ class Advance:
         return True
 
     def _nudge(self, transaction: Transaction, campaign: CampaignRow, run: StepRun) -> None:
-        """Let people be nudged now that the step has made its deliveries: once, not each round."""
-        if run.iteration == 0:
-            step = workflow.find_step(definition_of(campaign), run.step_id)
-            for channel in workflow.nudge_channels(step):
-                self._engine.enqueue(transaction, nudge_task(run.key, int(channel)))
+        """Let people be nudged now that the step has made its deliveries."""
+        step = workflow.find_step(definition_of(campaign), run.step_id)
+        for channel in workflow.nudge_channels(step, run.iteration):
+            self._engine.enqueue(transaction, nudge_task(run.key, channel))
 
     def move_on(
         self, transaction: Transaction, campaign: CampaignRow, run: StepRun, outcome: str

@@ -33,20 +33,8 @@ class SpawnBatch:
     kind: Delivery.Kind
 
 
-# One row per (delivery, target): nobody is told about themself, nor twice on one account.
-_SPAWN: Final = """
-    insert into delivery
-      (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
-       created_at, changed_at, parent_run_key, parent_ordinal)
-    with base as (
-      select d.ordinal, d.member_key, d.content_key, d.locale
-      from delivery d
-      where d.step_run_key = :base_run_key and d.ordinal >= :since and d.ordinal < :upto
-        and d.status in ({statuses})
-        and (d.content_key is not null or exists
-             (select 1 from delivery_body b
-              where b.step_run_key = d.step_run_key and b.ordinal = d.ordinal))
-    ), named as (
+# Who is named by a workflow's step, in ``named``; formatted like the statements it is part of.
+NAMED: Final = """
       select m.key
       from member m join role r on r.key = m.role_key
       where m.organization_key = :organization_key and m.status <> :deactivated
@@ -54,6 +42,21 @@ _SPAWN: Final = """
              (select g.member_key from recipient_group_member g
               join recipient_group p on p.key = g.recipient_group_key
               where p.organization_key = :organization_key and p.id in ({groups})))
+"""
+# One row per (delivery, target): nobody is told about themself, nor twice on one account.
+_SPAWN: Final = f"""
+    insert into delivery
+      (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
+       created_at, changed_at, parent_run_key, parent_ordinal)
+    with base as (
+      select d.ordinal, d.member_key, d.content_key, d.locale
+      from delivery d
+      where d.step_run_key = :base_run_key and d.ordinal >= :since and d.ordinal < :upto
+        and d.status in ({{statuses}})
+        and (d.content_key is not null or exists
+             (select 1 from delivery_body b
+              where b.step_run_key = d.step_run_key and b.ordinal = d.ordinal))
+    ), named as ({NAMED}
     ), pairs as (
       select b.ordinal, b.content_key, b.locale, n.key as target_key
       from base b cross join named n
@@ -74,16 +77,20 @@ _SPAWN: Final = """
            p.content_key, p.locale, :now, :changed_at, :base_run_key, p.ordinal
     from pairs p
 """
-_LISTS: Final = ("statuses", "users", "groups", "roles")
-_INSERT_CHILDREN: Final = Statement(
-    _SPAWN.format(**{name: f"select value from json_each(:{name})" for name in _LISTS}),
-    postgresql=_SPAWN.format(
-        statuses="select unnest(:statuses::int[])",
-        users="select unnest(:users::text[])",
-        groups="select unnest(:groups::text[])",
-        roles="select unnest(:roles::text[])",
-    ),
-)
+_LISTS: Final = {"statuses": "int", "users": "text", "groups": "text", "roles": "text"}
+
+
+def over_lists(text: str) -> Statement:
+    """Return a statement whose holes are the lists of statuses and of targets."""
+    return Statement(
+        text.format(**{name: f"select value from json_each(:{name})" for name in _LISTS}),
+        postgresql=text.format(
+            **{name: f"select unnest(:{name}::{kind}[])" for name, kind in _LISTS.items()}
+        ),
+    )
+
+
+_INSERT_CHILDREN: Final = over_lists(_SPAWN)
 _MOVE_SPAWNED: Final = Statement("""
     update lane set spawned = :spawned
     where step_run_key = :step_run_key and number = :number

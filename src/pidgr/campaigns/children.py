@@ -25,7 +25,7 @@ from pidgr.storage.transaction import Transaction
 _PARENTS_PER_BATCH: Final = 200
 
 _WAITING: Final = (DeliveryStatus.PENDING, DeliveryStatus.DELIVERED)
-_NOT_ACKNOWLEDGED: Final = (*_WAITING, DeliveryStatus.NO_DEVICE, DeliveryStatus.MISSED)
+NOT_ACKNOWLEDGED: Final = (*_WAITING, DeliveryStatus.NO_DEVICE, DeliveryStatus.MISSED)
 
 PushLane = Callable[[CampaignRow, StepRun, Lane], bool]
 
@@ -108,6 +108,14 @@ class Children:
         store.count_deliveries(transaction, campaign.key, lane.number, changes, is_primary=False)
 
 
+def escalated_statuses(config: EscalateConfig) -> tuple[DeliveryStatus, ...]:
+    """Return the statuses of deliveries on whose account a step escalates."""
+    if config.condition == EscalationCondition.IF_NOT_CLOSED:
+        # As long as the campaign is open, acknowledged or not.
+        return (*NOT_ACKNOWLEDGED, DeliveryStatus.ACKNOWLEDGED)
+    return NOT_ACKNOWLEDGED
+
+
 def _batch(
     campaign: CampaignRow, run: StepRun, lane: Lane, step: WorkflowStep, since: int, upto: int
 ) -> SpawnBatch:
@@ -115,10 +123,7 @@ def _batch(
     config = step.config.value if step.config is not None else None
     if isinstance(config, EscalateConfig):
         kind = Delivery.Kind.ESCALATION
-        statuses: tuple[DeliveryStatus, ...] = _NOT_ACKNOWLEDGED
-        if config.condition == EscalationCondition.IF_NOT_CLOSED:
-            # As long as the campaign is open, acknowledged or not.
-            statuses = (*_NOT_ACKNOWLEDGED, DeliveryStatus.ACKNOWLEDGED)
+        statuses = escalated_statuses(config)
     else:
         kind = Delivery.Kind.REMINDER_FYI
         statuses = _WAITING

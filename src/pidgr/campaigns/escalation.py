@@ -1,4 +1,8 @@
-"""ESCALATE: the first round makes deliveries for the targets, later rounds push them again."""
+"""ESCALATE: the first round makes deliveries for the targets, later rounds push them again.
+
+With ALERT_ONLY there are no deliveries: each round alerts the targets by push, and the first one by
+the step's channels too.
+"""
 
 from dataclasses import replace
 
@@ -8,7 +12,7 @@ from pidgr.campaigns.lane_plan import LanePlanner, insert_run
 from pidgr.campaigns.run_store import Lane, NewStepRun, StepRun
 from pidgr.campaigns.store import CampaignRow
 from pidgr.contract.v1.common_pb import EscalateConfig, EscalationCondition, StepType, WorkflowStep
-from pidgr.storage.transaction import Transaction
+from pidgr.storage.transaction import Reader, Transaction
 
 
 class Escalation:
@@ -34,8 +38,11 @@ class Escalation:
         stored = insert_run(transaction, planned)
         if stored is None:
             return
-        if _is_settled(transaction, campaign, step):
+        if is_settled(transaction, campaign, step):
             self._advance.move_on(transaction, campaign, stored, workflow.COMPLETED)
+        elif workflow.is_alert(step):
+            # Whoever is alerted is nudged once the round has ended.
+            self._advance.finish(transaction, campaign, stored, workflow.COMPLETED)
         elif stored.iteration == 0:
             self._planner.plan(transaction, campaign, stored, [], children_of=bases)
         else:
@@ -43,13 +50,13 @@ class Escalation:
             self._planner.set_to_work(transaction, campaign, stored, 0, lanes)
 
 
-def _is_settled(transaction: Transaction, campaign: CampaignRow, step: WorkflowStep) -> bool:
+def is_settled(reader: Reader, campaign: CampaignRow, step: WorkflowStep) -> bool:
     """Tell whether nobody is left on whose account to escalate."""
     config = step.config.value if step.config is not None else None
     assert isinstance(config, EscalateConfig)  # noqa: S101 - validated
     if config.condition == EscalationCondition.IF_NOT_CLOSED:
         return False
-    counters = store.counters(transaction, [campaign.key])[campaign.key]
+    counters = store.counters(reader, [campaign.key])[campaign.key]
     return counters.total == counters.acknowledged + counters.failed
 
 

@@ -74,14 +74,17 @@ class Letters:
         locale = campaign.default_locale or preferred or organization.default_locale
         title = occasion.titles.get(preferred, occasion.titles[""])
         url = self._url(occasion, nudged.member_id)
-        subject, text = nudge_text(locale, nudged.first_name, title, url, is_own=nudged.is_own)
+        text = nudge_text(locale, nudged.first_name, title, url, is_own=nudged.is_own)
         return Nudge(
             key=f"nudge-{occasion.run.key}-{nudged.member_key}",
+            organization_key=campaign.organization_key,
             member_id=nudged.member_id,
             email=nudged.email,
             campaign_id=campaign.id,
-            subject=subject,
-            text=text,
+            critical=bool(campaign.critical),
+            subject=text.subject,
+            summary=text.summary,
+            text=text.whole,
             url=url,
             occurred_at=occasion.occurred_at,
         )

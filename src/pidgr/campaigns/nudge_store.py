@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from pidgr.campaigns.child_store import NAMED, Targets, over_lists
 from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.storage.sql import Statement
@@ -48,6 +49,16 @@ class WaitingNudge:
 
 
 @dataclass(frozen=True, slots=True)
+class Area:
+    """Deliveries of a run by ordinal: those in ``statuses`` are the ones that count."""
+
+    run_key: int
+    since: int
+    upto: int
+    statuses: tuple[DeliveryStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NudgingOrganization:
     """In whose name people are nudged; a closed one is suspended, or has expired."""
 
@@ -66,17 +77,33 @@ _OPEN: Final = ", ".join(
         DeliveryStatus.MISSED,
     )
 )
-# Who has missed a message is reminded of it no more.
-_WAITING: Final = ", ".join(
-    str(int(status))
-    for status in (DeliveryStatus.PENDING, DeliveryStatus.DELIVERED, DeliveryStatus.NO_DEVICE)
-)
-_INSERT: Final = Statement(f"""
+_IN_AREA: Final = """
+    d.step_run_key = :delivery_run_key and d.ordinal >= :since and d.ordinal < :upto
+    and d.organization_key = :organization_key and d.status in ({{statuses}})
+"""
+_INSERT: Final = over_lists(f"""
     insert into nudge (step_run_key, channel, member_key, organization_key)
     select :step_run_key, :channel, d.member_key, :organization_key
-    from delivery d
-    where d.step_run_key = :delivery_run_key and d.ordinal >= :since and d.ordinal < :upto
-      and d.organization_key = :organization_key and d.status in ({_WAITING})
+    from delivery d where {_IN_AREA.format()}
+    on conflict (step_run_key, channel, member_key) do nothing
+""")
+# Nobody is told about themself. "where true" keeps SQLite from reading "on" as part of a join.
+_INSERT_TARGETS: Final = over_lists(f"""
+    insert into nudge (step_run_key, channel, member_key, organization_key)
+    with base as (
+      select d.member_key from delivery d where {_IN_AREA.format()}
+    ), named as ({NAMED}
+    ), target as (
+      select n.key from named n where exists (select 1 from base b where b.member_key <> n.key)
+      union
+      select n.key
+      from base b
+      join member m on m.key = b.member_key
+      join member n on n.organization_key = :organization_key and n.id = m.manager_id
+       and n.status <> :deactivated and n.key <> b.member_key
+      where :manager
+    )
+    select :step_run_key, :channel, t.key, :organization_key from target t where true
     on conflict (step_run_key, channel, member_key) do nothing
 """)
 _OF_ROUND: Final = """
@@ -91,9 +118,10 @@ _NEXT: Final = """
            exists (select 1 from delivery d
                    where d.member_key = n.member_key and d.step_run_key in ({own_runs})
                      and d.status in ({open})),
-           exists (select 1 from delivery d
-                   where d.member_key = n.member_key and d.step_run_key = :step_run_key
-                     and d.status in ({open}))
+           :is_alert or exists
+             (select 1 from delivery d
+              where d.member_key = n.member_key and d.step_run_key = :step_run_key
+                and d.status in ({open}))
     from nudge n left join member m on m.key = n.member_key
     where {of_round} and n.member_key > :after and n.status = {waiting}
     order by n.member_key limit :limit
@@ -137,23 +165,44 @@ def _parameters(nudges: Round) -> dict[str, object]:
     }
 
 
-def insert_waiting(
-    transaction: Transaction, nudges: Round, delivery_run_key: int, since: int, upto: int
-) -> None:
-    """Let everybody be nudged whose delivery waits in a range of a run; repeating adds nobody."""
+def insert_people(transaction: Transaction, nudges: Round, area: Area) -> None:
+    """Let everybody be nudged whose delivery is in an area; repeating adds nobody."""
+    transaction.execute(_INSERT, {**_parameters(nudges), **_area(transaction, area)})
+
+
+def insert_targets(transaction: Transaction, nudges: Round, area: Area, targets: Targets) -> None:
+    """Let those be nudged whom a step names on account of an area's people."""
     transaction.execute(
-        _INSERT,
+        _INSERT_TARGETS,
         {
             **_parameters(nudges),
-            "delivery_run_key": delivery_run_key,
-            "since": since,
-            "upto": upto,
+            **_area(transaction, area),
+            "users": transaction.array(targets.users),
+            "groups": transaction.array(targets.groups),
+            "roles": transaction.array(targets.roles),
+            "manager": targets.manager,
+            "deactivated": UserStatus.DEACTIVATED,
         },
     )
 
 
+def _area(reader: Reader, area: Area) -> dict[str, object]:
+    return {
+        "delivery_run_key": area.run_key,
+        "since": area.since,
+        "upto": area.upto,
+        "statuses": reader.array([int(status) for status in area.statuses]),
+    }
+
+
 def waiting(
-    reader: Reader, nudges: Round, own_runs: Sequence[int], after: int, limit: int
+    reader: Reader,
+    nudges: Round,
+    own_runs: Sequence[int],
+    after: int,
+    limit: int,
+    *,
+    is_alert: bool,
 ) -> list[WaitingNudge]:
     """Return who waits for a nudge behind a member, by key.
 
@@ -163,6 +212,7 @@ def waiting(
         own_runs: the runs whose deliveries are people's own messages that this step is about.
         after: the key of the last member before.
         limit: the most to return.
+        is_alert: whether people have no delivery of this step to confirm.
     """
     return reader.records(
         WaitingNudge,
@@ -172,6 +222,7 @@ def waiting(
             "own_runs": reader.array(own_runs),
             "after": after,
             "limit": limit,
+            "is_alert": is_alert,
             "deactivated": UserStatus.DEACTIVATED,
         },
     )

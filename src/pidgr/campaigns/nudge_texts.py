@@ -12,6 +12,16 @@ class _Text:
     subject: str
     own: str
     others: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class NudgeText:
+    """A nudge in words: what it is about, the hint in a sentence, and the whole with its link."""
+
+    subject: str
+    summary: str
+    whole: str
 
 
 _TEXTS: Final = {
@@ -19,48 +29,48 @@ _TEXTS: Final = {
         greeting="Hello {name},",
         stranger="Hello,",
         subject="Reminder: {title}",
-        own="A message is waiting for you in Pidgr: “{title}”.\n\nOpen it here:\n{url}",
+        own="A message is waiting for you in Pidgr: “{title}”.",
         others="Somebody has not confirmed a message yet, and you are asked to look after it: "
-        "“{title}”.\n\nOpen it here:\n{url}",
+        "“{title}”.",
+        link="Open it here:",
     ),
     "es": _Text(
         greeting="Hola, {name}:",
         stranger="Hola:",
         subject="Recordatorio: {title}",
-        own="Tienes un mensaje pendiente en Pidgr: «{title}».\n\nÁbrelo aquí:\n{url}",
-        others="Alguien aún no ha confirmado un mensaje y se te pide que te ocupes: «{title}».\n\n"
-        "Ábrelo aquí:\n{url}",
+        own="Tienes un mensaje pendiente en Pidgr: «{title}».",
+        others="Alguien aún no ha confirmado un mensaje y se te pide que te ocupes: «{title}».",
+        link="Ábrelo aquí:",
     ),
     "pt-BR": _Text(
         greeting="Olá, {name}!",
         stranger="Olá!",
         subject="Lembrete: {title}",
-        own="Há uma mensagem à sua espera no Pidgr: “{title}”.\n\nAbra aqui:\n{url}",
-        others="Alguém ainda não confirmou uma mensagem e pedimos que você cuide disso: "
-        "“{title}”.\n\nAbra aqui:\n{url}",
+        own="Há uma mensagem à sua espera no Pidgr: “{title}”.",
+        others="Alguém ainda não confirmou uma mensagem e pedimos que você cuide disso: “{title}”.",
+        link="Abra aqui:",
     ),
     "zh": _Text(
         greeting="{name}，您好：",
         stranger="您好：",
         subject="提醒：{title}",
-        own="Pidgr 中有一条消息等待您查看：《{title}》。\n\n请在此打开：\n{url}",
-        others="有人尚未确认一条消息，请您跟进：《{title}》。\n\n请在此打开：\n{url}",
+        own="Pidgr 中有一条消息等待您查看：《{title}》。",
+        others="有人尚未确认一条消息，请您跟进：《{title}》。",
+        link="请在此打开：",
     ),
     "ja": _Text(
         greeting="{name} さん",
         stranger="こんにちは。",
         subject="リマインダー：{title}",
-        own="Pidgr に未確認のメッセージがあります：「{title}」\n\nこちらから開けます。\n{url}",
-        others="まだ確認していない人がいるメッセージがあります。ご対応をお願いします："
-        "「{title}」\n\nこちらから開けます。\n{url}",
+        own="Pidgr に未確認のメッセージがあります：「{title}」",
+        others="まだ確認していない人がいるメッセージがあります。ご対応をお願いします：「{title}」",
+        link="こちらから開けます。",
     ),
 }
 
 
-def nudge_text(
-    locale: str, first_name: str, title: str, url: str, *, is_own: bool
-) -> tuple[str, str]:
-    """Return subject and text in a locale of the contract, in English for any other.
+def nudge_text(locale: str, first_name: str, title: str, url: str, *, is_own: bool) -> NudgeText:
+    """Return a nudge in a locale of the contract, in English for any other.
 
     Name and title are made one line: they go into a header, and people chose them.
 
@@ -72,8 +82,11 @@ def nudge_text(
         is_own: whether the message is theirs; otherwise somebody else has not confirmed it.
     """
     text = _TEXTS.get(locale, _TEXTS["en"])
-    name, title = " ".join(first_name.split()), " ".join(title.split())
-    greeting = text.greeting if name else text.stranger
-    body = text.own if is_own else text.others
-    values = {"name": name, "title": title, "url": url}
-    return text.subject.format_map(values), f"{greeting}\n\n{body}".format_map(values)
+    values = {"name": " ".join(first_name.split()), "title": " ".join(title.split())}
+    greeting = (text.greeting if values["name"] else text.stranger).format_map(values)
+    summary = (text.own if is_own else text.others).format_map(values)
+    return NudgeText(
+        subject=text.subject.format_map(values),
+        summary=summary,
+        whole=f"{greeting}\n\n{summary}\n\n{text.link}\n{url}",
+    )

@@ -12,15 +12,16 @@ from typing import Final
 
 import structlog
 
-from pidgr.campaigns import nudge_store, run_store, store
-from pidgr.campaigns.advance import NUDGE
+from pidgr.campaigns import nudge_store, run_store, store, workflow
+from pidgr.campaigns.advance import NUDGE, definition_of
+from pidgr.campaigns.escalation import is_settled
 from pidgr.campaigns.nudge_letters import Letters
+from pidgr.campaigns.nudge_people import inserts, own_runs
 from pidgr.campaigns.nudge_store import NudgeStatus, NudgingOrganization, Round
 from pidgr.campaigns.run_store import StepRun
 from pidgr.campaigns.store import CampaignRow
 from pidgr.clock import HOUR, MINUTE, Clock
-from pidgr.contract.v1.channel_events_pb import ChannelName
-from pidgr.contract.v1.common_pb import CampaignStatus, StepType
+from pidgr.contract.v1.common_pb import CampaignStatus, WorkflowStep
 from pidgr.directory import privacy
 from pidgr.engine.port import Engine, ProgressError, Queue, Task
 from pidgr.outreach.channels import Channel, Handed, Nudge, NudgeOutcome
@@ -28,7 +29,7 @@ from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
 
 _SEND: Final = "campaign.send-nudges"
-# Rows of one transaction, as lanes write them.
+# Rows of one transaction, where all are skipped.
 _ROWS_PER_BATCH: Final = 5_000
 # What a crash may repeat, and how many may still leave once a campaign has been cancelled.
 _NUDGES_PER_BATCH: Final = 50
@@ -51,15 +52,6 @@ log = structlog.get_logger("pidgr.campaigns")
 
 
 @dataclass(frozen=True, slots=True)
-class _Area:
-    """Deliveries of a run, by ordinal, whose people are nudged."""
-
-    run_key: int
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Batch:
     """Nudges that leave together, whose they are, and the last member that was looked at."""
 
@@ -75,7 +67,7 @@ class Nudging:
         database: where they wait.
         engine: what runs the tasks.
         clock: tells when they were settled.
-        channels: what is set up; nudges over others are skipped.
+        channels: what is set up, by the contract's number; nudges over others are skipped.
         letters: writes them.
         nudges_per_batch: how many are handed over at once.
         batches_per_task: after how many it is another task's turn.
@@ -86,7 +78,7 @@ class Nudging:
         database: Database,
         engine: Engine,
         clock: Clock,
-        channels: Mapping[ChannelName, Channel],
+        channels: Mapping[int, Channel],
         letters: Letters,
         *,
         nudges_per_batch: int = _NUDGES_PER_BATCH,
@@ -111,19 +103,9 @@ class Nudging:
         if run is None:
             return
         nudges = _round(run, channel)
-        for area in self._database.read_now(lambda reader: _areas(reader, run)):
-            for since in range(area.low, area.high, _ROWS_PER_BATCH):
-                self._engine.checkpoint()
-                upto = min(since + _ROWS_PER_BATCH, area.high)
-                self._database.write_now(
-                    partial(
-                        nudge_store.insert_waiting,
-                        nudges=nudges,
-                        delivery_run_key=area.run_key,
-                        since=since,
-                        upto=upto,
-                    )
-                )
+        for insert in self._database.read_now(lambda reader: inserts(reader, run, nudges)):
+            self._engine.checkpoint()
+            self._database.write_now(insert)
         self._database.write_now(
             lambda transaction: self._engine.enqueue(transaction, _send_task(nudges, 0, 0))
         )
@@ -171,12 +153,19 @@ class Nudging:
         organization = nudge_store.nudging_organization(transaction, of.organization_key, now)
         if campaign is None or organization is None:
             return None
-        reason = self._objection(transaction, campaign, organization, of)
+        step = workflow.find_step(definition_of(campaign), run.step_id)
+        reason = self._objection(transaction, campaign, organization, of, step)
         if reason:
             last = nudge_store.skip_next(transaction, of, after, _ROWS_PER_BATCH, reason, now)
             return None if last is None else _Batch((), (), last)
-        own_runs = _own_runs(transaction, run)
-        waiting = nudge_store.waiting(transaction, of, own_runs, after, self._nudges_per_batch)
+        waiting = nudge_store.waiting(
+            transaction,
+            of,
+            own_runs(transaction, run),
+            after,
+            self._nudges_per_batch,
+            is_alert=workflow.is_alert(step),
+        )
         if not waiting:
             return None
         wanted = [one for one in waiting if one.is_active and (one.is_own or one.is_about_others)]
@@ -197,20 +186,26 @@ class Nudging:
         campaign: CampaignRow,
         organization: NudgingOrganization,
         of: Round,
+        step: WorkflowStep,
     ) -> str:
         """Return why nobody at all is to be nudged, or nothing."""
         if campaign.status in _OVER:
             return NO_LONGER_NEEDED
+        if workflow.is_alert(step) and is_settled(reader, campaign, step):
+            return NO_LONGER_NEEDED
         if organization.is_closed:
             return ORG_SUSPENDED
-        if not privacy.is_allowed(reader, of.organization_key, privacy.THIRD_PARTY_CHANNELS):
+        kind = privacy.THIRD_PARTY_CHANNELS
+        if of.channel != workflow.PUSH and not privacy.is_allowed(
+            reader, of.organization_key, kind
+        ):
             return OPTED_OUT
         return "" if of.channel in self._channels else NOT_SET_UP
 
     def _hand_over(self, of: Round, batch: _Batch) -> Handed:
         if not batch.nudges:
             return Handed(())
-        return self._channels[ChannelName(of.channel)].send(batch.nudges)
+        return self._channels[of.channel].send(batch.nudges)
 
     def _record(
         self, transaction: Transaction, of: Round, batch: _Batch, handed: Handed, attempt: int
@@ -261,27 +256,6 @@ class Nudging:
 
 def _round(run: StepRun, channel: int) -> Round:
     return Round(run.key, channel, run.organization_key)
-
-
-def _own_runs(reader: Reader, run: StepRun) -> list[int]:
-    """Return the runs that made the messages a reminder is about; an escalation's are others'."""
-    if run.step_type != StepType.SEND_REMINDER:
-        return []
-    return run_store.primary_runs(reader, run.campaign_key, StepType.SEND_NOTIFICATION)
-
-
-def _areas(reader: Reader, run: StepRun) -> list[_Area]:
-    """Return where the people of a step are: those it reminds, and those it told about others."""
-    campaign = store.campaign_by_key(reader, run.campaign_key)
-    if campaign is None or campaign.status in _OVER:
-        return []
-    reminded = [_Area(key, 0, campaign.audience_size) for key in _own_runs(reader, run)]
-    lows = [
-        (lane.number * run.lane_size, lane.spawned)
-        for lane in run_store.lanes(reader, run.key)
-        if lane.spawns
-    ]
-    return [*reminded, *(_Area(run.key, low, low + spawned) for low, spawned in lows)]
 
 
 def _send_task(of: Round, attempt: int, after: int, delay: int = 0) -> Task:

@@ -22,6 +22,15 @@ class Target(NamedTuple):
     push_token: str
 
 
+class MemberDevice(NamedTuple):
+    """An active device, and whose it is."""
+
+    member_id: str
+    device_id: str
+    platform: int
+    push_token: str
+
+
 class PushText(NamedTuple):
     """What a push shows of a message."""
 
@@ -39,6 +48,16 @@ _TARGETS: Final = Statement(f"""
       and (v.id is not null or d.status = {int(DeliveryStatus.PENDING)})
     order by d.ordinal
 """)
+_DEVICES: Final = """
+    select m.id, v.id, v.platform, v.push_token
+    from member m join device v on v.member_key = m.key and v.active
+    where {hint}m.organization_key = :organization_key and m.id {ids} order by m.key, v.id
+"""
+# "+" keeps SQLite off the organization's index: see member_store.
+_DEVICES_OF: Final = Statement(
+    _DEVICES.format(hint="+", ids="in (select value from json_each(:member_ids))"),
+    postgresql=_DEVICES.format(hint="", ids="= any(:member_ids)"),
+)
 _SHARED_TEXTS: Final = Statement(
     "select key, title, summary from content where key in (select value from json_each(:keys))",
     postgresql="select key, title, summary from content where key = any(:keys)",
@@ -78,6 +97,14 @@ def targets(reader: Reader, run_key: int, since: int, upto: int) -> tuple[list[T
     rows = reader.rows(_TARGETS, {"run_key": run_key, "since": since, "upto": upto})
     found = [Target._make(row) for row in rows if row[_DEVICE_ID] is not None]
     return found, [row[0] for row in rows if row[_DEVICE_ID] is None]
+
+
+def devices_of(
+    reader: Reader, organization_key: int, member_ids: Sequence[str]
+) -> list[MemberDevice]:
+    """Return the active devices of some members of an organization."""
+    parameters = {"organization_key": organization_key, "member_ids": reader.array(member_ids)}
+    return reader.records(MemberDevice, _DEVICES_OF, parameters)
 
 
 def shared_texts(reader: Reader, content_keys: Collection[int]) -> Mapping[int, PushText]:

@@ -104,9 +104,8 @@ def _others(step: WorkflowStep, count_others: CountOthers, *, wait_for_enrollmen
 
 def _channels(step: WorkflowStep, number: int) -> tuple[str, ...]:
     """Return over what a round nudges besides push: only the first one does."""
-    if number != _FIRST_ROUND:
-        return ()
-    return tuple(channel.name for channel in workflow.nudge_channels(step))
+    channels = workflow.nudge_channels(step, number - _FIRST_ROUND)
+    return tuple(workflow.channel_name(one) for one in channels if one != workflow.PUSH)
 
 
 def _rounds(step: WorkflowStep, audience: Audience) -> int:

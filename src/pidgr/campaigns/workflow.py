@@ -42,6 +42,9 @@ _VARIABLE_VALUE: Final = 10_000
 _NOTIFY_TARGETS: Final = 5
 # Over which this version can nudge; where one is not set up, its nudges are skipped.
 _CHANNELS: Final = frozenset({ChannelName.EMAIL})
+
+PUSH: Final = int(ChannelName.UNSPECIFIED)
+"""Stands for push among channels; the contract's enum has no name for it."""
 _REPEATS: Final = 5
 
 SHORTEST_DELAY: Final = MINUTE
@@ -244,8 +247,6 @@ def _missing(step: WorkflowStep) -> str:
         ):
             missing = min(set(config.third_party_channels) - _CHANNELS)
             return f"the channel {ChannelName(missing).name}"
-        case EscalateConfig() if config.mode == EscalateMode.ALERT_ONLY:
-            return "ALERT_ONLY"
         case _:
             return ""
 
@@ -295,13 +296,29 @@ def targets(step: WorkflowStep) -> list[EscalationTarget]:
             return []
 
 
-def nudge_channels(step: WorkflowStep) -> list[ChannelName]:
-    """Return over which channels besides push a step nudges, each once."""
+def nudge_channels(step: WorkflowStep, iteration: int = 0) -> list[int]:
+    """Return over which channels a round of a step nudges, each once.
+
+    Others than push do in the first round only. Push is among them where there is no delivery that
+    is pushed anyway.
+    """
+    pushed = [PUSH] if is_alert(step) else []
     match step.config.value if step.config is not None else None:
-        case SendReminderConfig() | EscalateConfig() as config:
-            return sorted(set(config.third_party_channels))
+        case SendReminderConfig() | EscalateConfig() as config if iteration == 0:
+            return [*pushed, *sorted({int(channel) for channel in config.third_party_channels})]
         case _:
-            return []
+            return pushed
+
+
+def channel_name(channel: int) -> str:
+    """Return what people call a channel, push among them."""
+    return "PUSH" if channel == PUSH else ChannelName(channel).name
+
+
+def is_alert(step: WorkflowStep) -> bool:
+    """Tell whether an escalation makes no deliveries and only alerts its targets."""
+    config = step.config.value if step.config is not None else None
+    return isinstance(config, EscalateConfig) and config.mode == EscalateMode.ALERT_ONLY
 
 
 def pause_before_repeat(step: WorkflowStep, iteration: int) -> int | None:

@@ -106,8 +106,8 @@ class Apns:
             "apns-priority": "10",
             "apns-expiration": str(expiration),
             # The same push is the same id, and replaces itself on the device.
-            "apns-id": str(uuid.uuid5(_PUSH_IDS, f"{push.delivery_id}:{push.device_id}")),
-            "apns-collapse-id": push.delivery_id,
+            "apns-id": str(uuid.uuid5(_PUSH_IDS, f"{push.tag}:{push.device_id}")),
+            "apns-collapse-id": push.tag,
             "content-type": "application/json",
         }
 

@@ -14,12 +14,17 @@ class Nudge:
 
     key: str
     """The same for every attempt at this nudge, so that a receiver can drop repeats."""
+    organization_key: int
+    """Whose member the person is; all of a batch are of one organization."""
     member_id: str
     email: str
     campaign_id: str
+    critical: bool
     subject: str
+    summary: str
+    """The hint in a sentence, without a link."""
     text: str
-    """The whole hint, with the link at its end, in the person's language."""
+    """The whole hint, with a greeting and the link at its end."""
     url: str
     occurred_at: int
 

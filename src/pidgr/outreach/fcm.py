@@ -157,16 +157,16 @@ def message(push: Push) -> dict[str, Any]:
                 "priority": "HIGH",
                 "ttl": _TIME_TO_LIVE,
                 # A push that comes twice replaces itself.
-                "collapse_key": push.delivery_id,
+                "collapse_key": push.tag,
                 "notification": {
-                    "tag": push.delivery_id,
+                    "tag": push.tag,
                     "notification_priority": (
                         "PRIORITY_MAX" if push.critical else "PRIORITY_DEFAULT"
                     ),
                 },
             },
             "apns": {
-                "headers": {"apns-collapse-id": push.delivery_id},
+                "headers": {"apns-collapse-id": push.tag},
                 "payload": {
                     "aps": {
                         "sound": "default",

@@ -12,7 +12,10 @@ log = structlog.get_logger("pidgr.push")
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One notification for one device. The inbox is the truth; a push is only a hint."""
+    """One notification for one device. The inbox is the truth; a push is only a hint.
+
+    An alert, which leads to no message of the person's own, has no delivery.
+    """
 
     delivery_id: str
     campaign_id: str
@@ -22,6 +25,11 @@ class Push:
     title: str
     summary: str
     critical: bool
+
+    @property
+    def tag(self) -> str:
+        """What this is about: on the device it replaces an earlier push with the same tag."""
+        return self.delivery_id or self.campaign_id
 
 
 class Outcome(Enum):

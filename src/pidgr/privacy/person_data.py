@@ -6,11 +6,11 @@ from typing import Final
 
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.nudge_store import NudgeStatus
+from pidgr.campaigns.workflow import channel_name
 from pidgr.clock import to_datetime
 from pidgr.contract.v1.api_key_pb import KeyType
 from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.campaign_pb import Delivery
-from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform
 from pidgr.contract.v1.organization_pb import OrgType
 from pidgr.contract.v1.privacy_pb import PrivacyRequestStatus
@@ -28,7 +28,7 @@ _NAMES: Final[Mapping[tuple[str, str], Callable[[int], str]]] = {
     ("devices", "platform"): lambda number: Platform(number).name,
     ("messages", "kind"): lambda number: Delivery.Kind(number).name,
     ("messages", "status"): lambda number: DeliveryStatus(number).name,
-    ("nudges", "channel"): lambda number: ChannelName(number).name,
+    ("nudges", "channel"): channel_name,
     ("nudges", "status"): lambda number: NudgeStatus(number).name,
     ("audit_events", "event_type"): lambda number: AuditEventType(number).name,
     # Those of a whole organization.
