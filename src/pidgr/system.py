@@ -19,7 +19,6 @@ from pidgr.campaigns.steps import StepRunner
 from pidgr.campaigns.webhook_secrets import WebhookSecrets
 from pidgr.campaigns.workflow import PUSH
 from pidgr.clock import Clock
-from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.directory.invitation_mail import InvitationMail
 from pidgr.directory.invite_links import InviteLinks
@@ -49,8 +48,7 @@ from pidgr.identity.sso.saml_sign_in import SamlSignIn
 from pidgr.identity.sso.sign_in import SsoSignIn
 from pidgr.identity.tokens import TokenSigner
 from pidgr.outreach.address_guard import AddressGuard
-from pidgr.outreach.channels import Channel
-from pidgr.outreach.email_channel import EmailChannel
+from pidgr.outreach.channel_setup import build_channels
 from pidgr.outreach.fetching import Fetcher
 from pidgr.outreach.mail import ConsoleMailer, MissingMailer
 from pidgr.outreach.push import Pusher
@@ -178,6 +176,8 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     blob_links = BlobLinks(master_key, settings.issuer, clock)
     deeplink_tokens = DeeplinkTokens(master_key)
     pusher = build_pusher(settings, clock)
+    address_guard = AddressGuard(settings.webhook_allowed_networks)
+    webhook_secrets = WebhookSecrets(database, master_key, clock)
     system = System(
         settings=settings,
         clock=clock,
@@ -195,8 +195,8 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         delivery_ids=delivery_ids,
         engine=engine,
         pusher=pusher,
-        address_guard=AddressGuard(settings.webhook_allowed_networks),
-        webhook_secrets=WebhookSecrets(database, master_key, clock),
+        address_guard=address_guard,
+        webhook_secrets=webhook_secrets,
         deeplink_tokens=deeplink_tokens,
         sandbox_deletion=SandboxDeletion(database, engine, blobs, clock),
         cohorts=Cohorts(master_key),
@@ -220,7 +220,15 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             database,
             engine,
             clock,
-            {PUSH: AlertChannel(database, pusher), **_channels(mailer)},
+            {
+                PUSH: AlertChannel(database, pusher),
+                **build_channels(
+                    settings,
+                    None if isinstance(mailer, MissingMailer) else mailer,
+                    address_guard,
+                    webhook_secrets.secret,
+                ),
+            },
             Letters(settings.issuer, deeplink_tokens),
         ),
         fetcher=fetcher,
@@ -244,13 +252,6 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     )
     _register_handlers(system)
     return system
-
-
-def _channels(
-    mailer: SmtpMailer | ConsoleMailer | MissingMailer,
-) -> dict[int, Channel]:
-    """Return the channels besides push that are set up."""
-    return {} if isinstance(mailer, MissingMailer) else {ChannelName.EMAIL: EmailChannel(mailer)}
 
 
 def _mailer(settings: Settings) -> SmtpMailer | ConsoleMailer | MissingMailer:

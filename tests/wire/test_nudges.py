@@ -1,5 +1,6 @@
 """Reminders and escalations by e-mail: who gets one, what it says, and what keeps it back."""
 
+import hmac
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from support.grpc_client import Client
+from support.http_peer import HttpPeer, http_peer
 from support.mail_server import MailServer, Peer
 from support.push_gateway import PushGateway
 from support.running import Installation, running
@@ -64,9 +66,17 @@ def peer() -> Peer:
 
 
 @pytest.fixture(scope="module")
+def endpoint() -> Iterator[HttpPeer]:
+    """Where nudges over webhooks go."""
+    with http_peer() as peer:
+        yield peer
+
+
+@pytest.fixture(scope="module")
 def installation(
     database_settings: dict[str, Any],
     peer: Peer,
+    endpoint: HttpPeer,
     gateway: PushGateway,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
@@ -79,6 +89,8 @@ def installation(
             mail_from="Pidgr <no-reply@example.com>",
             issuer="https://pidgr.example",
             sign_in_url=INBOX,
+            nudge_webhook_url=endpoint.url(),
+            webhook_allowed_networks=("127.0.0.1",),
             **database_settings,
         ) as installation,
     ):
@@ -133,8 +145,8 @@ class Office(World):
         """Wait until so many have nudges, and none of them waits; return what became of them."""
 
         def done() -> bool:
-            found = self.nudges(campaign_id)
-            return found.keys() == set(names) and all(
+            found = self.by_channel(campaign_id)
+            return {name for name, _ in found} == set(names) and all(
                 status is not NudgeStatus.WAITING for status, _ in found.values()
             )
 
@@ -277,21 +289,27 @@ def test_an_alert_is_pushed_in_each_round_mailed_in_the_first_and_delivered_to_n
     def pushes() -> list[Any]:
         return list(gateway.of(campaign.id)[first:])
 
-    until(lambda: len(pushes()) == 1 and len(office.mails("Alert")) == 2)
+    until(lambda: len(office.by_channel(campaign.id)) == 4)
+    office.settled(campaign.id, "watch", "dan")
     (alert,) = pushes()
     assert alert["push_token"] == f"token-{watch}"
     assert (alert["delivery_id"], alert["title"]) == ("", "Reminder: Alert")
     assert alert["summary"].startswith("Somebody has not confirmed")
     assert "https" not in alert["summary"]
     assert office.mails("Alert").keys() == {"watch", "dan"}
-    # Dan has no device; the others' rows are those of the mail.
-    outcomes = office.by_channel(campaign.id)
-    assert outcomes["dan", PUSH] == (NudgeStatus.SKIPPED, "NO_IDENTIFIER")
-    assert {name for name, _ in outcomes} == {"dan", "watch"}
+    # Dan has no device.
+    email = int(ChannelName.EMAIL)
+    assert office.by_channel(campaign.id) == {
+        ("watch", PUSH): SENT,
+        ("watch", email): SENT,
+        ("dan", PUSH): (NudgeStatus.SKIPPED, "NO_IDENTIFIER"),
+        ("dan", email): SENT,
+    }
 
     office.next_round(campaign.id, 1)
     until(lambda: len(pushes()) == 2)
     assert office.mails("Alert").keys() == {"watch", "dan"}
+    # Nobody is left on whose account to alert.
     office.acknowledge(campaign.id, office.ada)
     office.next_round(campaign.id, 2)
     office.complete(campaign.id)
@@ -299,6 +317,30 @@ def test_an_alert_is_pushed_in_each_round_mailed_in_the_first_and_delivered_to_n
     kinds = {one.kind for one in office.deliveries(campaign.id).deliveries}
     assert kinds == {stubs.Delivery.KIND_PRIMARY}
     assert not office.client("InboxService/Sync", office.tokens[watch]).entries
+
+
+def test_a_webhook_tells_the_operators_own_endpoint_of_each_nudge(
+    office: Office, endpoint: HttpPeer
+) -> None:
+    steps, stubs = office.steps, office.stubs
+    remind = steps.remind(third_party_channels=[stubs.CHANNEL_NAME_WEBHOOK])
+    workflow = steps(steps.send(), steps.wait(), remind, steps.wait("late"), steps.missed())
+    campaign = office.start(title="Post", workflow=workflow, user_ids=[office.ada, office.bob])
+    office.pass_deadline(campaign.id)
+    office.settled(campaign.id, "person0", "person1")
+    told = [json.loads(request.body) for request in endpoint.received]
+    assert {one["user_id"] for one in told} == {office.ada, office.bob}
+    assert {one["campaign_id"] for one in told} == {campaign.id}
+    assert all(one["deeplink_url"].startswith("https://pidgr.example/c/") for one in told)
+    system = office.installation.system
+    ((_, organization_key),) = system.database.read_now(
+        lambda reader: reader.rows(MEMBER, {"id": office.ada})
+    )
+    secret = system.webhook_secrets.secret(organization_key).encode()
+    for request in endpoint.received:
+        expected = hmac.new(secret, request.body, "sha256").hexdigest()
+        assert request.headers["x-pidgr-signature"] == expected
+    endpoint.received.clear()
 
 
 def test_an_organization_that_lets_nothing_out_nudges_nobody(office: Office) -> None:

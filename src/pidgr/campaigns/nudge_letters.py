@@ -80,6 +80,7 @@ class Letters:
             organization_key=campaign.organization_key,
             member_id=nudged.member_id,
             email=nudged.email,
+            phone=nudged.phone,
             campaign_id=campaign.id,
             critical=bool(campaign.critical),
             subject=text.subject,

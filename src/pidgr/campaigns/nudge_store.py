@@ -41,6 +41,7 @@ class WaitingNudge:
     member_key: int
     member_id: str | None
     email: str
+    phone: str
     first_name: str
     preferred_locale: str
     is_active: bool
@@ -112,7 +113,8 @@ _OF_ROUND: Final = """
 """
 # A person's deliveries are found by the inbox's index.
 _NEXT: Final = """
-    select n.member_key, m.id, coalesce(m.email, ''), coalesce(m.first_name, ''),
+    select n.member_key, m.id, coalesce(m.email, ''), coalesce(m.phone, ''),
+           coalesce(m.first_name, ''),
            coalesce(m.preferred_locale, ''),
            coalesce(m.status <> :deactivated, false),
            exists (select 1 from delivery d

@@ -41,7 +41,9 @@ _VARIABLE_NAME: Final = 100
 _VARIABLE_VALUE: Final = 10_000
 _NOTIFY_TARGETS: Final = 5
 # Over which this version can nudge; where one is not set up, its nudges are skipped.
-_CHANNELS: Final = frozenset({ChannelName.EMAIL})
+_CHANNELS: Final = frozenset(
+    {ChannelName.EMAIL, ChannelName.WEBHOOK, ChannelName.SLACK, ChannelName.SMS}
+)
 
 PUSH: Final = int(ChannelName.UNSPECIFIED)
 """Stands for push among channels; the contract's enum has no name for it."""

@@ -18,6 +18,8 @@ class Nudge:
     """Whose member the person is; all of a batch are of one organization."""
     member_id: str
     email: str
+    phone: str
+    """As the member's profile has it, which may be empty or no number at all."""
     campaign_id: str
     critical: bool
     subject: str
