@@ -1,6 +1,7 @@
 // In the browser: rrweb as it comes, without any masking of its own.
 
-import { record, Replayer } from "rrweb";
+import { record } from "rrweb";
+import Player from "rrweb-player";
 
 const events = [];
 
@@ -15,9 +16,10 @@ globalThis.startRecording = () => {
 
 globalThis.recorded = () => JSON.stringify(events);
 
-/** Play events to their end and return what stands on the page then. */
+/** Play events to their end in rrweb-player and return what stands on the page then. */
 globalThis.playBack = (text) => {
-  const replayer = new Replayer(JSON.parse(text), { root: document.body, mouseTail: false });
+  const props = { events: JSON.parse(text), autoPlay: false, mouseTail: false };
+  const replayer = new Player({ target: document.body, props }).getReplayer();
   replayer.pause(replayer.getMetaData().totalTime);
   const page = replayer.iframe.contentDocument;
   return {
