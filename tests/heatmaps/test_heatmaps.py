@@ -236,6 +236,7 @@ def _rounded(points: dict[tuple[float, float], float]) -> dict[tuple[float, floa
     return {(round(x, 5), round(y, 5)): value for (x, y), value in points.items()}
 
 
+@settings(deadline=None)
 @given(st.tuples(st.integers(0, 200 * 1440), st.integers(0, 200 * 1440)).map(sorted))
 def test_every_minute_of_a_range_is_covered_once(minutes: list[int]) -> None:
     first, last = minutes

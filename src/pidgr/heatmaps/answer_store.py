@@ -1,5 +1,6 @@
 """SQL that reads what answers a question."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -20,11 +21,15 @@ class Part(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Stored bytes that belong to the answer; ``day`` is the first one they are about."""
+    """Stored bytes that belong to the answer; ``day`` is the first one they are about.
+
+    ``minutes`` are those of a block of a day that the question cuts.
+    """
 
     part: Part
     day: int
     content: bytes
+    minutes: bytes | None
 
 
 _ALL_CAMPAIGNS: Final = -1
@@ -44,36 +49,36 @@ def _of(table: str, days: str) -> str:
     """
 
 
-# Each grid is in one of three ranges of days; blocks are read for cut days only, or for all days
-# when no sum is kept for cells of this size.
+# Each grid is in one of three ranges of days. Blocks are read for cut days, and for the other days
+# when no sum is kept for cells of this size. The first select gives the columns their types.
 _PIECES: Final = Statement(f"""
-    select {Part.GRID}, start_day, counts from touch_grid where cell = :cell and days = {SPAN_DAYS}
-      and (:types & (1 << event_type)) <> 0
-      and {_of("touch_grid", "start_day between :spans_first and :spans_last")}
-    union all
-    select {Part.GRID}, start_day, counts from touch_grid where cell = :cell and days = 1
-      and (:types & (1 << event_type)) <> 0
-      and {_of("touch_grid", "start_day between :before_first and :before_last")}
-    union all
-    select {Part.GRID}, start_day, counts from touch_grid where cell = :cell and days = 1
-      and (:types & (1 << event_type)) <> 0
-      and {_of("touch_grid", "start_day between :after_first and :after_last")}
-    union all
-    select {Part.BLOCK}, day, events from touch_block
+    select {Part.BLOCK}, day, places, minutes from touch_block
       where {_of("touch_block", "day in (:cut_first, :cut_last)")}
     union all
-    select {Part.BLOCK}, day, events from touch_block
+    select {Part.BLOCK}, day, places, null from touch_block
       where {_of("touch_block", "day between :read_first and :read_last")}
     union all
-    select {Part.BATCH}, day, events from touch_batch
+    select {Part.GRID}, start_day, counts, null from touch_grid
+      where cell = :cell and days = {SPAN_DAYS} and (:types & (1 << event_type)) <> 0
+      and {_of("touch_grid", "start_day between :spans_first and :spans_last")}
+    union all
+    select {Part.GRID}, start_day, counts, null from touch_grid
+      where cell = :cell and days = 1 and (:types & (1 << event_type)) <> 0
+      and {_of("touch_grid", "start_day between :before_first and :before_last")}
+    union all
+    select {Part.GRID}, start_day, counts, null from touch_grid
+      where cell = :cell and days = 1 and (:types & (1 << event_type)) <> 0
+      and {_of("touch_grid", "start_day between :after_first and :after_last")}
+    union all
+    select {Part.BATCH}, day, events, null from touch_batch
       where {_of("touch_batch", "day between :first_day and :last_day")}
 """)
 
 
 def pieces(
     reader: Reader, organization_key: int, question: Question, parts: Cover, kept: int | None
-) -> list[Piece]:
-    """Return every piece of an answer, from one snapshot.
+) -> Iterator[Piece]:
+    """Yield every piece of an answer, from one snapshot and while it is still being read.
 
     Args:
         reader: of the unit of work.
@@ -85,7 +90,7 @@ def pieces(
     named = {"organization_key": organization_key, "name": question.screen_name}
     screen_key = reader.value(_SCREEN, named)
     if screen_key is None:
-        return []
+        return
     first_day, last_day = parts.days
     types = sum(1 << number for number in question.event_types) or _EVERY_TYPE
     campaign_key = question.campaign_key
@@ -101,14 +106,12 @@ def pieces(
         "before_last": parts.days_before[1],
         "after_first": parts.days_after[0],
         "after_last": parts.days_after[1],
-        "cut_first": parts.cut[0] if kept else -1,
-        "cut_last": parts.cut[1] if kept else -1,
-        "read_first": 1 if kept else first_day,
-        "read_last": 0 if kept else last_day,
+        "cut_first": parts.cut[0],
+        "cut_last": parts.cut[1],
+        "read_first": 1 if kept else parts.whole[0],
+        "read_last": 0 if kept else parts.whole[1],
         "first_day": first_day,
         "last_day": last_day,
     }
-    return [
-        Piece(Part(part), day, bytes(content))
-        for part, day, content in reader.rows(_PIECES, parameters)
-    ]
+    for part, day, content, minutes in reader.each(_PIECES, parameters):
+        yield Piece(Part(part), day, content, minutes)

@@ -10,6 +10,7 @@ from pidgr.contract.v1.heatmap_pb import HeatmapMode
 from pidgr.heatmaps import answer_store, blocks, grids
 from pidgr.heatmaps.answer_store import Part, Piece
 from pidgr.heatmaps.blocks import Touches
+from pidgr.heatmaps.counting import Counter
 from pidgr.heatmaps.grids import Counts
 from pidgr.heatmaps.question import NOTHING, Heatmap, Question
 from pidgr.heatmaps.ranges import Cover, cover
@@ -31,44 +32,56 @@ def answer(reader: Reader, organization_key: int, question: Question) -> Heatmap
     parts = cover(question.first_minute, question.last_minute)
     kept = grids.kept_cell(question.cell)
     pieces = answer_store.pieces(reader, organization_key, question, parts, kept)
-    counts = _counts(pieces, question, parts, kept)
-    touched = counts[counts.any(axis=1)]
-    if not len(touched):
+    counts, buckets = _counts(pieces, question, parts, kept)
+    if not buckets:
         return NOTHING
-    enabled = len(touched) >= FEWEST_BUCKETS
+    enabled = buckets >= FEWEST_BUCKETS
     if question.mode is not HeatmapMode.MEDIAN:
-        values: npt.NDArray[np.float64] = touched.sum(axis=0, dtype=np.float64)
+        values: npt.NDArray[np.float64] = counts[0].astype(np.float64)
     elif enabled:
-        values = _median(touched)
+        values = _median(counts)
     else:
-        return Heatmap([], len(touched), cohort_enabled=False)
-    return Heatmap(_points(values, question.cell), len(touched), enabled)
+        return Heatmap([], buckets, cohort_enabled=False)
+    return Heatmap(_points(values, question.cell), buckets, enabled)
 
 
-def _counts(pieces: Iterable[Piece], question: Question, parts: Cover, kept: int | None) -> Counts:
-    """Return how often each cohort touched each cell."""
+def _counts(
+    pieces: Iterable[Piece], question: Question, parts: Cover, kept: int | None
+) -> tuple[Counts, int]:
+    """Return how often cells were touched, and how many cohorts did.
+
+    For a median there is a row for each of these cohorts, otherwise one row for all.
+    """
+    by_bucket = question.mode is HeatmapMode.MEDIAN
+    counter = Counter(question.cell, question.event_types, by_bucket=by_bucket)
     sums = grids.empty(kept or question.cell)
-    direct = grids.empty(question.cell)
+    loose: list[Touches] = []
     for piece in pieces:
         if piece.part is Part.GRID:
             sums = grids.add(sums, piece.content)
+        elif piece.part is Part.BATCH:
+            loose.append(_wanted(blocks.read_batch(piece.content), piece.day, parts))
+        elif piece.minutes is None:
+            counter.add_block(blocks.decode(piece.content))
         else:
-            touches = _wanted(blocks.decode(piece.content), piece.day, question, parts)
-            if len(touches):
-                buckets = max(len(direct), int(touches.bucket.max()) + 1)
-                direct = grids.plus(direct, grids.count(touches, question.cell, buckets))
-    return grids.plus(grids.merge(sums, kept or question.cell, question.cell), direct)
+            touches = blocks.decode(piece.content, piece.minutes).touches()
+            counter.add(_wanted(touches, piece.day, parts))
+    if loose:
+        counter.add(blocks.joined(loose))
+    buckets = sorted(counter.buckets.union(np.flatnonzero(sums.any(axis=1)).tolist()))
+    if not by_bucket:
+        sums = sums.sum(axis=0, keepdims=True, dtype=np.uint32)
+    merged = grids.merge(sums, kept or question.cell, question.cell)
+    counts = grids.plus(merged, counter.counts())
+    return counts[buckets] if by_bucket else counts, len(buckets)
 
 
-def _wanted(touches: Touches, day: int, question: Question, parts: Cover) -> Touches:
-    first = parts.first_minute - day * MINUTES_PER_DAY
-    last = parts.last_minute - day * MINUTES_PER_DAY
-    if first > 0 or last < MINUTES_PER_DAY - 1:
-        minute = touches.minute.astype(np.int64)
-        touches = touches.where((minute >= first) & (minute <= last))
-    if question.event_types:
-        touches = touches.where(np.isin(touches.event_type, list(question.event_types)))
-    return touches
+def _wanted(touches: Touches, day: int, parts: Cover) -> Touches:
+    if day not in parts.cut:
+        return touches
+    first = max(parts.first_minute - day * MINUTES_PER_DAY, 0)
+    last = min(parts.last_minute - day * MINUTES_PER_DAY, MINUTES_PER_DAY)
+    return touches.within(first, last)
 
 
 def _median(touched: Counts) -> npt.NDArray[np.float64]:

@@ -20,29 +20,33 @@ def pack_some(transaction: Transaction, organization_key: int, screen_key: int, 
     by_place: dict[tuple[int, int], list[Touches]] = {}
     for batch in taken:
         place = (batch.campaign_key, batch.day)
-        by_place.setdefault(place, []).append(blocks.decode(batch.events))
+        by_place.setdefault(place, []).append(blocks.read_batch(batch.events))
     by_campaign: dict[int, dict[int, Touches]] = {}
     for (campaign_key, day), parts in by_place.items():
         by_campaign.setdefault(campaign_key, {})[day] = blocks.together(parts)
     for campaign_key, days in by_campaign.items():
-        scope = packing_store.Scope(organization_key, screen_key, campaign_key)
-        _add_to_blocks(transaction, scope, days)
-        _add_to_grids(transaction, scope, days)
+        add(transaction, packing_store.Scope(organization_key, screen_key, campaign_key), days)
     return len(taken)
+
+
+def add(transaction: Transaction, scope: packing_store.Scope, days: Days) -> None:
+    """Add touches to the blocks and to the sums."""
+    _add_to_blocks(transaction, scope, days)
+    _add_to_grids(transaction, scope, days)
 
 
 def _add_to_blocks(transaction: Transaction, scope: packing_store.Scope, days: Days) -> None:
     """Fill up the last block of each day, and begin others."""
     opened = packing_store.open_blocks(transaction, scope, list(days), CAPACITY)
     replaced: list[int] = []
-    written: list[tuple[int, int, bytes]] = []
+    written: list[tuple[int, int, bytes, bytes]] = []
     for day, touches in days.items():
         parts = [touches]
         if day in opened:
             replaced.append(opened[day].key)
-            parts.append(blocks.decode(opened[day].events))
+            parts.append(blocks.decode(opened[day].places, opened[day].minutes).touches())
         written += [
-            (day, len(part), blocks.encode(part)) for part in blocks.split(blocks.together(parts))
+            (day, len(part), *blocks.encode(part)) for part in blocks.split(blocks.together(parts))
         ]
     packing_store.replace_blocks(transaction, scope, replaced, written)
 

@@ -41,7 +41,8 @@ class OpenBlock:
 
     key: int
     day: int
-    events: bytes
+    places: bytes
+    minutes: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,11 @@ _OF_SCOPE: Final = """
 """
 _OPEN_BLOCKS: Final = Statement(
     f"""
-    select key, day, events from touch_block
+    select key, day, places, minutes from touch_block
     where {_OF_SCOPE} and size < :capacity and day in (select value from json_each(:days))
     """,
     postgresql=f"""
-    select key, day, events from touch_block
+    select key, day, places, minutes from touch_block
     where {_OF_SCOPE} and size < :capacity and day = any(:days)
     """,
 )
@@ -147,16 +148,16 @@ def replace_blocks(
     transaction: Transaction,
     scope: Scope,
     replaced: Sequence[int],
-    written: Iterable[tuple[int, int, bytes]],
+    written: Iterable[tuple[int, int, bytes, bytes]],
 ) -> None:
-    """Delete blocks by key and write others: day, number of touches, bytes."""
+    """Delete blocks by key and write others: day, number of touches, places, minutes."""
     if replaced:
         parameters = scope.parameters | {"keys": transaction.array(replaced)}
         transaction.execute(_DELETE_BLOCKS, parameters)
     where = (scope.organization_key, scope.screen_key, scope.campaign_key)
     transaction.bulk_insert(
         "touch_block",
-        ("organization_key", "screen_key", "campaign_key", "day", "size", "events"),
+        ("organization_key", "screen_key", "campaign_key", "day", "size", "places", "minutes"),
         [(*where, *block) for block in written],
     )
 

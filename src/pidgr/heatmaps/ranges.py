@@ -21,6 +21,8 @@ class Cover:
 
     first_minute: int
     last_minute: int
+    whole: Days
+    """Every day that is not cut: the spans and the days beside them."""
     spans: Days
     days_before: Days
     days_after: Days
@@ -44,7 +46,7 @@ def cover(first_minute: int, last_minute: int) -> Cover:
     whole = (first_day + cut_first, last_day - cut_last)
     spans, before, after = _spans(whole)
     cut = (first_day if cut_first else -1, last_day if cut_last else -1)
-    return Cover(first_minute, last_minute, spans, before, after, cut)
+    return Cover(first_minute, last_minute, whole, spans, before, after, cut)
 
 
 def _spans(whole: Days) -> tuple[Days, Days, Days]:

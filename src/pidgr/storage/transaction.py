@@ -59,6 +59,18 @@ class Reader:
         found: list[Row] = self._cursor(statement, parameters).fetchall()
         return found
 
+    def each(self, statement: Statement, parameters: Parameters = _NO_PARAMETERS) -> Iterator[Row]:
+        """Yield every row while the database is still finding the next; for many megabytes.
+
+        PostgreSQL sends values in their binary form and is a processor of its own meanwhile. Until
+        the last row nothing else can be asked there.
+        """
+        if self.dialect == "sqlite":
+            yield from self._cursor(statement, parameters)
+            return
+        with self._driver.cursor() as cursor:
+            yield from cursor.stream(statement.text(self.dialect), parameters, binary=True)
+
     def row(self, statement: Statement, parameters: Parameters = _NO_PARAMETERS) -> Row | None:
         """Return the first row, or None."""
         found: Row | None = self._cursor(statement, parameters).fetchone()

@@ -56,7 +56,7 @@ touch_batch = Table(
     ),
 )
 
-# Packed: the touches of many requests, sorted, in the same form.
+# Packed: the touches of many requests, sorted, see pidgr.heatmaps.blocks for the bytes.
 touch_block = Table(
     "touch_block",
     metadata,
@@ -66,7 +66,8 @@ touch_block = Table(
     _campaign_key(),
     Column("day", Integer, nullable=False),
     Column("size", Integer, nullable=False),
-    Column("events", LargeBinary, nullable=False),
+    Column("places", LargeBinary, nullable=False),
+    Column("minutes", LargeBinary, nullable=False),
     Index(
         "ix_touch_block_organization_key_screen_key_day", "organization_key", "screen_key", "day"
     ),
