@@ -5,18 +5,21 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
-from bench import fanout, garbage, latency, requests
+from bench import fanout, garbage, heatmaps, latency, requests
 from bench.databases import fresh_directory
 from bench.installation import installation
 from bench.plan import QUICK, WITHOUT_MILLION, Kind, Plan
 from bench.report import Line, keep, show
 
-_PARTS = ("fanout", "requests", "latency", "garbage")
+_PARTS = ("fanout", "requests", "latency", "garbage", "heatmaps")
+_FEW_MEMBERS = 1_000
 
 
 def measure(kind: Kind, plan: Plan, parts: list[str]) -> Iterator[Line]:
     """Yield every line of one database."""
-    with fresh_directory() as directory, installation(kind, plan, directory) as place:
+    # Nobody reads messages in the measurement of heatmaps; a million members take a minute.
+    members = _FEW_MEMBERS if parts == ["heatmaps"] else plan.members
+    with fresh_directory() as directory, installation(kind, members, directory) as place:
         if "fanout" in parts:
             yield from fanout.measure(place, plan, devices=False)
         place.population.add_devices()
@@ -28,6 +31,8 @@ def measure(kind: Kind, plan: Plan, parts: list[str]) -> Iterator[Line]:
             yield from latency.measure(place, plan)
         if "garbage" in parts:
             yield from garbage.measure(place, plan)
+        if "heatmaps" in parts:
+            yield from heatmaps.measure(place, plan)
 
 
 def _arguments() -> argparse.Namespace:

@@ -46,6 +46,7 @@ class Workbench:
 
     def __init__(self, kind: Kind, url: str) -> None:
         self.kind = kind
+        self.url = url
         self._engine: sqlalchemy.Engine = create_engine(normalise_url(url))
         self._pooled = self._engine.raw_connection()
         driver: Any = self._pooled.driver_connection

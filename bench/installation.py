@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.databases import Workbench, fresh_url
-from bench.plan import Kind, Plan
+from bench.plan import Kind
 from bench.population import Population
 from bench.serving import Server, serving
 from pidgr import operations
@@ -123,8 +123,8 @@ class Installation:
 
 
 @contextmanager
-def installation(kind: Kind, plan: Plan, directory: Path) -> Iterator[Installation]:
-    """Set up a database with the plan's members and serve it."""
+def installation(kind: Kind, members: int, directory: Path) -> Iterator[Installation]:
+    """Set up a database with so many members and serve it."""
     with fresh_url(kind, directory) as url:
         environment = {
             "PIDGR_DATA_DIR": str(directory / "data"),
@@ -141,7 +141,7 @@ def installation(kind: Kind, plan: Plan, directory: Path) -> Iterator[Installati
         created = operations.found_organization(system, _SENDER, "bench@example.com")
         bench = Workbench(kind, url)
         population = Population(bench, created["organization_id"])
-        population.add_members(plan.members)
+        population.add_members(members)
         tokens = _mint(system, population.first_ids(_READERS))
         system.close()
         log = directory / "server.log"

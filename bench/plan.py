@@ -23,6 +23,7 @@ class Plan:
     tail_seconds: float = 4.0
     tail_campaigns: int = 2
     garbage: int = 10_000
+    touches: int = 10_000_000
 
     @property
     def members(self) -> int:
@@ -40,5 +41,6 @@ QUICK = Plan(
     tail_seconds=0.5,
     tail_campaigns=1,
     garbage=300,
+    touches=50_000,
 )
 WITHOUT_MILLION = Plan(shared=(200_000,))
