@@ -85,6 +85,7 @@ def test_a_healthy_installation_passes(database: Database) -> None:
         "migrations",
         "clock",
         "keys",
+        "blobs",
     ]
     assert database.dialect[:6].lower() in next(
         one.message.lower() for one in findings if one.check == "database"
@@ -183,6 +184,26 @@ def test_a_lost_master_key_is_found_and_not_made_anew(database: Database, data_d
 def test_a_master_key_that_others_can_read_is_found(database: Database, data_dir: Path) -> None:
     (data_dir / "master.key").chmod(0o644)
     assert "others can read" in problems(diagnosis.examine())["keys"]
+    assert database is not None
+
+
+def test_a_place_for_files_is_tried_and_left_as_it_was(database: Database, data_dir: Path) -> None:
+    folder = data_dir / "blobs"
+    (before,) = (one.message for one in diagnosis.examine() if one.check == "blobs")
+    assert before.endswith("comes with the first picture or recording")
+    assert not folder.exists()
+    folder.mkdir()
+    (after,) = (one.message for one in diagnosis.examine() if one.check == "blobs")
+    assert after == f"{folder} keeps files and returns them"
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+    assert database is not None
+
+
+def test_a_place_that_cannot_keep_files_is_found(database: Database, data_dir: Path) -> None:
+    (data_dir / "blobs").write_text("no directory")
+    found = problems(diagnosis.examine())
+    assert found.keys() == {"blobs"}
+    assert "Not a directory" in found["blobs"]
     assert database is not None
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from support.s3_server import S3Server, s3_server
 
+from pidgr.diagnosis import checks
+from pidgr.diagnosis.finding import Level
 from pidgr.errors import SetupError, UnavailableError
 from pidgr.settings import Settings
 from pidgr.storage.blobs import (
@@ -321,3 +323,12 @@ def test_settings_that_cannot_be_understood_are_told(settings: dict[str, Any]) -
 def test_a_directory_can_be_named(tmp_path: Path) -> None:
     build_blobs(Settings(blob_url=f"file://{tmp_path}/my%20files")).put("acme/a", b"here")
     assert (tmp_path / "my files" / "acme" / "a").read_bytes() == b"here"
+
+
+def test_the_doctor_tries_a_bucket(server: S3Server, tmp_path: Path) -> None:
+    (found,) = checks.blobs(Settings(data_dir=tmp_path, **server.settings))
+    assert found.level is Level.OK
+    wrong: dict[str, Any] = server.settings | {"blob_url": "s3://no-such-bucket"}
+    (found,) = checks.blobs(Settings(data_dir=tmp_path, **wrong))
+    assert found.level is Level.PROBLEM
+    assert "s3://no-such-bucket does not keep files" in found.message

@@ -17,7 +17,8 @@ _STYLES = {Level.OK: "green", Level.NOTICE: "yellow", Level.PROBLEM: "bold red"}
 def examine(clock: Clock | None = None) -> list[Finding]:
     """Look at everything, in the order in which one thing rests on another.
 
-    Nothing is changed. A check that rests on a broken one is left out.
+    Nothing is changed, but for a file that is stored and deleted again. A check that rests on a
+    broken one is left out.
     """
     return list(_examine(clock or Clock()))
 
@@ -50,6 +51,7 @@ def _examine_database(settings: Settings, database: Database, clock: Clock) -> I
             return
     yield from _run("clock", lambda: checks.clock(database, clock))
     yield from _run("keys", lambda: checks.keys(settings, database, clock))
+    yield from _run("blobs", lambda: checks.blobs(settings))
     yield from _run("engine", lambda: checks.engine(database, clock))
 
 
@@ -69,6 +71,7 @@ _ADVICE = {
     "migrations": "look at the database server's log",
     "clock": "look at the database server's log",
     "keys": "make the file readable for the user who runs Pidgr",
+    "blobs": "docs/how-to/keep-files-in-s3.md tells how to set the place",
     "engine": "look at the database server's log",
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,13 +17,14 @@ from pidgr.diagnosis.finding import Finding, notice, ok, problem
 from pidgr.diagnosis.store import Waiting
 from pidgr.engine import health
 from pidgr.engine.schema import verify as verify_engine
-from pidgr.errors import FailedPreconditionError, SetupError
+from pidgr.errors import FailedPreconditionError, SetupError, UnavailableError
 from pidgr.identity import store as identity_store
 from pidgr.identity.tokens import TokenSigner
 from pidgr.operations import check_settings
 from pidgr.secrets import MasterKeyError, find_master_key, master_key_file
 from pidgr.settings import PREFIX, Settings
 from pidgr.storage import migration
+from pidgr.storage.blobs import BlobMissingError, FileBlobs, build_blobs
 from pidgr.storage.database import Database
 
 _OLDEST_POSTGRESQL: Final = 150_000
@@ -36,6 +38,7 @@ _OVERDUE_AFTER: Final = 3 * MINUTE
 _STUCK_AFTER: Final = 15 * MINUTE
 _FAILED_WITHIN: Final = DAY
 _NAMED: Final = 3
+_PROBE: Final = b"pidgr doctor was here\n"
 
 _CONFIGURATION: Final = "docs/reference/configuration.md"
 
@@ -176,6 +179,38 @@ def _missing_key(file: Path, stored: int) -> Finding:
         "there is no master key yet",
         f"the first start makes {file}; keep a copy of it beside every database backup",
     )
+
+
+def blobs(values: Settings) -> Iterator[Finding]:
+    """Store a file where pictures and recordings go, read it and delete it."""
+    store_of_blobs = build_blobs(values)
+    place = values.blob_url
+    if isinstance(store_of_blobs, FileBlobs):
+        place = str(store_of_blobs.root)
+        if not store_of_blobs.root.exists():
+            # Made here it would belong to whoever runs this.
+            yield ok("blobs", f"{place} comes with the first picture or recording")
+            return
+    name = f"doctor/{uuid.uuid4()}"
+    try:
+        store_of_blobs.put(name, _PROBE)
+        with store_of_blobs.get(name) as content:
+            found = content.read()
+        store_of_blobs.delete(name)
+    except (UnavailableError, BlobMissingError) as error:
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        yield problem(
+            "blobs",
+            f"{place} does not keep files: {reason}",
+            "give the directory to the user who runs Pidgr and look for free space; with S3 look "
+            "at PIDGR_BLOB_URL, PIDGR_S3_ENDPOINT, the key and what it may do",
+        )
+        return
+    if found != _PROBE:
+        advice = "somebody else seems to write there; give Pidgr a place of its own"
+        yield problem("blobs", f"{place} returned something else than was stored", advice)
+        return
+    yield ok("blobs", f"{place} keeps files and returns them")
 
 
 def engine(opened: Database, ours: Clock) -> Iterator[Finding]:

@@ -109,7 +109,8 @@ def _chunks(stream: Iterator[bytes]) -> Iterator[bytes]:
 def _reaching() -> Iterator[None]:
     try:
         yield
-    except BaseError as error:
+    # The second means that there is no such bucket.
+    except (BaseError, FileNotFoundError) as error:
         # The library's text quotes the service, which may quote the request; keys are not in it.
         log.exception("the bucket of blobs failed", problem=type(error).__name__)
         message = "files cannot be stored or read now; try again shortly"
