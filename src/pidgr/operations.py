@@ -23,6 +23,7 @@ from pidgr.identity.oauth.clients import Client
 from pidgr.identity.sso import ownership, provider_store
 from pidgr.identity.sso.ownership import Claim
 from pidgr.outreach.push_setup import build_pusher
+from pidgr.outreach.web_push import PushServices
 from pidgr.settings import Settings
 from pidgr.storage.blobs import build_blobs
 from pidgr.storage.database import Database
@@ -78,6 +79,7 @@ def check_settings(settings: Settings) -> None:
     if settings.internal_port and settings.internal_port == settings.port:
         raise SetupError("PIDGR_INTERNAL_PORT must be another port than PIDGR_PORT")
     build_pusher(settings, Clock()).close()
+    PushServices(settings.web_push_services)
     build_blobs(settings)
     if settings.resolved_database_url().startswith("sqlite"):
         if settings.workers > 1:

@@ -196,6 +196,23 @@ class Settings(BaseSettings):
     fcm_url: str = Field(
         "https://fcm.googleapis.com", pattern=r"^https://", description="Where FCM is."
     )
+    web_push_services: Annotated[tuple[str, ...], NoDecode] = Field(
+        (
+            "fcm.googleapis.com",
+            "push.services.mozilla.com",
+            "push.apple.com",
+            "notify.windows.com",
+        ),
+        description="Comma-separated push services of browsers that are spoken to: host names, "
+        "which stand for their subdomains too, or origins such as http://push.internal:8080. "
+        "Other browsers cannot subscribe.",
+    )
+    web_push_contact: str = Field(
+        "",
+        pattern=r"^((mailto|https):.+)?$",
+        description="mailto: or https: URL by which push services reach the operator. Empty means "
+        "PIDGR_ISSUER when that is an https URL.",
+    )
     webhook_allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Comma-separated networks (10.0.0.0/8), addresses and host names of your own "
@@ -283,6 +300,7 @@ class Settings(BaseSettings):
         "oauth_resources",
         "sso_allowed_networks",
         "trusted_proxies",
+        "web_push_services",
         "webhook_allowed_networks",
         mode="before",
     )

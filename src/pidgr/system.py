@@ -47,14 +47,17 @@ from pidgr.identity.sso.ownership import DomainOwnership
 from pidgr.identity.sso.saml_sign_in import SamlSignIn
 from pidgr.identity.sso.sign_in import SsoSignIn
 from pidgr.identity.tokens import TokenSigner
+from pidgr.inbox.web_push import WebPushSubscriptions
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channel_setup import build_channels
 from pidgr.outreach.fetching import Fetcher
 from pidgr.outreach.mail import ConsoleMailer, MissingMailer
 from pidgr.outreach.push import Pusher
-from pidgr.outreach.push_setup import build_pusher
+from pidgr.outreach.push_setup import build_browser_pusher, build_pusher
 from pidgr.outreach.smtp import SmtpMailer
 from pidgr.outreach.txt_records import TxtRecords
+from pidgr.outreach.vapid import Vapid
+from pidgr.outreach.web_push import PushServices
 from pidgr.pagination import PageTokens
 from pidgr.privacy.erasure import Erasure
 from pidgr.privacy.exports import DataExports
@@ -93,6 +96,9 @@ class System:
     delivery_ids: DeliveryIds
     engine: Engine
     pusher: Pusher
+    browser_pusher: Pusher
+    vapid: Vapid
+    web_push: WebPushSubscriptions
     address_guard: AddressGuard
     webhook_secrets: WebhookSecrets
     deeplink_tokens: DeeplinkTokens
@@ -119,6 +125,7 @@ class System:
         """Stop the engine and release every connection."""
         self.engine.stop()
         self.pusher.close()
+        self.browser_pusher.close()
         self.fetcher.close()
         self.archives.close()
         self.database.close()
@@ -168,6 +175,9 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     limits = DoorLimits(master_key)
     failures = Failures(limits, clock)
     relying_party = RelyingParty(settings.issuer)
+    services = PushServices(settings.web_push_services)
+    contact = settings.issuer if settings.issuer.startswith("https://") else ""
+    vapid = Vapid(master_key, settings.web_push_contact or contact, clock)
     blobs = build_blobs(settings)
     fetcher = Fetcher(AddressGuard(settings.sso_allowed_networks))
     archives = build_archives(settings, OwnArchive(database, blobs))
@@ -195,6 +205,9 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         delivery_ids=delivery_ids,
         engine=engine,
         pusher=pusher,
+        browser_pusher=build_browser_pusher(settings, services, vapid),
+        vapid=vapid,
+        web_push=WebPushSubscriptions(database, services, clock),
         address_guard=address_guard,
         webhook_secrets=webhook_secrets,
         deeplink_tokens=deeplink_tokens,
@@ -264,7 +277,13 @@ def _mailer(settings: Settings) -> SmtpMailer | ConsoleMailer | MissingMailer:
 def _register_handlers(system: System) -> None:
     steps = StepRunner(system.database, system.engine, system.clock)
     steps.register()
-    pushing = Pushing(system.database, system.pusher, system.clock, system.delivery_ids)
+    pushing = Pushing(
+        system.database,
+        system.pusher,
+        system.browser_pusher,
+        system.clock,
+        system.delivery_ids,
+    )
     sender = Sender(system.database, system.clock)
     lanes = LaneRunner(system.database, system.engine, system.clock, sender, pushing)
     lanes.register(steps.fail)

@@ -73,6 +73,8 @@ _SPAWN: Final = f"""
            :first_ordinal + row_number() over (order by p.ordinal, p.target_key) - 1,
            :organization_key, p.target_key, :kind,
            case when exists (select 1 from device v where v.member_key = p.target_key and v.active)
+                  or exists (select 1 from web_push_subscription w
+                             where w.member_key = p.target_key)
                 then :pending else :no_device end,
            p.content_key, p.locale, :now, :changed_at, :base_run_key, p.ordinal
     from pairs p

@@ -7,11 +7,15 @@ from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
 
+BROWSER: Final = -1
+"""The platform of browsers, beside the contract's numbers."""
+
 
 class Target(NamedTuple):
-    """One active device of a recipient who has not settled yet.
+    """One active device or browser of a recipient who has not settled yet.
 
-    ``content_key`` is None where the message is the recipient's own.
+    ``content_key`` is None where the message is the recipient's own; ``platform`` is ``BROWSER``
+    or one of the contract's.
     """
 
     ordinal: int
@@ -58,6 +62,14 @@ _DEVICES_OF: Final = Statement(
     _DEVICES.format(hint="+", ids="in (select value from json_each(:member_ids))"),
     postgresql=_DEVICES.format(hint="", ids="= any(:member_ids)"),
 )
+_BROWSERS: Final = Statement(f"""
+    select d.ordinal, d.status, d.content_key, w.id, {BROWSER}, w.push_token
+    from delivery d join web_push_subscription w on w.member_key = d.member_key
+    where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
+      and d.status in ({int(DeliveryStatus.PENDING)}, {int(DeliveryStatus.DELIVERED)},
+                       {int(DeliveryStatus.NO_DEVICE)})
+    order by d.ordinal
+""")
 _SHARED_TEXTS: Final = Statement(
     "select key, title, summary from content where key in (select value from json_each(:keys))",
     postgresql="select key, title, summary from content where key = any(:keys)",
@@ -87,16 +99,23 @@ _SET_STATUS: Final = Statement(
 _DEACTIVATE_DEVICE: Final = Statement("""
     update device set active = false where id = :device_id and push_token = :push_token
 """)
+_FORGET_BROWSER: Final = Statement("""
+    delete from web_push_subscription where id = :id and push_token = :push_token
+""")
 
 
 def targets(reader: Reader, run_key: int, since: int, upto: int) -> tuple[list[Target], list[int]]:
-    """Return the devices to push to for a range of a run's deliveries, by ordinal.
+    """Return the devices to push to for a range of a run's deliveries, and behind them browsers.
 
-    Also the ordinals of those who wait for a push and have no active device any more.
+    Also the ordinals of those who wait for a push and have neither any more.
     """
-    rows = reader.rows(_TARGETS, {"run_key": run_key, "since": since, "upto": upto})
+    area = {"run_key": run_key, "since": since, "upto": upto}
+    rows = reader.rows(_TARGETS, area)
     found = [Target._make(row) for row in rows if row[_DEVICE_ID] is not None]
-    return found, [row[0] for row in rows if row[_DEVICE_ID] is None]
+    browsers = reader.records(Target, _BROWSERS, area)
+    with_browser = {target.ordinal for target in browsers}
+    deviceless = [row[0] for row in rows if row[_DEVICE_ID] is None and row[0] not in with_browser]
+    return found + browsers, deviceless
 
 
 def devices_of(
@@ -136,6 +155,12 @@ def set_status(
             "changed_at": transaction.change_time(),
         },
     )
+
+
+def forget_browser(transaction: Transaction, subscription_id: str, push_token: str) -> None:
+    """Forget a browser that its push service calls gone, unless it has subscribed anew."""
+    parameters = {"id": subscription_id, "push_token": push_token}
+    transaction.execute(_FORGET_BROWSER, parameters)
 
 
 def deactivate_device(transaction: Transaction, device_id: str, push_token: str) -> None:

@@ -13,7 +13,8 @@ from pidgr.campaigns.store import CampaignRow, Counters
 from pidgr.clock import Clock
 from pidgr.content.rendering import strip_markers
 from pidgr.contract.v1.common_pb import DeliveryStatus, Platform, StepType
-from pidgr.outreach.push import Answer, Outcome, Push, Pusher
+from pidgr.errors import UnavailableError
+from pidgr.outreach.push import BROWSER, Answer, Outcome, Push, Pusher
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -92,7 +93,7 @@ class Pushes(Sequence[Push]):
             delivery_id=self._delivery_ids.encode(self._batch.delivery_run_key, target.ordinal),
             campaign_id=campaign.id,
             device_id=target.device_id,
-            platform=Platform(target.platform).name,
+            platform=_platform(target),
             push_token=target.push_token,
             title=strip_markers(text.title),
             summary=text.summary,
@@ -105,7 +106,9 @@ class _Addressed:
     """Whom a batch goes to, and the waiting recipients who have no device left to push to."""
 
     targets: list[Target]
+    """Devices, and behind them browsers."""
     pushes: Pushes
+    browser_pushes: Pushes
     deviceless: list[int]
 
 
@@ -113,10 +116,16 @@ class Pushing:
     """Sends push batches and records the provider's answers."""
 
     def __init__(
-        self, database: Database, pusher: Pusher, clock: Clock, delivery_ids: DeliveryIds
+        self,
+        database: Database,
+        pusher: Pusher,
+        browser_pusher: Pusher,
+        clock: Clock,
+        delivery_ids: DeliveryIds,
     ) -> None:
         self._database = database
         self._pusher = pusher
+        self._browser_pusher = browser_pusher
         self._clock = clock
         self._delivery_ids = delivery_ids
 
@@ -129,12 +138,28 @@ class Pushing:
         addressed = self._database.read_now(lambda reader: self._addressed(reader, batch))
         if addressed is None:
             return False
-        answers: Sequence[Answer] = ()
-        if addressed.targets:
-            answers = self._pusher.send(addressed.pushes, batch.idempotency_key)
+        answers = self._answers(batch, addressed)
         return self._database.write_now(
             lambda transaction: self._record(transaction, batch, addressed, answers)
         )
+
+    def _answers(self, batch: PushBatch, addressed: _Addressed) -> Sequence[Answer]:
+        """Push to devices and to browsers; one being away does not keep the other's pushes back."""
+        answers: list[Answer] = []
+        away: UnavailableError | None = None
+        for pusher, pushes, key in (
+            (self._pusher, addressed.pushes, batch.idempotency_key),
+            (self._browser_pusher, addressed.browser_pushes, f"{batch.idempotency_key}:browsers"),
+        ):
+            if not len(pushes):
+                continue
+            try:
+                answers += pusher.send(pushes, key)
+            except UnavailableError as error:
+                away = away or error
+        if away is not None:
+            raise away
+        return answers
 
     def _addressed(self, reader: Reader, batch: PushBatch) -> _Addressed | None:
         lane = run_store.lane(reader, batch.lane.step_run_key, batch.lane.number)
@@ -148,9 +173,12 @@ class Pushing:
             own = push_store.own_texts(reader, *area, are_primary=batch.is_primary)
         shared = push_store.shared_texts(reader, [key for key in keys if key is not None])
         # Devices may have gone since the row was written. What a reminder finds was pushed once.
+        devices = [target for target in targets if target.platform != push_store.BROWSER]
+        browsers = targets[len(devices) :]
         return _Addressed(
             targets=targets,
-            pushes=Pushes(batch, targets, shared, own, self._delivery_ids),
+            pushes=Pushes(batch, devices, shared, own, self._delivery_ids),
+            browser_pushes=Pushes(batch, browsers, shared, own, self._delivery_ids),
             deviceless=deviceless if batch.is_first_send else [],
         )
 
@@ -183,7 +211,9 @@ class Pushing:
     ) -> None:
         device_id = target.device_id
         if answer.outcome is Outcome.DEAD_TOKEN:
-            push_store.deactivate_device(transaction, device_id, target.push_token)
+            is_browser = target.platform == push_store.BROWSER
+            retire = push_store.forget_browser if is_browser else push_store.deactivate_device
+            retire(transaction, device_id, target.push_token)
         run_store.record_error(
             transaction,
             batch.delivery_run_key,
@@ -249,3 +279,9 @@ class Pushing:
         if not ordinals:
             return 0
         return push_store.set_status(transaction, batch.delivery_run_key, ordinals, since, to)
+
+
+def _platform(target: Target) -> str:
+    if target.platform == push_store.BROWSER:
+        return BROWSER
+    return Platform(target.platform).name

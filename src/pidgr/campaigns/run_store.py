@@ -154,7 +154,10 @@ _STOP_LANES: Final = Statement("""
       (select key from step_run where campaign_key = :campaign_key and finished_at is null)
 """)
 # Of ``audience a``.
-HAS_DEVICE: Final = "exists (select 1 from device d where d.member_key = a.member_key and d.active)"
+HAS_DEVICE: Final = """
+    (exists (select 1 from device d where d.member_key = a.member_key and d.active)
+     or exists (select 1 from web_push_subscription w where w.member_key = a.member_key))
+"""
 JOIN_MEMBER: Final = "join member m on m.key = a.member_key"
 _MEMBERS_OF_BATCH: Final = """
     select member_key from audience
@@ -162,7 +165,10 @@ _MEMBERS_OF_BATCH: Final = """
 """
 _IS_MEMBER_WITH_DEVICE: Final = f"""
     a.member_key in (select d.member_key from device d
-                     where d.active and d.member_key = any(array({_MEMBERS_OF_BATCH})))
+                     where d.active and d.member_key = any(array({_MEMBERS_OF_BATCH}))
+                     union all
+                     select w.member_key from web_push_subscription w
+                     where w.member_key = any(array({_MEMBERS_OF_BATCH})))
 """
 _LATERAL_MEMBER: Final = """
     cross join lateral (select * from member where key = a.member_key offset 0) m

@@ -8,7 +8,10 @@ from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
 
-_REACHABLE: Final = "exists (select 1 from device v where v.member_key = a.member_key and v.active)"
+_REACHABLE: Final = """
+    (exists (select 1 from device v where v.member_key = a.member_key and v.active)
+     or exists (select 1 from web_push_subscription w where w.member_key = a.member_key))
+"""
 _AUDIENCE: Final = Statement(f"""
     select count(*), coalesce(sum(case when {_REACHABLE} then 1 else 0 end), 0)
     from audience a where a.campaign_key = :campaign_key

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pidgr.campaigns.locale_reason import LocaleChoice, locale_reason
+from pidgr.campaigns.push_store import BROWSER
 from pidgr.campaigns.timeline_store import Child, DeliveryFacts, KnownDevice, Refusal, Sweep
 from pidgr.contract.v1.campaign_pb import Delivery
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform, StepType
@@ -189,6 +190,8 @@ def _dead_before(history: History, span: Span, device: KnownDevice) -> bool:
 
 
 def _named(device: KnownDevice) -> str:
+    if device.platform == BROWSER:
+        return f"browser {device.id}"
     return f"{Platform(device.platform).name} device {device.id}"
 
 

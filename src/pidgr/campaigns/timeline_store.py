@@ -6,6 +6,7 @@ from typing import Final
 
 from pidgr.campaigns.delivery_id import DeliveryKey
 from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, LANE_OF_DELIVERY
+from pidgr.campaigns.push_store import BROWSER
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
 
@@ -137,8 +138,11 @@ _REFUSALS: Final = Statement("""
       and e.step_run_key = :step_run_key and e.ordinal = :ordinal
     order by e.occurred_at, e.device_id
 """)
-_DEVICES: Final = Statement("""
+_DEVICES: Final = Statement(f"""
     select id, platform, active, last_seen_at, created_at from device
+    where organization_key = :organization_key and member_key = :member_key
+    union all
+    select id, {BROWSER}, true, last_seen_at, created_at from web_push_subscription
     where organization_key = :organization_key and member_key = :member_key
     order by created_at, id
 """)

@@ -48,6 +48,10 @@ _SILENCE_DEVICES: Final = Statement("""
     update device set active = false
     where organization_key = :organization_key and member_key = :member_key
 """)
+_FORGET_BROWSERS: Final = Statement("""
+    delete from web_push_subscription
+    where organization_key = :organization_key and member_key = :member_key
+""")
 _DELETE_DEVICES: Final = Statement("""
     delete from device where organization_key = :organization_key and member_key = :member_key
 """)
@@ -146,9 +150,10 @@ def end_sessions(
 
 
 def silence_devices(transaction: Transaction, organization_key: int, member_key: int) -> None:
-    """Stop pushes to every device of a member, those of queued sends included."""
+    """Stop pushes to every device and browser of a member, those of queued sends included."""
     parameters = {"organization_key": organization_key, "member_key": member_key}
     transaction.execute(_SILENCE_DEVICES, parameters)
+    transaction.execute(_FORGET_BROWSERS, parameters)
 
 
 def delete_member(
@@ -166,6 +171,7 @@ def delete_member(
     for statement in (
         _LEAVE_REPORTS,
         _DELETE_DEVICES,
+        _FORGET_BROWSERS,
         _DELETE_INVITATION,
         _DELETE_PROVISIONED,
         _DELETE_MEMBER,

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
+
+BROWSER: Final = "BROWSER"
+"""The platform of pushes to browsers, beside those of the contract."""
 
 log = structlog.get_logger("pidgr.push")
 

@@ -1,7 +1,7 @@
-"""Sends each push to the provider of its device's platform."""
+"""Sends each push to the provider of its device's platform, or of its browser."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pidgr.errors import UnavailableError
 from pidgr.outreach.answer_memory import AnswerMemory, name_of
@@ -9,14 +9,19 @@ from pidgr.outreach.push import Answer, Outcome, Push, Pusher
 
 
 class PushRoutes:
-    """A ``Pusher`` made of others, by platform.
+    """A ``Pusher`` made of others, by platform unless ``route_of`` tells otherwise.
 
     One provider that is away does not keep the others' pushes back, and they are not sent again
     when it comes back.
     """
 
-    def __init__(self, routes: Mapping[str, Pusher]) -> None:
+    def __init__(
+        self,
+        routes: Mapping[str, Pusher],
+        route_of: Callable[[Push], str] = lambda push: push.platform,
+    ) -> None:
         self._routes = routes
+        self._route_of = route_of
         self._memory = AnswerMemory()
 
     def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
@@ -30,11 +35,11 @@ class PushRoutes:
         parts: dict[str, list[Push]] = defaultdict(list)
         for push in wanted:
             if name_of(push) not in answers:
-                parts[push.platform].append(push)
+                parts[self._route_of(push)].append(push)
         away: UnavailableError | None = None
-        for platform, part in parts.items():
+        for route, part in parts.items():
             try:
-                found = self._part(platform, part, idempotency_key)
+                found = self._part(route, part, idempotency_key)
             except UnavailableError as error:
                 away = error
                 continue
@@ -43,12 +48,12 @@ class PushRoutes:
             raise away
         return [answers[name_of(push)] for push in wanted]
 
-    def _part(self, platform: str, part: list[Push], idempotency_key: str) -> list[Answer]:
-        pusher = self._routes.get(platform)
+    def _part(self, route: str, part: list[Push], idempotency_key: str) -> list[Answer]:
+        pusher = self._routes.get(route)
         if pusher is None:
-            reason = f"no push provider for {platform} is set up"
+            reason = f"no push provider for {route or part[0].platform} is set up"
             return [Answer(Outcome.REFUSED, reason)] * len(part)
-        return pusher.send(part, f"{idempotency_key}:{platform}")
+        return pusher.send(part, f"{idempotency_key}:{route}")
 
     def close(self) -> None:
         """Close every provider once."""

@@ -11,6 +11,8 @@ from pidgr.outreach.fcm import Fcm, ServiceAccount
 from pidgr.outreach.http_push import HttpPusher
 from pidgr.outreach.push import LogPusher, Pusher
 from pidgr.outreach.push_routes import PushRoutes
+from pidgr.outreach.vapid import Vapid
+from pidgr.outreach.web_push import PushServices, WebPush
 from pidgr.settings import Settings
 
 _IOS: Final = Platform.IOS.name
@@ -49,3 +51,14 @@ def build_pusher(settings: Settings, clock: Clock) -> Pusher:
     if routes:
         return PushRoutes(routes)
     return HttpPusher(settings.push_url) if settings.push_url else LogPusher()
+
+
+def build_browser_pusher(settings: Settings, services: PushServices, vapid: Vapid) -> Pusher:
+    """Return what pushes to browsers: each service at its own pace, or one gateway for all."""
+    if settings.push_url:
+        return HttpPusher(settings.push_url)
+    provider = WebPush(vapid)
+    routes = {
+        name: DevicePusher(provider, settings.push_rate_per_second) for name in services.names
+    }
+    return PushRoutes(routes, services.of_push)

@@ -26,6 +26,10 @@ _FORGET_DEVICES: Final = (
         delete from device where organization_key = :organization_key and member_key = :member_key
     """),
     Statement("""
+        delete from web_push_subscription
+        where organization_key = :organization_key and member_key = :member_key
+    """),
+    Statement("""
         delete from invitation_mail
         where organization_key = :organization_key and member_key = :member_key
     """),

@@ -70,6 +70,14 @@ _PARTS: Final[dict[str, tuple[tuple[str, ...], Statement]]] = {
             order by created_at, id
         """),
     ),
+    "browsers": (
+        ("id", "last_seen_at", "created_at"),
+        Statement("""
+            select id, last_seen_at, created_at from web_push_subscription
+            where organization_key = :organization_key and member_key = :member_key
+            order by created_at, id
+        """),
+    ),
     "messages": (
         (
             "step_run_key",

@@ -95,6 +95,7 @@ from pidgr.rpc.sign_in_doors import sign_in_doors
 from pidgr.rpc.sign_in_steps import SignInSteps, sign_in_pages
 from pidgr.rpc.sso_doors import sso_doors
 from pidgr.rpc.sso_sign_in_doors import sso_sign_in_doors
+from pidgr.rpc.web_push_doors import web_push_doors
 from pidgr.settings import Settings
 from pidgr.system import System, build_system
 
@@ -209,6 +210,7 @@ def build_app(system: System) -> ASGIApp:
         *file_doors(system, limits),
         *replay_doors(system, doorkeeper),
         *scim_doors(system, doorkeeper),
+        *web_push_doors(system, doorkeeper),
         *sign_in_pages(steps, limits),
         *consent_pages(system, limits, steps),
         *passkey_pages(system, limits, steps),

@@ -241,6 +241,20 @@ device = Table(
     Index("ix_device_member_key", "member_key"),
 )
 
+# Browsers. Here they are active as long as they are here; the id follows from the endpoint.
+web_push_subscription = Table(
+    "web_push_subscription",
+    metadata,
+    Column("id", Text, primary_key=True),
+    organization_key(),
+    Column("member_key", BIG, ForeignKey("member.key"), nullable=False),
+    # What the browser gave, as JSON: where it is pushed to, and its keys.
+    Column("push_token", Text, nullable=False),
+    time("last_seen_at"),
+    time("created_at"),
+    Index("ix_web_push_subscription_member_key", "member_key"),
+)
+
 # Links by which people join. The role is no foreign key: a link that has ended does not keep it.
 invite_link = Table(
     "invite_link",
