@@ -42,6 +42,8 @@ from pidgr.identity.passkeys.relying_party import RelyingParty
 from pidgr.identity.sessions import Sessions
 from pidgr.identity.sign_in import SignIn
 from pidgr.identity.sso.client_registration import ClientRegistration
+from pidgr.identity.sso.metadata import MetadataReader
+from pidgr.identity.sso.metadata_refresh import MetadataRefresh
 from pidgr.identity.sso.oidc_sign_in import OidcSignIn
 from pidgr.identity.sso.ownership import DomainOwnership
 from pidgr.identity.sso.saml_sign_in import SamlSignIn
@@ -117,6 +119,7 @@ class System:
     domain_ownership: DomainOwnership
     sso_sign_in: SsoSignIn
     sso_client: ClientRegistration
+    sso_metadata: MetadataRefresh
     trail_reader: TrailReader
     audit_exports: AuditExports
     blob_links: BlobLinks
@@ -258,6 +261,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             },
         ),
         sso_client=ClientRegistration(database, master_key, clock),
+        sso_metadata=MetadataRefresh(database, MetadataReader(fetcher, clock), clock),
         domain_ownership=DomainOwnership(database, TxtRecords(settings.dns_servers), clock),
         trail_reader=trail_reader,
         audit_exports=AuditExports(database, engine, blobs, trail_reader, clock),

@@ -57,7 +57,7 @@ class Identity:
 
 
 @functools.cache
-def identity(name: str = "provider") -> Identity:
+def identity(name: str) -> Identity:
     """Return the identity of a name, the same each time: making one takes a moment."""
     return Identity("ec" if name == "ec" else "rsa", expired=name == "expired")
 
@@ -96,11 +96,18 @@ class SamlProvider:
         directory: of its key.
         service_provider: our metadata.
         who: whose key it signs with.
+        entity_id: what it is called.
     """
 
-    def __init__(self, directory: Path, service_provider: str, who: Identity | None = None) -> None:
-        who = who or identity()
-        self.entity_id = f"https://idp.example/{secrets.token_hex(4)}"
+    def __init__(
+        self,
+        directory: Path,
+        service_provider: str,
+        who: Identity | None = None,
+        entity_id: str = "",
+    ) -> None:
+        who = who or identity("provider")
+        self.entity_id = entity_id or f"https://idp.example/{secrets.token_hex(4)}"
         self.sign_on_url = "https://idp.example/sso?tenant=1"
         key, certificate = directory / "idp.key", directory / "idp.pem"
         key.write_bytes(who.key)

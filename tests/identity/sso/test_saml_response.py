@@ -218,7 +218,7 @@ DATA = ".//saml:SubjectConfirmationData"
 def test_a_signature_does_not_help_what_is_for_somebody_else_or_another_time(
     peer: Peer, message: str, change: Change, reason: str
 ) -> None:
-    assert reason in peer.refused(signed_again(message, change, identity()))
+    assert reason in peer.refused(signed_again(message, change, identity("provider")))
 
 
 def test_a_second_confirmation_may_be_for_something_else(peer: Peer, message: str) -> None:
@@ -226,7 +226,7 @@ def test_a_second_confirmation_may_be_for_something_else(peer: Peer, message: st
         doubled(".//saml:SubjectConfirmation")(response)
         at(".//saml:SubjectConfirmation", Method="urn:example:other")(response)
 
-    assert peer.read(signed_again(message, change, identity())).name == ADA
+    assert peer.read(signed_again(message, change, identity("provider"))).name == ADA
 
 
 def test_clocks_may_differ_by_a_minute(peer: Peer, message: str) -> None:
@@ -255,11 +255,11 @@ INCLUSIVE = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 
 @pytest.mark.parametrize("change", [method(signature=RSA_SHA1), method(digest=SHA1)])
 def test_weak_algorithms_do_not_count(peer: Peer, message: str, change: Change) -> None:
-    assert "not the provider's" in peer.refused(signed_again(message, change, identity()))
+    assert "not the provider's" in peer.refused(signed_again(message, change, identity("provider")))
 
 
 def test_a_certificate_is_no_shared_secret(peer: Peer, message: str) -> None:
-    forged = closed(shared_secret(opened(message), identity()))
+    forged = closed(shared_secret(opened(message), identity("provider")))
     assert "not the provider's" in peer.refused(forged)
 
 
@@ -313,7 +313,7 @@ def test_what_is_wrapped_around_the_signed_names_nobody(peer: Peer, variant: int
 
 def test_a_comment_shortens_no_name(peer: Peer, message: str) -> None:
     longer = f"{ADA}.evil.example"
-    honest = opened(signed_again(message, text(".//saml:NameID", longer), identity()))
+    honest = opened(signed_again(message, text(".//saml:NameID", longer), identity("provider")))
     document = etree.tostring(honest).replace(ADA.encode() + b".", ADA.encode() + b"<!-- -->.")
     assert b"<!-- -->" in document
     assert peer.read(closed(document)).name == longer

@@ -1,6 +1,7 @@
 """Signing in by a SAML provider: pysaml2, and those who would be it."""
 
 import base64
+import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,12 @@ class Door(SsoDoor):
 
     def show(self, form: Form, browser: httpx.Client | None = None) -> httpx.Response:
         return (browser or self.browser).post(CONSUMER, data=form)
+
+    def provider_door(self, method: str, credential: str) -> Any:
+        headers = {"authorization": f"Bearer {credential}"}
+        body: Form | None = {} if method == "POST" else None
+        url = "/auth/sso/provider"
+        return self.browser.request(method, url, headers=headers, json=body).json()
 
 
 @pytest.fixture
@@ -177,7 +184,7 @@ def unsigned(response: etree._Element) -> None:
     [
         spoilt(lambda message: changed(message, eve)),
         spoilt(lambda message: changed(message, unsigned)),
-        spoilt(lambda message: signed_again(message, late, identity())),
+        spoilt(lambda message: signed_again(message, late, identity("provider"))),
         spoilt(lambda message: signed_again(message, eve, identity("mallory"))),
         spoilt(lambda message: wrapped(message, 3, "eve@elsewhere.example")),
         spoilt(lambda _message: closed(b"<!DOCTYPE a><a/>")),
@@ -306,6 +313,54 @@ def test_a_provider_that_wants_requests_posted_gets_them_so(
         assert len(fields["RelayState"] or "") == 43
         assert "form-action 'self' https: " in page.headers["content-security-policy"]
         assert "pidgr_sso" in again.browser.cookies
+
+
+def test_a_new_certificate_counts_once_the_metadata_is_read_again(
+    door: Door, peer: HttpPeer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def ask(method: str) -> Any:
+        return door.provider_door(method, door.organization.api_key)
+
+    def fingerprints(*names: str) -> list[str]:
+        ders = [base64.b64decode(identity(name).der) for name in names]
+        return [hashlib.sha256(der).hexdigest() for der in ders]
+
+    metadata = httpx.get(door.installation.url + METADATA, timeout=60).text
+    directory = tmp_path_factory.mktemp("next")
+    renewed = SamlProvider(directory, metadata, identity("next"), door.provider.entity_id)
+    user_id, email = door.invite()
+    form = renewed.visit(door.start(email).headers["location"], {"mail": [email]})
+    assert door.show(form).status_code == 400
+    shown = ask("GET")
+    assert (shown["name"], shown["certificates"]) == (
+        door.provider.entity_id,
+        fingerprints("provider"),
+    )
+    peer.answer = lambda _request: Scripted(200, {}, b"nothing of use")
+    assert ask("POST")["code"] == "invalid_argument"
+    assert ask("GET") == shown
+
+    peer.answer = lambda _request: Scripted(200, {}, renewed.metadata().encode())
+    found = ask("POST")
+    assert (found["name"], found["certificates"]) == (shown["name"], fingerprints("next"))
+    assert ask("GET") == found
+    form = renewed.visit(door.start(email).headers["location"], {"mail": [email]})
+    assert door.tokens(door.show(form)).json()["user_id"] == user_id
+    assert door.show(door.visit(email)).status_code == 400
+
+
+def test_who_may_read_a_provider_s_metadata_again(door: Door) -> None:
+    made = door.client(
+        "ApiKeyService/CreateApiKey", door.organization.api_key, name="reader", permissions=[1]
+    )
+    foreign = door.installation.found().api_key
+    for credential, method, code in (
+        (made.key, "POST", "permission_denied"),
+        (foreign, "POST", "not_found"),
+        (foreign, "GET", "not_found"),
+        ("nonsense", "GET", "unauthenticated"),
+    ):
+        assert door.provider_door(method, credential)["code"] == code
 
 
 def test_the_metadata_tells_a_provider_all_it_needs(installation: Installation) -> None:

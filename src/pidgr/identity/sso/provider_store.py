@@ -58,6 +58,11 @@ _VERIFY: Final = Statement("""
     update sso_provider set verified_at = :verified_at, updated_at = :now
     where organization_key = :organization_key and id = :id
 """)
+_CONFIGURE: Final = Statement("""
+    update sso_provider
+    set configuration = :configuration, configured_at = :now, updated_at = :now
+    where organization_key = :organization_key and id = :id
+""")
 _DELETE: Final = Statement("""
     delete from sso_provider where organization_key = :organization_key and id = :id
 """)
@@ -107,6 +112,19 @@ def set_verified(
         "now": now,
     }
     return transaction.execute(_VERIFY, parameters) == 1
+
+
+def configure(
+    transaction: Transaction, organization_key: int, provider_id: str, configuration: str, now: int
+) -> bool:
+    """Note what a provider's metadata says now; False when there is no such provider any more."""
+    parameters = {
+        "organization_key": organization_key,
+        "id": provider_id,
+        "configuration": configuration,
+        "now": now,
+    }
+    return transaction.execute(_CONFIGURE, parameters) == 1
 
 
 def delete(transaction: Transaction, organization_key: int, provider_id: str) -> bool:
