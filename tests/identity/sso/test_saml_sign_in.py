@@ -234,6 +234,23 @@ def test_of_eight_uses_of_a_response_at_once_one_counts(door: Door) -> None:
     assert sorted(found) == [303] + [400] * 7
 
 
+def test_a_response_counts_once_whichever_process_it_comes_to(
+    door: Door, database_settings: dict[str, Any]
+) -> None:
+    _, email = door.invite()
+    first = door.installation
+    with running(
+        first.system.settings.data_dir,
+        issuer=first.url,
+        sign_in_url="https://app.example/inbox?a=1",
+        embedded_engine=False,
+        **database_settings,
+    ) as second:
+        form = door.visit(email)
+        shown = [door.browser.post(f"{at.url}{CONSUMER}", data=form) for at in (second, first)]
+    assert [answer.status_code for answer in shown] == [303, 400]
+
+
 def test_nobody_is_let_in_who_was_not_sent(door: Door) -> None:
     _, email = door.invite()
     form = door.visit(email)
