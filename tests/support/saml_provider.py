@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import xmlsec
 from cryptography import x509
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from lxml import etree
-from saml2 import BINDING_HTTP_REDIRECT
+from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT
 from saml2.config import IdPConfig
 from saml2.metadata import entity_descriptor
 from saml2.saml import NAMEID_FORMAT_EMAILADDRESS, NAMEID_FORMAT_PERSISTENT, NameID
@@ -97,6 +97,7 @@ class SamlProvider:
         service_provider: our metadata.
         who: whose key it signs with.
         entity_id: what it is called.
+        posted: where it takes requests that are posted, instead of redirected ones.
     """
 
     def __init__(
@@ -105,10 +106,12 @@ class SamlProvider:
         service_provider: str,
         who: Identity | None = None,
         entity_id: str = "",
+        posted: str = "",
     ) -> None:
         who = who or identity("provider")
         self.entity_id = entity_id or f"https://idp.example/{secrets.token_hex(4)}"
-        self.sign_on_url = "https://idp.example/sso?tenant=1"
+        self.sign_on_url = posted or "https://idp.example/sso?tenant=1"
+        binding = BINDING_HTTP_POST if posted else BINDING_HTTP_REDIRECT
         key, certificate = directory / "idp.key", directory / "idp.pem"
         key.write_bytes(who.key)
         certificate.write_bytes(who.certificate)
@@ -121,9 +124,7 @@ class SamlProvider:
                 "metadata": {"inline": [service_provider]},
                 "service": {
                     "idp": {
-                        "endpoints": {
-                            "single_sign_on_service": [(self.sign_on_url, BINDING_HTTP_REDIRECT)]
-                        },
+                        "endpoints": {"single_sign_on_service": [(self.sign_on_url, binding)]},
                         "policy": {"default": {"lifetime": {"minutes": 5}}},
                     }
                 },
@@ -140,9 +141,23 @@ class SamlProvider:
     ) -> dict[str, str]:
         """Sign somebody in who comes by a URL; return the form to send them back with."""
         assert url.startswith(f"{self.sign_on_url}&")
-        query = parse_qs(urlsplit(url).query)
-        (request,) = query["SAMLRequest"]
-        asked = self._server.parse_authn_request(request, BINDING_HTTP_REDIRECT).message
+        query = dict(parse_qsl(urlsplit(url).query))
+        return self._answer(query, BINDING_HTTP_REDIRECT, attributes, name, options)
+
+    def take(self, body: bytes, attributes: Mapping[str, Any]) -> dict[str, str]:
+        """Sign somebody in whose browser posts a form; return the one to send them back with."""
+        form = dict(parse_qsl(body.decode()))
+        return self._answer(form, BINDING_HTTP_POST, attributes, "", {})
+
+    def _answer(
+        self,
+        given: Mapping[str, str],
+        binding: str,
+        attributes: Mapping[str, Any],
+        name: str,
+        options: Mapping[str, Any],
+    ) -> dict[str, str]:
+        asked = self._server.parse_authn_request(given["SAMLRequest"], binding).message
         response = self._server.create_authn_response(
             dict(attributes),
             sp_entity_id=asked.issuer.text,
@@ -162,4 +177,4 @@ class SamlProvider:
             },
         )
         message = base64.b64encode(str(response).encode()).decode()
-        return {"SAMLResponse": message, "RelayState": query["RelayState"][0]}
+        return {"SAMLResponse": message, "RelayState": given["RelayState"]}

@@ -186,10 +186,9 @@ def _posting_page(request: Request, departure: Departure) -> Response:
         f'<form method="post" action="{escape(departure.url)}">{fields}'
         f"<button>{words['go']}</button></form>"
     )
-    target = urlsplit(departure.url)
     # Where its own pages lead on to is the provider's to know.
-    origins = f"https: {target.scheme}://{target.netloc}"
-    return html_page(language, words["go_title"], body, form_target=origins)
+    target = f"{urlsplit(departure.url).scheme}:"
+    return html_page(language, words["go_title"], body, form_target=target)
 
 
 def _page(request: Request, name: str, status: int) -> Response:

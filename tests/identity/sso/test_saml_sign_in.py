@@ -328,7 +328,7 @@ def test_a_provider_that_wants_requests_posted_gets_them_so(
         request = etree.fromstring(base64.b64decode(fields["SAMLRequest"] or ""))
         assert request.get("Destination") == location
         assert len(fields["RelayState"] or "") == 43
-        assert "form-action 'self' https: " in page.headers["content-security-policy"]
+        assert "form-action 'self' https:" in page.headers["content-security-policy"]
         assert "pidgr_sso" in again.browser.cookies
 
 
