@@ -11,7 +11,7 @@ from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, LANE_OF_DELIVERY
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Row
 
-Position = tuple[int, int | str]
+Position = tuple[int | str, int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,8 @@ def _collective(table: str, section: str) -> tuple[Section, Section]:
             f"{table}_member x join {table} c on c.key = x.{table}_key"
             " join member m on m.key = x.member_key",
             (f"x.{table}_key", "x.member_key"),
-            "c.organization_key = :organization_key",
+            # "+": see member_store.
+            "+c.organization_key = :organization_key",
         ),
     )
 
@@ -146,7 +147,8 @@ SECTIONS: Final = (
             directory_phone_numbers="coalesce(nullif(s.phone_numbers, ''), '[]')",
         ),
         "member x join role r on r.key = x.role_key left join scim_user s on s.member_key = x.key",
-        _KEY,
+        ("x.sort_name", "x.key"),
+        start=("", -1),
     ),
     *_collective("recipient_group", "groups"),
     *_collective("team", "teams"),
@@ -217,7 +219,8 @@ SECTIONS: Final = (
         "contents",
         _own("x", "content_id", "title", "summary", "preview", "body", "created_at"),
         "content x",
-        _KEY,
+        ("x.content_id", "x.key"),
+        start=("", -1),
     ),
     _section(
         "deliveries",

@@ -30,11 +30,14 @@ _SELECT: Final = f"""
 """
 _BY_ID: Final = Statement(f"{_SELECT} and m.id = :id")
 _BY_ADDRESS: Final = Statement(f"{_SELECT} and m.email_folded = :email_folded")
+# "+": see member_store.
+_AMONG: Final = _SELECT.replace("where m.org", "where +m.org")
 # Who has no name from a directory goes by their address.
 _BY_USER_NAME: Final = Statement(f"""
-    {_SELECT} and m.key in (
+    {_AMONG} and m.key in (
       select member_key from scim_user
       where organization_key = :organization_key and user_name_folded = :user_name_folded
+        and user_name_folded <> ''
       union
       select a.key from member a
       where a.organization_key = :organization_key and a.email_folded = :user_name_folded
@@ -43,7 +46,7 @@ _BY_USER_NAME: Final = Statement(f"""
     order by m.key limit :limit
 """)
 _BY_EXTERNAL_ID: Final = Statement(f"""
-    {_SELECT} and m.key in (
+    {_AMONG} and m.key in (
       select member_key from scim_user
       where organization_key = :organization_key and external_id = :external_id
         and external_id <> '')
