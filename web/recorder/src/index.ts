@@ -58,7 +58,7 @@ export class Recorder {
 
   /** Observe nothing more; resolves when everything that was seen has been sent. */
   async stop(): Promise<void> {
-    this.#end();
+    this.#ignore();
     await Promise.all([this.#batches?.drain(), this.#parcels?.drain()]);
     this.#listening.abort();
   }
@@ -66,7 +66,7 @@ export class Recorder {
   async #begin(): Promise<void> {
     const token = await this.#askForToken();
     if (!token || this.#stopped) {
-      this.#end();
+      this.#abandon();
       return;
     }
     const recording = new Recording(this.#server, token);
@@ -132,10 +132,13 @@ export class Recorder {
   /** The server takes no more of it: it is full, deleted, or not wanted any more. */
   #onRecordingOver(recording: Recording): void {
     recording.ignore();
-    if (this.#stopped || !recording.isKept) {
-      this.#end();
-    } else {
+    if (this.#stopped) {
+      return;
+    }
+    if (recording.isKept) {
       void this.#begin();
+    } else {
+      this.#abandon();
     }
   }
 
@@ -144,7 +147,14 @@ export class Recorder {
     this.#parcels?.leave();
   }
 
-  #end(): void {
+  /** What waits is not wanted either. */
+  #abandon(): void {
+    this.#ignore();
+    this.#parcels?.cancel();
+    this.#listening.abort();
+  }
+
+  #ignore(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
     this.#recording?.ignore();

@@ -43,6 +43,12 @@ export class Sender<Parcel extends object> {
     return this.#loop;
   }
 
+  /** Send nothing more. */
+  cancel(): void {
+    this.#over = true;
+    this.#pending = [];
+  }
+
   /** Send everything now: the page may be gone the next moment. */
   leave(): void {
     const unsent: Parcel[] = [];
@@ -89,8 +95,7 @@ export class Sender<Parcel extends object> {
     if (outcome === "taken") {
       this.#pending = this.#pending.filter((one) => one !== parcel);
     } else if (outcome === "over" && !this.#over) {
-      this.#over = true;
-      this.#pending = [];
+      this.cancel();
       this.#ended();
     }
     return outcome;
