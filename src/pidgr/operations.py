@@ -7,7 +7,8 @@ from typing import Final
 
 from pidgr import system as systems
 from pidgr.audit import trail
-from pidgr.campaigns import link_store
+from pidgr.campaigns import link_store, quiet_store
+from pidgr.campaigns.quiet_hours import QuietHours, parse
 from pidgr.clock import Clock
 from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.directory import organization_store
@@ -237,6 +238,63 @@ def sso_domain(settings: Settings, organization_id: str, *, verified: bool | Non
 
     with system_of(settings) as system:
         return system.database.write_now(work)
+
+
+def quiet_hours(settings: Settings, organization_id: str) -> QuietHours | None:
+    """Return an organization's quiet hours, if it has any.
+
+    Raises:
+        NotFoundError: no such organization.
+    """
+    with system_of(settings) as system:
+        return system.database.read_now(
+            lambda reader: quiet_store.quiet_hours(
+                reader, _organization_key(reader, organization_id)
+            )
+        )
+
+
+def set_quiet_hours(
+    settings: Settings, organization_id: str, begin: str, end: str, zone: str
+) -> None:
+    """Give an organization quiet hours: times of the day as 22:00, and the zone of last resort.
+
+    Raises:
+        InvalidArgumentError: naming everything that is wrong.
+        NotFoundError: no such organization.
+    """
+    _change_quiet_hours(settings, organization_id, parse(begin, end, zone))
+
+
+def clear_quiet_hours(settings: Settings, organization_id: str) -> None:
+    """Let an organization's people be pushed at any time; what is held back stays so.
+
+    Raises:
+        NotFoundError: no such organization.
+    """
+    _change_quiet_hours(settings, organization_id, None)
+
+
+def _change_quiet_hours(settings: Settings, organization_id: str, hours: QuietHours | None) -> None:
+    with system_of(settings) as system:
+
+        def work(transaction: Transaction) -> None:
+            key = _organization_key(transaction, organization_id)
+            if quiet_store.quiet_hours(transaction, key) == hours:
+                return
+            now = system.clock.now()
+            quiet_store.set_quiet_hours(transaction, key, hours, now)
+            trail.record(
+                transaction,
+                trail.operator(key),
+                AuditEventType.ORG_UPDATED,
+                "organization",
+                organization_id.lower(),
+                now=now,
+                fields=("quiet_hours",),
+            )
+
+        system.database.write_now(work)
 
 
 def add_oauth_client(

@@ -166,6 +166,8 @@ def explain_in(system: System, delivery_id: str) -> Explanation:
             timeline_store.refusals(reader, facts, key),
             timeline_store.devices(reader, facts),
             {preferred: LOCALES[number] for preferred, number in locales.items()},
+            key.step_run_key,
+            timeline_store.held_back(reader, facts, key),
         )
 
     history = system.database.read_now(read)

@@ -283,6 +283,7 @@ def _register_handlers(system: System) -> None:
     steps.register()
     pushing = Pushing(
         system.database,
+        system.engine,
         system.pusher,
         system.browser_pusher,
         system.clock,

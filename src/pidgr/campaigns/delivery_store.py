@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, LANE_OF_DELIVERY
+from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, IS_HELD, LANE_OF_DELIVERY
 from pidgr.contract.v1.common_pb import DeliveryStatus, StepType
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
@@ -43,10 +43,10 @@ _ALL: Final = Statement(f"{_PAGE} {_ORDER}")
 _WITH_STATUS: Final = Statement(f"{_PAGE} and d.status = :status {_ORDER}")
 # Pending and sent are one stored status, told apart by the lane's push cursor.
 _NOT_PUSHED: Final = Statement(
-    f"{_PAGE} and d.status = {_PENDING} and d.ordinal >= l.pushed_upto {_ORDER}"
+    f"{_PAGE} and d.status = {_PENDING} and (d.ordinal >= l.pushed_upto or {IS_HELD}) {_ORDER}"
 )
 _PUSHED: Final = Statement(
-    f"{_PAGE} and d.status = {_PENDING} and d.ordinal < l.pushed_upto {_ORDER}"
+    f"{_PAGE} and d.status = {_PENDING} and d.ordinal < l.pushed_upto and not {IS_HELD} {_ORDER}"
 )
 # Only lanes that make deliveries: those of a send, up to the row cursor, and children's.
 _COUNT_NOT_PUSHED: Final = Statement(f"""
@@ -59,6 +59,15 @@ _COUNT_NOT_PUSHED: Final = Statement(f"""
      and d.status = {_PENDING}
     where r.campaign_key = :campaign_key
       and (l.spawns or r.step_type = {int(StepType.SEND_NOTIFICATION)})
+""")
+_COUNT_HELD: Final = Statement(f"""
+    select count(*)
+    from step_run r
+    join held_push h on h.step_run_key = r.key and h.pushing_run_key = r.key
+     and h.settled_at is null
+    join delivery d on d.step_run_key = h.step_run_key and d.ordinal = h.ordinal
+     and d.status = {_PENDING}
+    where r.campaign_key = :campaign_key
 """)
 # A send either shares one content or has a body per recipient.
 _ANYTHING_SENT: Final = Statement("""
@@ -93,8 +102,10 @@ def deliveries_page(
 
 def count_not_pushed(reader: Reader, campaign_key: int) -> int:
     """Return how many deliveries are written and not yet answered for by a push provider."""
-    count: int = reader.value(_COUNT_NOT_PUSHED, {"campaign_key": campaign_key})
-    return count
+    parameters = {"campaign_key": campaign_key}
+    ahead: int = reader.value(_COUNT_NOT_PUSHED, parameters)
+    held: int = reader.value(_COUNT_HELD, parameters)
+    return ahead + held
 
 
 def anything_sent(reader: Reader, campaign_key: int) -> bool:

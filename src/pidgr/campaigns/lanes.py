@@ -15,7 +15,10 @@ from pidgr.campaigns import delivery_store, run_store, store, workflow
 from pidgr.campaigns.advance import LANE, Advance
 from pidgr.campaigns.children import Children
 from pidgr.campaigns.delivery_id import LARGEST_ORDINAL
-from pidgr.campaigns.pushing import PushBatch, Pushing
+from pidgr.campaigns.held_pushes import HeldPushes, quiet_hours_of
+from pidgr.campaigns.holding import HELD
+from pidgr.campaigns.push_batch import PushBatch
+from pidgr.campaigns.pushing import Pushing
 from pidgr.campaigns.run_store import Lane, StepRun
 from pidgr.campaigns.sending import PrepareBatch, Sender, Write
 from pidgr.campaigns.store import CampaignRow, Counters
@@ -100,7 +103,7 @@ def divide_children(
 
 
 class LaneRunner:
-    """Handles the engine's lane tasks."""
+    """Handles the engine's lane tasks, and those of the pushes that lanes have held back."""
 
     def __init__(
         self,
@@ -115,12 +118,14 @@ class LaneRunner:
         self._clock = clock
         self._sender = sender
         self._pushing = pushing
+        self._held = HeldPushes(database, pushing)
         self._children = Children(database, engine, clock)
         self._advance = Advance(engine, clock)
 
     def register(self, fail: Callable[[Task, Exception], None]) -> None:
-        """Give the engine its handler; ``fail`` ends the campaign of a step task."""
-        self._engine.register(LANE, self.run, lambda task, error: self._fail(task, error, fail))
+        """Give the engine its handlers; ``fail`` ends the campaign of a step task."""
+        for name, handler in ((LANE, self.run), (HELD, self._held.run)):
+            self._engine.register(name, handler, lambda task, error: self._fail(task, error, fail))
 
     def run(self, step_run_key: int, number: int) -> None:
         """Work through a lane from where its cursors stand."""
@@ -175,11 +180,12 @@ class LaneRunner:
 
     def _push(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> bool:
         end = lane.number * run.lane_size + lane.spawned if lane.spawns else lane.high
+        quiet = self._database.read_now(lambda reader: quiet_hours_of(reader, campaign))
         for since in range(lane.pushed_upto, end, PUSHES_PER_BATCH):
             self._engine.checkpoint()
             upto = min(since + PUSHES_PER_BATCH, end)
             try:
-                sent = self._pushing.send(PushBatch(campaign, run, lane, since, upto))
+                sent = self._pushing.send(PushBatch(campaign, run, lane, since, upto, quiet))
             except UnavailableError as error:
                 if since == lane.pushed_upto:
                     raise

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from pidgr.campaigns.push_batch import PushBatch
 from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
@@ -43,15 +44,15 @@ class PushText(NamedTuple):
 
 
 _DEVICE_ID: Final = Target._fields.index("device_id")
-_TARGETS: Final = Statement(f"""
+_SELECT_TARGETS: Final = f"""
     select d.ordinal, d.status, d.content_key, v.id, v.platform, v.push_token
-    from delivery d left join device v on v.member_key = d.member_key and v.active
+    from delivery d {{among}} left join device v on v.member_key = d.member_key and v.active
     where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
       and d.status in ({int(DeliveryStatus.PENDING)}, {int(DeliveryStatus.DELIVERED)},
                        {int(DeliveryStatus.NO_DEVICE)})
       and (v.id is not null or d.status = {int(DeliveryStatus.PENDING)})
     order by d.ordinal
-""")
+"""
 _DEVICES: Final = """
     select m.id, v.id, v.platform, v.push_token
     from member m join device v on v.member_key = m.key and v.active
@@ -62,14 +63,26 @@ _DEVICES_OF: Final = Statement(
     _DEVICES.format(hint="+", ids="in (select value from json_each(:member_ids))"),
     postgresql=_DEVICES.format(hint="", ids="= any(:member_ids)"),
 )
-_BROWSERS: Final = Statement(f"""
+_SELECT_BROWSERS: Final = f"""
     select d.ordinal, d.status, d.content_key, w.id, {BROWSER}, w.push_token
-    from delivery d join web_push_subscription w on w.member_key = d.member_key
+    from delivery d {{among}} join web_push_subscription w on w.member_key = d.member_key
     where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
       and d.status in ({int(DeliveryStatus.PENDING)}, {int(DeliveryStatus.DELIVERED)},
                        {int(DeliveryStatus.NO_DEVICE)})
     order by d.ordinal
-""")
+"""
+_AMONG_HELD: Final = """
+    join held_push h on h.step_run_key = d.step_run_key and h.ordinal = d.ordinal
+     and h.pushing_run_key = :pushing_run_key and h.held_at = :held_at and h.due_at = :due_at
+     and h.settled_at is null
+"""
+# Of a lane's batch, and of one of held pushes.
+_TARGETS, _HELD_TARGETS = (
+    Statement(_SELECT_TARGETS.format(among=among)) for among in ("", _AMONG_HELD)
+)
+_BROWSERS, _HELD_BROWSERS = (
+    Statement(_SELECT_BROWSERS.format(among=among)) for among in ("", _AMONG_HELD)
+)
 _SHARED_TEXTS: Final = Statement(
     "select key, title, summary from content where key in (select value from json_each(:keys))",
     postgresql="select key, title, summary from content where key = any(:keys)",
@@ -104,15 +117,23 @@ _FORGET_BROWSER: Final = Statement("""
 """)
 
 
-def targets(reader: Reader, run_key: int, since: int, upto: int) -> tuple[list[Target], list[int]]:
-    """Return the devices to push to for a range of a run's deliveries, and behind them browsers.
+def targets(reader: Reader, batch: PushBatch) -> tuple[list[Target], list[int]]:
+    """Return the devices to push to for a batch's deliveries, and behind them browsers.
 
     Also the ordinals of those who wait for a push and have neither any more.
     """
-    area = {"run_key": run_key, "since": since, "upto": upto}
-    rows = reader.rows(_TARGETS, area)
+    parameters: dict[str, object] = {
+        "run_key": batch.delivery_run_key,
+        "since": batch.since,
+        "upto": batch.upto,
+    }
+    devices, subscriptions = _TARGETS, _BROWSERS
+    if batch.held is not None:
+        devices, subscriptions = _HELD_TARGETS, _HELD_BROWSERS
+        parameters |= {"pushing_run_key": batch.run.key, **batch.held._asdict()}
+    rows = reader.rows(devices, parameters)
     found = [Target._make(row) for row in rows if row[_DEVICE_ID] is not None]
-    browsers = reader.records(Target, _BROWSERS, area)
+    browsers = reader.records(Target, subscriptions, parameters)
     with_browser = {target.ordinal for target in browsers}
     deviceless = [row[0] for row in rows if row[_DEVICE_ID] is None and row[0] not in with_browser]
     return found + browsers, deviceless

@@ -1,54 +1,26 @@
-"""Sends one lane's pushes in batches; the lane's push cursor is the outbox."""
+"""Sends one lane's pushes in batches; the lane's push cursor is the outbox.
+
+Whom it is night for is passed over and held back: those rows are the outbox of their pushes.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from pidgr.campaigns import push_store, run_store, store
+from pidgr.campaigns import held_store, holding, push_store, run_store, store
 from pidgr.campaigns.delivery_id import DeliveryIds
+from pidgr.campaigns.push_batch import PushBatch
 from pidgr.campaigns.push_store import PushText, Target
-from pidgr.campaigns.run_store import Lane, StepRun
-from pidgr.campaigns.store import CampaignRow, Counters
+from pidgr.campaigns.store import Counters
 from pidgr.clock import Clock
 from pidgr.content.rendering import strip_markers
-from pidgr.contract.v1.common_pb import DeliveryStatus, Platform, StepType
+from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform
+from pidgr.engine.port import Engine
 from pidgr.errors import UnavailableError
 from pidgr.outreach.push import BROWSER, Answer, Outcome, Push, Pusher
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class PushBatch:
-    """The part of a lane that is pushed at once."""
-
-    campaign: CampaignRow
-    run: StepRun
-    lane: Lane
-    since: int
-    upto: int
-
-    @property
-    def delivery_run_key(self) -> int:
-        """The run whose deliveries are pushed: the lane's own children, or its base run's."""
-        return self.run.key if self.lane.spawns else self.lane.base_run_key
-
-    @property
-    def is_primary(self) -> bool:
-        """Whether the deliveries are the campaign's own, not made on account of others."""
-        # The repeats of an escalation sweep over the children of its first run.
-        return not self.lane.spawns and self.run.step_type != StepType.ESCALATE
-
-    @property
-    def is_first_send(self) -> bool:
-        """Whether a delivery that nobody takes has failed; a reminder's has not."""
-        return self.lane.spawns or self.run.step_type == StepType.SEND_NOTIFICATION
-
-    @property
-    def idempotency_key(self) -> str:
-        """The same key whenever the same batch is sent, so that a gateway can drop repeats."""
-        return f"{self.run.key}:{self.lane.number}:{self.since}"
 
 
 class Pushes(Sequence[Push]):
@@ -103,13 +75,17 @@ class Pushes(Sequence[Push]):
 
 @dataclass(frozen=True, slots=True)
 class _Addressed:
-    """Whom a batch goes to, and the waiting recipients who have no device left to push to."""
+    """Whom a batch goes to, and the waiting recipients who have no device left to push to.
+
+    ``held`` has until when the pushes to the others are held back, by ordinal.
+    """
 
     targets: list[Target]
     """Devices, and behind them browsers."""
     pushes: Pushes
     browser_pushes: Pushes
     deviceless: list[int]
+    held: dict[int, int]
 
 
 class Pushing:
@@ -118,12 +94,14 @@ class Pushing:
     def __init__(
         self,
         database: Database,
+        engine: Engine,
         pusher: Pusher,
         browser_pusher: Pusher,
         clock: Clock,
         delivery_ids: DeliveryIds,
     ) -> None:
         self._database = database
+        self._engine = engine
         self._pusher = pusher
         self._browser_pusher = browser_pusher
         self._clock = clock
@@ -162,11 +140,14 @@ class Pushing:
         return answers
 
     def _addressed(self, reader: Reader, batch: PushBatch) -> _Addressed | None:
-        lane = run_store.lane(reader, batch.lane.step_run_key, batch.lane.number)
-        if lane is None or lane.stopped:
+        if not _may_start(reader, batch):
             return None
         area = (batch.delivery_run_key, batch.since, batch.upto)
-        targets, deviceless = push_store.targets(reader, *area)
+        everybody, deviceless = push_store.targets(reader, batch)
+        held = holding.held_until(
+            reader, batch, {target.ordinal for target in everybody}, self._clock.now()
+        )
+        targets = [target for target in everybody if target.ordinal not in held]
         keys = {target.content_key for target in targets}
         own: Mapping[int, PushText] = {}
         if None in keys:
@@ -180,6 +161,7 @@ class Pushing:
             pushes=Pushes(batch, devices, shared, own, self._delivery_ids),
             browser_pushes=Pushes(batch, browsers, shared, own, self._delivery_ids),
             deviceless=deviceless if batch.is_first_send else [],
+            held=held,
         )
 
     def _record(
@@ -191,7 +173,7 @@ class Pushing:
     ) -> bool:
         """Move the cursor and settle what the provider refused, in one transaction."""
         now = self._clock.now()
-        if not run_store.move_pushed(transaction, batch.lane, batch.since, batch.upto, now):
+        if not self._move_on(transaction, batch, addressed.held, now):
             return False
         refusals = [
             (target, answer)
@@ -203,6 +185,23 @@ class Pushing:
         arrivals = any(target.status == DeliveryStatus.NO_DEVICE for target in addressed.targets)
         if refusals or arrivals or addressed.deviceless:
             self._settle(transaction, batch, addressed, answers)
+        return True
+
+    def _move_on(
+        self, transaction: Transaction, batch: PushBatch, held: Mapping[int, int], now: int
+    ) -> bool:
+        """Note that a batch is through, and what of it is held back; False if somebody else has."""
+        settled = 0
+        if batch.held is None:
+            moved = run_store.move_pushed(transaction, batch.lane, batch.since, batch.upto, now)
+        else:
+            settled = held_store.settle(transaction, batch, now)
+            moved = settled > 0
+        if not moved:
+            return False
+        change = holding.hold(transaction, self._engine, batch, held, now) - settled
+        if change and batch.is_first_send:
+            held_store.change_held(transaction, batch, change)
         return True
 
     @staticmethod
@@ -285,3 +284,16 @@ def _platform(target: Target) -> str:
     if target.platform == push_store.BROWSER:
         return BROWSER
     return Platform(target.platform).name
+
+
+def _may_start(reader: Reader, batch: PushBatch) -> bool:
+    """Tell whether the batch's pushes are still wanted: a cancel has not come before."""
+    if batch.held is None:
+        lane = run_store.lane(reader, batch.lane.step_run_key, batch.lane.number)
+        return lane is not None and not lane.stopped
+    campaign = store.campaign_by_key(reader, batch.campaign.key)
+    # A campaign does not wait for the morning: it may be over before everybody was pushed.
+    return campaign is not None and campaign.status in {
+        CampaignStatus.RUNNING,
+        CampaignStatus.COMPLETED,
+    }

@@ -10,13 +10,23 @@ from typing import Final
 
 from pidgr.campaigns.locale_reason import LocaleChoice, locale_reason
 from pidgr.campaigns.push_store import BROWSER
-from pidgr.campaigns.timeline_store import Child, DeliveryFacts, KnownDevice, Refusal, Sweep
+from pidgr.campaigns.timeline_store import (
+    Child,
+    DeliveryFacts,
+    HeldBack,
+    KnownDevice,
+    Refusal,
+    Sweep,
+)
+from pidgr.clock import to_datetime
 from pidgr.contract.v1.campaign_pb import Delivery
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform, StepType
 from pidgr.validation import LOCALES
 
 _COPY: Final = Delivery.Kind.REMINDER_FYI
 _MISSED: Final = "counted as missed before"
+_ACKNOWLEDGED: Final = "it was acknowledged before its turn"
+_STOPPED: Final = "the campaign was stopped before"
 _UNREACHED: Final = "it never reached a device"
 
 
@@ -57,6 +67,9 @@ class History:
     refusals: Sequence[Refusal] = ()
     devices: Sequence[KnownDevice] = ()
     locales: dict[str, str] = field(default_factory=dict)
+    # The run that made it, and the pushes that runs have held back.
+    run_key: int = 0
+    held_back: Sequence[HeldBack] = ()
 
 
 def happenings(history: History, delivery_id: Callable[[int, int], str]) -> list[Happening]:
@@ -116,14 +129,47 @@ def _first_push(history: History) -> Iterator[Happening]:
         return
     if facts.passed:
         span = Span(facts.created_at, facts.push_moved_at)
-        yield from _push(history, span, facts.step_id, "pushed")
+        yield from _push_by(history, history.run_key, span, facts.step_id, "pushed")
         return
     why = "no push provider has answered yet"
     if facts.acted_at is not None:
-        why = "it was acknowledged before its turn"
+        why = _ACKNOWLEDGED
     elif facts.push_stopped:
-        why = "the campaign was stopped before"
+        why = _STOPPED
     yield Happening(facts.created_at, "not_pushed", why, step_id=facts.step_id)
+
+
+def _push_by(
+    history: History, run_key: int, span: Span, step_id: str, event: str
+) -> Iterator[Happening]:
+    """Tell of a push by a run, which may have held it back until quiet hours were over."""
+    held = next((one for one in history.held_back if one.pushing_run_key == run_key), None)
+    if held is None:
+        yield from _push(history, span, step_id, event)
+        return
+    end = f"until {to_datetime(held.due_at):%Y-%m-%d %H:%M} UTC, the end of their quiet hours"
+    yield Happening(held.held_at, "held_back", end, step_id=step_id)
+    stopped = _reason_not_to_wake(history, held)
+    if stopped:
+        at = held.settled_at or held.due_at
+        yield Happening(at, f"not_{event}", stopped, step_id=step_id)
+    elif held.settled_at is not None:
+        start = min(held.due_at, held.settled_at)
+        yield from _push(history, Span(start, held.settled_at), step_id, event)
+
+
+def _reason_not_to_wake(history: History, held: HeldBack) -> str:
+    """Return why a push that was held back was or will not be sent; empty if nothing kept it."""
+    facts = history.delivery
+    end = held.settled_at or held.due_at
+    if facts.acted_at is not None and facts.acted_at < end:
+        return _ACKNOWLEDGED
+    if facts.status == DeliveryStatus.MISSED and any(
+        one.step_type == StepType.MARK_MISSED and one.moved_at < end for one in history.sweeps
+    ):
+        return _MISSED
+    stopped = facts.campaign_status in {CampaignStatus.CANCELLED, CampaignStatus.FAILED}
+    return _STOPPED if stopped and held.settled_at is None else ""
 
 
 def _push(history: History, span: Span, step_id: str, event: str) -> Iterator[Happening]:
@@ -221,7 +267,7 @@ def _reason_to_skip(history: History, sweep: Sweep) -> str:
     """Return why a sweep left the delivery alone; empty if nothing stored kept it from it."""
     facts = history.delivery
     if not sweep.done:
-        return "the campaign was stopped before" if sweep.stopped else "its turn has not come yet"
+        return _STOPPED if sweep.stopped else "its turn has not come yet"
     if facts.acted_at is not None and facts.acted_at < sweep.started_at:
         return "acknowledged before"
     if facts.status == DeliveryStatus.FAILED:
@@ -248,10 +294,23 @@ def _pushing_again(history: History, sweep: Sweep) -> Iterator[Happening]:
     skipped = _reason_to_skip(history, sweep)
     if not skipped and _missed_before(history, sweep):
         skipped = _MISSED
+    if not skipped and _is_held_back_by_another(history, sweep):
+        skipped = "an earlier push is held back until quiet hours are over, and one push is enough"
     if skipped:
         yield Happening(sweep.started_at, f"not_{event}", skipped, step_id=sweep.step_id)
         return
-    yield from _push(history, Span(sweep.started_at, sweep.moved_at), sweep.step_id, event)
+    span = Span(sweep.started_at, sweep.moved_at)
+    yield from _push_by(history, sweep.step_run_key, span, sweep.step_id, event)
+
+
+def _is_held_back_by_another(history: History, sweep: Sweep) -> bool:
+    """Tell whether another step's push was held back all the time that a sweep took."""
+    return not any(one.pushing_run_key == sweep.step_run_key for one in history.held_back) and any(
+        one.held_at <= sweep.started_at
+        and sweep.moved_at < one.due_at
+        and (one.settled_at is None or sweep.moved_at < one.settled_at)
+        for one in history.held_back
+    )
 
 
 def _telling_others(

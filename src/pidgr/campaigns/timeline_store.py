@@ -95,6 +95,16 @@ class KnownDevice:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A push that a step has held back until the end of quiet hours."""
+
+    pushing_run_key: int
+    held_at: int
+    due_at: int
+    settled_at: int | None
+
+
 _DELIVERY: Final = Statement(f"""
     select d.organization_key, {EFFECTIVE_STATUS}, d.kind, d.locale, d.created_at, d.delivered_at,
            d.read_at, d.acted_at, d.member_key, m.id, m.preferred_locale, d.parent_run_key,
@@ -146,6 +156,12 @@ _DEVICES: Final = Statement(f"""
     where organization_key = :organization_key and member_key = :member_key
     order by created_at, id
 """)
+_HELD: Final = Statement("""
+    select pushing_run_key, held_at, due_at, settled_at from held_push
+    where organization_key = :organization_key
+      and step_run_key = :step_run_key and ordinal = :ordinal
+    order by held_at
+""")
 _TEXTS: Final = Statement("""
     select s.preferred_locale, s.locale
     from step_text s join step_run r on r.key = s.step_run_key
@@ -178,6 +194,11 @@ def children(reader: Reader, facts: DeliveryFacts, key: DeliveryKey) -> Sequence
 def refusals(reader: Reader, facts: DeliveryFacts, key: DeliveryKey) -> Sequence[Refusal]:
     """Return what failed about a delivery, the latest of each device."""
     return reader.records(Refusal, _REFUSALS, _of(facts, key))
+
+
+def held_back(reader: Reader, facts: DeliveryFacts, key: DeliveryKey) -> Sequence[HeldBack]:
+    """Return the pushes about a delivery that were held back, or still are."""
+    return reader.records(HeldBack, _HELD, _of(facts, key))
 
 
 def devices(reader: Reader, facts: DeliveryFacts) -> Sequence[KnownDevice]:

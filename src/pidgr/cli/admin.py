@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pidgr.cli.oauth_clients import oauth_clients
+from pidgr.cli.quiet_hours import quiet_hours
 from pidgr.cli.sso import sso_domain
 from pidgr.cli.terminal import Json, print_json, say
 from pidgr.clock import SECOND, to_datetime
@@ -12,6 +13,7 @@ from pidgr.settings import Settings
 
 admin = typer.Typer(no_args_is_help=True, help="What an operator may do without signing in.")
 admin.command("sso-domain")(sso_domain)
+admin.command("quiet-hours")(quiet_hours)
 admin.add_typer(oauth_clients, name="oauth-client")
 
 

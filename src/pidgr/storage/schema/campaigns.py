@@ -162,11 +162,50 @@ lane = Table(
     Column("pushed_upto", Integer, nullable=False),
     # Children made so far, where the lane makes deliveries on account of others.
     count("spawned"),
+    # Deliveries the lane has made whose push has been passed over and waits in held_push.
+    count("held"),
     flag("spawns"),
     flag("stopped"),
     flag("finished"),
     time("moved_at"),
     postgresql_with={"fillfactor": 50},
+    sqlite_with_rowid=False,
+)
+
+# When an organization's people are not pushed (pidgr.campaigns.quiet_hours); no row: never.
+quiet_hours = Table(
+    "quiet_hours",
+    metadata,
+    Column("organization_key", BIG, ForeignKey("organization.key"), primary_key=True),
+    # Minutes of the day.
+    Column("start_minute", Integer, nullable=False),
+    Column("end_minute", Integer, nullable=False),
+    Column("zone", Text, nullable=False),
+    time("changed_at"),
+    sqlite_with_rowid=False,
+)
+
+# Pushes that a lane's cursor has passed over because it was night for the recipient; those that
+# were held back in one transaction until one moment are one task. They stay as facts.
+held_push = Table(
+    "held_push",
+    metadata,
+    # The delivery, and the run that would have pushed it: its own, a reminder's or a repeat's.
+    Column("step_run_key", BIG, primary_key=True, autoincrement=False),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("pushing_run_key", BIG, primary_key=True, autoincrement=False),
+    Column("organization_key", BIG, nullable=False),
+    time("held_at"),
+    time("due_at"),
+    # When the provider had answered, or there was nobody to push any more.
+    time("settled_at", optional=True),
+    # The ones that are late.
+    Index(
+        "ix_held_push_due_at",
+        "due_at",
+        sqlite_where=text("settled_at is null"),
+        postgresql_where=text("settled_at is null"),
+    ),
     sqlite_with_rowid=False,
 )
 

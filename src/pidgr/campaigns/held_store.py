@@ -1,0 +1,82 @@
+"""SQL of pushes that are held back until the end of somebody's quiet hours."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pidgr.campaigns.push_batch import PushBatch
+from pidgr.storage.sql import Statement
+from pidgr.storage.transaction import Transaction
+
+# A delivery whose push another step has held back already gets one push for both.
+_INSERT: Final = """
+    insert into held_push
+      (step_run_key, ordinal, pushing_run_key, organization_key, held_at, due_at)
+    select :run_key, o.value, :pushing_run_key, :organization_key, :now, :due_at
+    from {ordinals} o
+    where not exists
+      (select 1 from held_push h
+       where h.step_run_key = :run_key and h.ordinal = o.value
+         and h.pushing_run_key <> :pushing_run_key and h.settled_at is null)
+    on conflict (step_run_key, ordinal, pushing_run_key) do update set
+      held_at = excluded.held_at, due_at = excluded.due_at, settled_at = null
+"""
+_HOLD: Final = Statement(
+    _INSERT.format(ordinals="json_each(:ordinals)"),
+    postgresql=_INSERT.format(ordinals="(select unnest(:ordinals::int[]) as value)"),
+)
+_SETTLE: Final = Statement("""
+    update held_push set settled_at = :now
+    where step_run_key = :run_key and ordinal >= :since and ordinal < :upto
+      and pushing_run_key = :pushing_run_key and held_at = :held_at and due_at = :due_at
+      and settled_at is null
+""")
+_CHANGE_HELD: Final = Statement("""
+    update lane set held = held + :change
+    where step_run_key = :step_run_key and number = :number
+""")
+
+
+def hold(
+    transaction: Transaction, batch: PushBatch, ordinals: Sequence[int], *, due_at: int, now: int
+) -> int:
+    """Hold back a batch's pushes to some recipients; returns to how many of them.
+
+    The others are about to get the push of another step about the same delivery.
+    """
+    return transaction.execute(
+        _HOLD,
+        {
+            "run_key": batch.delivery_run_key,
+            "ordinals": transaction.array(ordinals),
+            "pushing_run_key": batch.run.key,
+            "organization_key": batch.campaign.organization_key,
+            "due_at": due_at,
+            "now": now,
+        },
+    )
+
+
+def settle(transaction: Transaction, batch: PushBatch, now: int) -> int:
+    """Note that a batch of held pushes is done with; returns how many there were."""
+    assert batch.held is not None  # noqa: S101 - the caller's condition
+    return transaction.execute(
+        _SETTLE,
+        {
+            "run_key": batch.delivery_run_key,
+            "since": batch.since,
+            "upto": batch.upto,
+            "pushing_run_key": batch.run.key,
+            **batch.held._asdict(),
+            "now": now,
+        },
+    )
+
+
+def change_held(transaction: Transaction, batch: PushBatch, change: int) -> None:
+    """Count how many of the deliveries that a lane has made are held back."""
+    parameters = {
+        "step_run_key": batch.lane.step_run_key,
+        "number": batch.lane.number,
+        "change": change,
+    }
+    transaction.execute(_CHANGE_HELD, parameters)
