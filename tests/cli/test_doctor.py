@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,12 @@ STEP_RUN = Statement("""
 LANE = Statement("""
     insert into lane
       (step_run_key, number, base_run_key, low, high, written_upto, pushed_upto, moved_at)
-    values (:run, 0, :run, 0, 10, 0, 0, :since)
+    values (:run, 0, :run, 0, 10, :written, 3, :since)
+""")
+HELD = Statement("""
+    insert into held_push
+      (step_run_key, ordinal, pushing_run_key, organization_key, held_at, due_at)
+    values (:run, :ordinal, :run, :organization, :since, :due)
 """)
 ORGANIZATION = Statement("select key from organization")
 
@@ -86,6 +91,7 @@ def test_a_healthy_installation_passes(database: Database) -> None:
         "clock",
         "keys",
         "blobs",
+        "pushes",
     ]
     assert database.dialect[:6].lower() in next(
         one.message.lower() for one in findings if one.check == "database"
@@ -122,22 +128,52 @@ def test_campaigns_that_overslept_are_found(database: Database) -> None:
     assert found["engine"].startswith("1 campaign should have woken up: the-campaign for 0:10:")
 
 
+def begin_send(
+    transaction: Transaction, *, written: int, held: Sequence[tuple[int, int]] = ()
+) -> None:
+    """Leave a send of ten deliveries alone for an hour, with pushes held until some moments."""
+    since = Clock().now() - HOUR
+    values: dict[str, object] = {
+        "campaign": start_campaign(transaction, since, since + 2 * HOUR),
+        "organization": transaction.value(ORGANIZATION),
+        "send": StepType.SEND_NOTIFICATION,
+        "since": since,
+        "written": written,
+    }
+    values["run"] = transaction.value(STEP_RUN, values)
+    transaction.execute(LANE, values)
+    for ordinal, due in held:
+        transaction.execute(HELD, {**values, "ordinal": ordinal, "due": due})
+
+
 def test_lanes_that_stand_still_are_found(database: Database) -> None:
-    now = Clock().now()
-
-    def work(transaction: Transaction) -> None:
-        values: dict[str, object] = {
-            "campaign": start_campaign(transaction, now, now + HOUR),
-            "organization": transaction.value(ORGANIZATION),
-            "send": StepType.SEND_NOTIFICATION,
-            "since": now - HOUR,
-        }
-        run = transaction.value(STEP_RUN, values)
-        transaction.execute(LANE, {"run": run, "since": now - HOUR})
-
-    database.write_now(work)
+    database.write_now(lambda transaction: begin_send(transaction, written=5))
     found = problems(diagnosis.examine())
     assert found["engine"].startswith("1 campaign stopped sending: the-campaign for 1:00:")
+    assert "pushes" not in found
+
+
+def test_pushes_that_no_provider_takes_are_found(database: Database) -> None:
+    database.write_now(lambda transaction: begin_send(transaction, written=10))
+    found = problems(diagnosis.examine())
+    assert found["pushes"].startswith("no push provider has taken 7 pushes: the-campaign for 1:00:")
+    assert "stopped sending" not in found["engine"]
+
+
+def test_pushes_that_were_to_go_out_in_the_morning_are_found(database: Database) -> None:
+    now = Clock().now()
+    late, early = now - 30 * MINUTE, now + MINUTE
+    held = [(0, late), (1, late), (2, early), (3, now - MINUTE)]
+    database.write_now(lambda transaction: begin_send(transaction, written=10, held=held))
+    finish = Statement("update lane set finished = true")
+    database.write_now(lambda transaction: transaction.execute(finish))
+    found = problems(diagnosis.examine())
+    assert found["pushes"].startswith(
+        "quiet hours are over, and nobody has taken 2 pushes: the-campaign for 0:30:"
+    )
+    settle = Statement("update held_push set settled_at = due_at")
+    database.write_now(lambda transaction: transaction.execute(settle))
+    assert "pushes" not in problems(diagnosis.examine())
 
 
 def test_tasks_that_failed_are_found(database: Database) -> None:

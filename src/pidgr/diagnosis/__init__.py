@@ -53,6 +53,7 @@ def _examine_database(settings: Settings, database: Database, clock: Clock) -> I
     yield from _run("keys", lambda: checks.keys(settings, database, clock))
     yield from _run("blobs", lambda: checks.blobs(settings))
     yield from _run("engine", lambda: checks.engine(database, clock))
+    yield from _run("pushes", lambda: checks.pushes(database, clock))
 
 
 def _run(name: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
@@ -73,6 +74,7 @@ _ADVICE = {
     "keys": "make the file readable for the user who runs Pidgr",
     "blobs": "docs/how-to/keep-files-in-s3.md tells how to set the place",
     "engine": "look at the database server's log",
+    "pushes": "look at the database server's log",
 }
 
 

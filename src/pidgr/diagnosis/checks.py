@@ -14,7 +14,7 @@ from pidgr.clock import DAY, MINUTE, SECOND, Clock
 from pidgr.contract.v1.common_pb import CampaignStatus
 from pidgr.diagnosis import store
 from pidgr.diagnosis.finding import Finding, notice, ok, problem
-from pidgr.diagnosis.store import Waiting
+from pidgr.diagnosis.store import Unanswered, Waiting
 from pidgr.engine import health
 from pidgr.engine.schema import verify as verify_engine
 from pidgr.errors import FailedPreconditionError, SetupError, UnavailableError
@@ -234,7 +234,7 @@ def engine(opened: Database, ours: Clock) -> Iterator[Finding]:
         yield problem(
             "engine",
             f"{_count(len(stuck), 'campaign')} stopped sending: {_list(stuck, now)}",
-            "look in the log for the push provider's answers (PIDGR_PUSH_URL) and for failures",
+            "look in the log for failures; is the database's disk full, or a process at work?",
         )
     failed = opened.read_now(lambda reader: health.failed_tasks(reader, _FAILED_WITHIN))
     if failed:
@@ -244,6 +244,36 @@ def engine(opened: Database, ours: Clock) -> Iterator[Finding]:
             "their campaigns are FAILED; the log has the reason under the same names. Put it "
             "right and send the campaign again",
         )
+
+
+def pushes(opened: Database, ours: Clock) -> Iterator[Finding]:
+    """Look for pushes that wait behind a provider that does not take them."""
+    now = ours.now()
+    before = now - _STUCK_AFTER
+    waiting = opened.read_now(
+        lambda reader: store.unanswered(reader, CampaignStatus.RUNNING, before)
+    )
+    if waiting:
+        yield problem(
+            "pushes",
+            f"no push provider has taken {_list_unanswered(waiting, now)}",
+            "the log has its answers: mend the credentials it refuses (PIDGR_APNS_..., "
+            "PIDGR_FCM_...) or the gateway at PIDGR_PUSH_URL; sending goes on then",
+        )
+    late = opened.read_now(lambda reader: store.late(reader, before))
+    if late:
+        yield problem(
+            "pushes",
+            f"quiet hours are over, and nobody has taken {_list_unanswered(late, now)}",
+            "is a process running campaigns, and what does its log say of the push provider?",
+        )
+    if not waiting and not late:
+        yield ok("pushes", "none waits for its provider")
+
+
+def _list_unanswered(waiting: Sequence[Unanswered], now: int) -> str:
+    total = sum(int(one.deliveries) for one in waiting)
+    return f"{total:,} pushes: {_list(waiting, now)}"
 
 
 def _alive(running: int, *, working: bool) -> Finding:
@@ -259,7 +289,7 @@ def _alive(running: int, *, working: bool) -> Finding:
     return notice("engine", "no process is at work", "start `pidgr serve`")
 
 
-def _list(waiting: Sequence[Waiting], now: int) -> str:
+def _list(waiting: Sequence[Waiting | Unanswered], now: int) -> str:
     return _some([f"{one.campaign_id} for {_duration(now - one.since)}" for one in waiting])
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from pidgr.contract.v1.common_pb import CampaignStatus, StepType
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
 
@@ -13,6 +14,15 @@ class Waiting:
 
     campaign_id: str
     since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A campaign whose pushes a provider has not taken, since when, and to how many deliveries."""
+
+    campaign_id: str
+    since: int
+    deliveries: int
 
 
 _SERVER_VERSION: Final = Statement(
@@ -40,14 +50,35 @@ _OVERDUE: Final = Statement("""
     where status = :running and next_wake_at < :before
     order by next_wake_at, key
 """)
-_STUCK: Final = Statement("""
-    select c.id, min(l.moved_at)
+# Lanes that have written everything they write wait for nothing but the push provider.
+_IDLE: Final = """
     from campaign c
     join step_run r on r.campaign_key = c.key
     join lane l on l.step_run_key = r.key
     where c.status = :running and not l.finished and not l.stopped and l.moved_at < :before
-    group by c.id
-    order by 2, 1
+"""
+_ONLY_PUSHES: Final = f"""
+    (r.step_type <> {int(StepType.MARK_MISSED)} and (l.written_upto = l.high or
+      (not l.spawns and r.step_type <> {int(StepType.SEND_NOTIFICATION)})))
+"""
+_STUCK: Final = Statement(f"""
+    select c.id, min(l.moved_at) {_IDLE} and not {_ONLY_PUSHES} group by c.id order by 2, 1
+""")
+_UNANSWERED: Final = Statement(f"""
+    select c.id, min(l.moved_at),
+           sum(case when l.spawns then l.number * r.lane_size + l.spawned else l.high end
+               - l.pushed_upto)
+    {_IDLE} and {_ONLY_PUSHES} group by c.id order by 2, 1
+""")
+# A campaign may be over while pushes are held back.
+_LATE: Final = Statement(f"""
+    select c.id, min(h.due_at), count(*)
+    from held_push h
+    join step_run r on r.key = h.pushing_run_key
+    join campaign c on c.key = r.campaign_key
+    where h.settled_at is null and h.due_at < :before
+      and c.status in ({int(CampaignStatus.RUNNING)}, {int(CampaignStatus.COMPLETED)})
+    group by c.id order by 2, 1
 """)
 
 
@@ -81,5 +112,15 @@ def overdue(reader: Reader, running: int, before: int) -> list[Waiting]:
 
 
 def stuck(reader: Reader, running: int, before: int) -> list[Waiting]:
-    """Return running campaigns with a lane that has not moved since a moment, longest first."""
+    """Return running campaigns with rows that were to be written since a moment, longest first."""
     return reader.records(Waiting, _STUCK, {"running": running, "before": before})
+
+
+def unanswered(reader: Reader, running: int, before: int) -> list[Unanswered]:
+    """Return running campaigns with pushes that nobody has taken since a moment, longest first."""
+    return reader.records(Unanswered, _UNANSWERED, {"running": running, "before": before})
+
+
+def late(reader: Reader, before: int) -> list[Unanswered]:
+    """Return campaigns with pushes held back until before a moment and not sent yet."""
+    return reader.records(Unanswered, _LATE, {"before": before})
