@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.grpc_client import Client
 from support.push_gateway import PushGateway
-from support.rows import contents
+from support.rows import Contents, contents
 from support.running import Installation
 from support.story import World
 from support.waiting import until
@@ -45,6 +45,12 @@ def primary(world: World, campaign_id: str, user_id: str) -> str:
     everything = world.deliveries(campaign_id, pagination={"page_size": 100}).deliveries
     (found,) = (one.id for one in everything if (one.user_id, one.kind) == (user_id, kind))
     return str(found)
+
+
+def stored(installation: Installation) -> Contents:
+    """Return every row but those of the rate limits, which calls before may still be changing."""
+    everything = installation.system.database.read_now(contents)
+    return {name: rows for name, rows in everything.items() if name != "rate_bucket"}
 
 
 def names(happenings: list[Happening]) -> list[str]:
@@ -99,9 +105,12 @@ def test_each_person_s_part_of_a_campaign_is_told(
     world.reach(campaign.id, "late")
     world.acknowledge(campaign.id, world.bob)
     world.complete(campaign.id)
-    before = installation.system.database.read_now(contents)
+    ids = {user_id: primary(world, campaign.id, user_id) for user_id in world.user_ids[:4]}
+    before = stored(installation)
+    timelines = {user_id: told(world, delivery_id) for user_id, delivery_id in ids.items()}
+    assert stored(installation) == before
 
-    ada = of(world, campaign.id, world.ada)
+    ada = timelines[world.ada]
     assert sorted(names(ada)) == sorted(
         [
             "created",
@@ -122,7 +131,7 @@ def test_each_person_s_part_of_a_campaign_is_told(
     assert detail(ada, "not_reminded") == "acknowledged before"
     assert detail(ada, "rendered").endswith("in en, because it was the only approved text")
 
-    bob = of(world, campaign.id, world.bob)
+    bob = timelines[world.bob]
     assert {"reminded", "reminder_copied", "acknowledged", "not_escalated"} <= set(names(bob))
     (copied,) = (one for one in bob if one.event == "reminder_copied")
     copy = told(world, copied.detail.partition("delivery ")[2].split()[0])
@@ -130,16 +139,15 @@ def test_each_person_s_part_of_a_campaign_is_told(
     assert "rendered" not in names(copy)
     assert primary(world, campaign.id, world.bob) in detail(copy, "created")
 
-    cleo = of(world, campaign.id, world.cleo)
+    cleo = timelines[world.cleo]
     assert "dead_token" in detail(cleo, "answer")
     assert detail(cleo, "not_reminded") == "the recipient had no active device"
     assert detail(cleo, "not_missed") == "it never reached a device"
     assert "escalated" in names(cleo)
 
-    dan = of(world, campaign.id, world.dan)
+    dan = timelines[world.dan]
     assert detail(dan, "not_pushed") == "the recipient had no active device"
     assert detail(dan, "not_reminder_copied") == "it never reached a device"
-    assert installation.system.database.read_now(contents) == before
     everything = repr([ada, bob, cleo, dan, copy])
     for secret in ("token-", "@example.com", "Please", "New policy"):
         assert secret not in everything
@@ -203,14 +211,14 @@ def test_before_the_provider_answers_and_after_a_cancel(
 def test_a_message_that_could_not_be_made_says_why(world: World) -> None:
     variables = [world.variable("desk", required=True)]
     template_id = world.template(body="Your desk is {{desk}}.", variables=variables)
-    audience = [world.stubs.AudienceMember(user_id=world.ada, variables={"desk": "12"})]
+    audience = [world.stubs.AudienceMember(user_id=world.ada, variables={"desk": "by the window"})]
     audience.append(world.stubs.AudienceMember(user_id=world.bob))
     campaign = world.start(template_id=template_id, user_ids=[], audience=audience)
     bob = of(world, campaign.id, world.bob)
     assert names(bob)[:2] == ["created", "render_failed"]
     assert detail(bob, "render_failed") == "no value for the required variables: desk"
     assert "pushed" not in names(bob)
-    assert "12" not in detail(of(world, campaign.id, world.ada), "rendered")
+    assert "window" not in repr(of(world, campaign.id, world.ada))
 
 
 def test_who_reads_another_language_is_told_why(world: World) -> None:
