@@ -380,6 +380,19 @@ def test_who_may_read_a_provider_s_metadata_again(door: Door) -> None:
         assert door.provider_door(method, credential)["code"] == code
 
 
+def test_the_sign_in_page_leads_to_the_provider_and_on_to_what_it_was_for(door: Door) -> None:
+    _, email = door.invite()
+    sent = door.browser.get(door.way_from_sign_in_page(email))
+    form = door.provider.visit(sent.headers["location"], {"mail": [email]})
+    asked = door.show(form)
+    assert door.organization.id in asked.text
+    allowed = submit(
+        door.browser, asked, organization_id=door.organization.id, decision="allow"
+    ).headers["location"]
+    assert allowed.startswith(f"{APPLICATION}?code=")
+    assert door.show(form).status_code == 400
+
+
 def test_the_metadata_tells_a_provider_all_it_needs(installation: Installation) -> None:
     answer = httpx.get(installation.url + METADATA, timeout=60)
     assert answer.headers["content-type"].startswith("application/samlmetadata+xml")
