@@ -108,7 +108,7 @@ def refused(page: httpx.Response) -> bool:
 def test_a_person_signs_in_by_passkey_adds_one_and_takes_one_away(visitor: Visitor) -> None:
     listed = visitor.sign_in()
     assert keys_in(listed) == ["<Phone>"]
-    assert "last used <time datetime=" in listed.text
+    assert "<strong>&lt;Phone&gt;</strong>, last used <time datetime=" in listed.text
     form = visitor.new_form(listed)
     added = visitor.enrol(form, Authenticator(SITE), "Laptop")
     assert keys_in(added) == ["<Phone>", "Laptop"]
