@@ -31,6 +31,7 @@ from pidgr.heatmaps.cohorts import Cohorts
 from pidgr.heatmaps.screenshots import Screenshots
 from pidgr.heatmaps.upkeep import Upkeep
 from pidgr.identity import store as identity_store
+from pidgr.identity.arrivals import Arrivals
 from pidgr.identity.code_mail import CodeMail
 from pidgr.identity.door_limits import DoorLimits
 from pidgr.identity.failures import Failures
@@ -118,6 +119,7 @@ class System:
     fetcher: Fetcher
     domain_ownership: DomainOwnership
     sso_sign_in: SsoSignIn
+    arrivals: Arrivals
     sso_client: ClientRegistration
     sso_metadata: MetadataRefresh
     trail_reader: TrailReader
@@ -248,9 +250,9 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             Letters(settings.issuer, deeplink_tokens),
         ),
         fetcher=fetcher,
+        arrivals=Arrivals(database, sessions, clock),
         sso_sign_in=SsoSignIn(
             database,
-            sessions,
             master_key,
             clock,
             {

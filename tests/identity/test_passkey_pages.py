@@ -13,15 +13,15 @@ import httpx
 import pytest
 from support.authenticator import Authenticator
 from support.forms import form_with, submit
+from support.passkey_holder import PASSKEY, SITE, PasskeyHolder, options_in
 from support.running import Installation, running
 
 from pidgr.clock import HOUR, MINUTE, SECOND, ManualClock
 from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.storage.sql import Statement
 
-SITE = "https://pidgr.example"
 LANGUAGES = ("en", "es", "pt-BR", "zh", "ja")
-ADDRESS, PASSKEY = 'name="email"', 'name="credential"'
+ADDRESS = 'name="email"'
 EVENTS = Statement("""
     select o.id, e.actor_id, e.entity_id from audit_event e
     join organization o on o.key = e.organization_key
@@ -50,50 +50,11 @@ def installation(
         yield installation
 
 
-class Visitor:
-    """A person with a browser, a device, and a passkey on it."""
-
-    def __init__(self, installation: Installation) -> None:
-        self.installation = installation
-        self.organization = installation.found(f"<Acme> {secrets.token_hex(4)}")
-        self.http = httpx.Client(base_url=installation.url, timeout=60)
-        self.device = Authenticator(SITE)
-        token = installation.token(self.organization.admin_id)
-        self.http.headers["authorization"] = f"Bearer {token}"
-        options = self.http.post("/auth/passkey/options", json={}).json()["public_key"]
-        credential = self.device.create(options)
-        made = self.http.post(
-            "/auth/passkey/verify", json={"credential": credential, "name": "<Phone>"}
-        )
-        self.passkey_id = str(made.json()["passkey"]["id"])
-        # No page takes a token.
-        del self.http.headers["authorization"]
-
-    def sign_in(self, start: str = "/passkeys") -> httpx.Response:
-        page = self.http.get(start)
-        (address,) = re.findall(r'data-options-from="([^"]+)"', page.text)
-        options = self.http.post(address, json={}).json()["public_key"]
-        return submit(self.http, page, PASSKEY, credential=json.dumps(self.device.get(options)))
-
-    def new_form(self, listed: httpx.Response) -> httpx.Response:
-        return submit(self.http, listed, 'id="add"')
-
-    def enrol(self, form: httpx.Response, device: Authenticator, name: str) -> httpx.Response:
-        credential = device.create(options_in(form))
-        return submit(self.http, form, PASSKEY, credential=json.dumps(credential), name=name)
-
-
 @pytest.fixture
-def visitor(installation: Installation) -> Iterator[Visitor]:
-    visitor = Visitor(installation)
+def visitor(installation: Installation) -> Iterator[PasskeyHolder]:
+    visitor = PasskeyHolder(installation)
     yield visitor
     visitor.http.close()
-
-
-def options_in(form: httpx.Response) -> dict[str, Any]:
-    (options,) = re.findall(r'data-options="([^"]+)"', form.text)
-    found: dict[str, Any] = json.loads(unescape(options))
-    return found
 
 
 def keys_in(page: httpx.Response) -> list[str]:
@@ -105,7 +66,7 @@ def refused(page: httpx.Response) -> bool:
     return page.status_code == 200 and '<p class="error" role="alert">' in page.text
 
 
-def test_a_person_signs_in_by_passkey_adds_one_and_takes_one_away(visitor: Visitor) -> None:
+def test_a_person_signs_in_by_passkey_adds_one_and_takes_one_away(visitor: PasskeyHolder) -> None:
     listed = visitor.sign_in()
     assert keys_in(listed) == ["<Phone>"]
     assert "<strong>&lt;Phone&gt;</strong>, last used <time datetime=" in listed.text
@@ -119,7 +80,7 @@ def test_a_person_signs_in_by_passkey_adds_one_and_takes_one_away(visitor: Visit
 
 
 def test_every_organization_that_takes_the_person_is_told(
-    visitor: Visitor, installation: Installation
+    visitor: PasskeyHolder, installation: Installation
 ) -> None:
     other = installation.found()
     email = installation.system.signer.verify(
@@ -144,9 +105,9 @@ def test_every_organization_that_takes_the_person_is_told(
 
 
 def test_nobody_sees_or_removes_another_person_s_passkey(
-    visitor: Visitor, installation: Installation
+    visitor: PasskeyHolder, installation: Installation
 ) -> None:
-    stranger = Visitor(installation)
+    stranger = PasskeyHolder(installation)
     listed = stranger.sign_in()
     # Nor is one that is there told from one that is not.
     texts = [
@@ -173,14 +134,16 @@ def test_nobody_sees_or_removes_another_person_s_passkey(
     [Authenticator("https://evil.example"), Authenticator(SITE, verifies=False)],
     ids=["another site", "nobody checked"],
 )
-def test_a_key_that_proves_nothing_is_not_taken(visitor: Visitor, device: Authenticator) -> None:
+def test_a_key_that_proves_nothing_is_not_taken(
+    visitor: PasskeyHolder, device: Authenticator
+) -> None:
     answer = visitor.enrol(visitor.new_form(visitor.sign_in()), device, "Bad")
     assert refused(answer)
     assert keys_in(answer) == ["<Phone>"]
 
 
 @pytest.mark.parametrize("credential", ["", "[]", "{", "{}", '{"id": 7}', "[" * 5_000])
-def test_garbage_for_a_passkey_is_refused(visitor: Visitor, credential: str) -> None:
+def test_garbage_for_a_passkey_is_refused(visitor: PasskeyHolder, credential: str) -> None:
     begun = visitor.http.get("/passkeys")
     assert refused(submit(visitor.http, begun, PASSKEY, credential=credential))
     form = visitor.new_form(visitor.sign_in())
@@ -189,7 +152,7 @@ def test_garbage_for_a_passkey_is_refused(visitor: Visitor, credential: str) -> 
     assert keys_in(answer) == ["<Phone>"]
 
 
-def test_a_device_that_checked_nobody_does_not_sign_in(visitor: Visitor) -> None:
+def test_a_device_that_checked_nobody_does_not_sign_in(visitor: PasskeyHolder) -> None:
     visitor.device.verifies = False
     assert refused(visitor.sign_in())
     visitor.device.verifies = True
@@ -197,7 +160,7 @@ def test_a_device_that_checked_nobody_does_not_sign_in(visitor: Visitor) -> None
 
 
 def test_what_a_sign_in_allows_ends_after_five_minutes(
-    visitor: Visitor, clock: ManualClock
+    visitor: PasskeyHolder, clock: ManualClock
 ) -> None:
     listed = visitor.sign_in()
     form = visitor.new_form(listed)
@@ -215,7 +178,7 @@ def test_what_a_sign_in_allows_ends_after_five_minutes(
 
 
 def test_a_seal_counts_for_its_own_step_and_ten_minutes(
-    visitor: Visitor, clock: ManualClock
+    visitor: PasskeyHolder, clock: ManualClock
 ) -> None:
     begun, listed = visitor.http.get("/passkeys"), visitor.sign_in()
     early, signed_in = form_with(begun)[1]["seal"], form_with(listed)[1]["seal"]
@@ -237,7 +200,7 @@ def test_a_seal_counts_for_its_own_step_and_ten_minutes(
     assert keys_in(visitor.sign_in()) == ["<Phone>"]
 
 
-def test_no_page_sets_a_cookie_or_runs_what_is_not_a_file_of_ours(visitor: Visitor) -> None:
+def test_no_page_sets_a_cookie_or_runs_what_is_not_a_file_of_ours(visitor: PasskeyHolder) -> None:
     begun, listed = visitor.http.get("/passkeys"), visitor.sign_in()
     for page in (begun, listed, visitor.new_form(listed)):
         assert "set-cookie" not in page.headers
@@ -256,7 +219,7 @@ def test_no_page_sets_a_cookie_or_runs_what_is_not_a_file_of_ours(visitor: Visit
         assert "navigator.credentials" in script.text
 
 
-def test_known_and_unknown_addresses_are_answered_alike(visitor: Visitor) -> None:
+def test_known_and_unknown_addresses_are_answered_alike(visitor: PasskeyHolder) -> None:
     claims = visitor.installation.system.signer.verify(
         visitor.installation.token(visitor.organization.admin_id)
     )
@@ -272,14 +235,14 @@ def test_known_and_unknown_addresses_are_answered_alike(visitor: Visitor) -> Non
 
 
 @pytest.mark.parametrize("email", ["", "nobody", "a@b@c", "a@" + "x" * 300 + ".example"])
-def test_what_is_no_address_shows_the_step_again(visitor: Visitor, email: str) -> None:
+def test_what_is_no_address_shows_the_step_again(visitor: PasskeyHolder, email: str) -> None:
     page = submit(visitor.http, visitor.http.get("/passkeys"), ADDRESS, email=email)
     assert refused(page)
     assert ADDRESS in page.text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_step_speaks_the_reader_s_language(visitor: Visitor, language: str) -> None:
+def test_every_step_speaks_the_reader_s_language(visitor: PasskeyHolder, language: str) -> None:
     visitor.http.headers["accept-language"] = f"{language};q=0.9, en;q=0.5"
     begun, listed = visitor.http.get("/passkeys"), visitor.sign_in()
     asked = submit(visitor.http, begun, ADDRESS, email="nobody@example.com")
@@ -290,12 +253,12 @@ def test_every_step_speaks_the_reader_s_language(visitor: Visitor, language: str
     assert len({re.findall("<h1>(.*?)</h1>", page.text)[0] for page in pages}) == 2
 
 
-def test_programs_find_the_page(visitor: Visitor) -> None:
+def test_programs_find_the_page(visitor: PasskeyHolder) -> None:
     found = visitor.http.get("/.well-known/passkey-endpoints").json()
     assert found == {"enroll": f"{SITE}/passkeys", "manage": f"{SITE}/passkeys"}
 
 
-def test_a_person_cannot_have_more_than_twenty(visitor: Visitor) -> None:
+def test_a_person_cannot_have_more_than_twenty(visitor: PasskeyHolder) -> None:
     listed = visitor.sign_in()
     for _ in range(19):
         listed = visitor.enrol(visitor.new_form(listed), Authenticator(SITE), "")

@@ -126,7 +126,7 @@ def test_an_invited_member_signs_in_by_a_provider_that_is_not_ours(
         assert back.headers["location"].startswith("https://app.example/?pidgr_code=")
         (code,) = parse_qs(urlsplit(back.headers["location"]).query)["pidgr_code"]
         fields = {"code": code, "code_verifier": verifier}
-        tokens = browser.http.post(f"{home.url}/auth/sso/token", json=fields).json()
+        tokens = browser.http.post(f"{home.url}/auth/token", json=fields).json()
         assert tokens["user_id"] == invited.id
         user = client("MemberService/GetUser", tokens["access_token"], user_id=invited.id).user
         assert user.status == stubs.USER_STATUS_ACTIVE

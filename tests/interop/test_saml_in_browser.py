@@ -95,5 +95,5 @@ def test_a_browser_posts_the_request_and_brings_the_response_back(
         (code,) = parse_qs(urlsplit(reached).query)["pidgr_code"]
         with door.browser:
             fields = {"code": code, "code_verifier": door.verifier}
-            tokens = door.browser.post("/auth/sso/token", json=fields).json()
+            tokens = door.browser.post("/auth/token", json=fields).json()
         assert tokens["user_id"] == invited.id

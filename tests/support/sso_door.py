@@ -96,7 +96,7 @@ class SsoDoor:
         assert location.startswith("https://app.example/inbox?a=1&pidgr_code=")
         (code,) = parse_qs(urlsplit(location).query)["pidgr_code"]
         fields = {"code": code, "code_verifier": self.verifier, **changes}
-        return self.browser.post("/auth/sso/token", json=fields)
+        return self.browser.post("/auth/token", json=fields)
 
     def welcome(self, email: str, method: str) -> Any:
         system = self.installation.system

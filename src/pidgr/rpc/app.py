@@ -64,6 +64,7 @@ from pidgr.privacy.service import PrivacyService
 from pidgr.replay.service import ReplayService
 from pidgr.rpc.binding import bind
 from pidgr.rpc.client_address import TrustProxies
+from pidgr.rpc.client_pages import client_pages
 from pidgr.rpc.compression import ThriftyGzip
 from pidgr.rpc.consent_pages import consent_pages
 from pidgr.rpc.dispatch import Dispatcher, Doors, rpc_paths
@@ -212,6 +213,7 @@ def build_app(system: System) -> ASGIApp:
         *scim_doors(system, doorkeeper),
         *web_push_doors(system, doorkeeper),
         *sign_in_pages(steps, limits),
+        *client_pages(system, limits, steps),
         *consent_pages(system, limits, steps),
         *passkey_pages(system, limits, steps),
         *join_pages(system, limits.sign_in),

@@ -69,11 +69,13 @@ class Visit:
         to: the destination's name.
         intro: HTML that says what the sign-in is for.
         kept: what the destination wants back.
+        form_target: the origin of another server that the destination redirects to.
     """
 
     to: str
     intro: str
     kept: Mapping[str, str]
+    form_target: str = ""
 
 
 class SignInSteps:
@@ -110,11 +112,12 @@ class SignInSteps:
             BrokenPageError: no such seal, or an old one.
         """
         kept = self._seals.read(sealed)
-        return Visit(kept.pop("to"), kept.pop("intro"), kept)
+        return Visit(kept.pop("to"), kept.pop("intro"), kept, kept.pop("form_target"))
 
     def seal(self, visit: Visit) -> str:
         """Return what :meth:`visit` reads."""
-        return self._seals.text({**visit.kept, "to": visit.to, "intro": visit.intro})
+        step = {"to": visit.to, "intro": visit.intro, "form_target": visit.form_target}
+        return self._seals.text({**visit.kept, **step})
 
     async def arrive(self, request: Request, visit: Visit, proof: Proof) -> Response:
         """Show the destination to who has proved who they are.
@@ -246,7 +249,8 @@ class _Step:
 
     def _page(self, body: str) -> Response:
         script = self._steps.path(SCRIPT) if self._steps.passkeys else ""
-        return html_page(self._language, self._words["title"], body, script=script)
+        title, target = self._words["title"], self.visit.form_target
+        return html_page(self._language, title, body, form_target=target, script=script)
 
 
 def sign_in_pages(steps: SignInSteps, limits: Limits) -> list[BaseRoute]:

@@ -7,6 +7,13 @@ from pidgr.rpc.languages import Rows
 
 ROWS: Final[Rows] = {
     "title": ("Sign in", "Entrar", "Entrar", "登录", "サインイン"),
+    "onward": (
+        "You go on to {host} afterwards.",
+        "Después continúas en {host}.",
+        "Depois você continua em {host}.",
+        "之后您将前往 {host}。",
+        "このあと {host} に進みます。",
+    ),
     "email": ("E-mail address", "Correo electrónico", "E-mail", "电子邮箱", "メールアドレス"),
     "next": ("Continue", "Continuar", "Continuar", "继续", "続ける"),
     "passkey": (

@@ -1,17 +1,16 @@
-"""Where browsers come by on their way to a provider and back, and clients fetch tokens.
+"""Where browsers come by on their way to a provider and back.
 
-``GET /auth/sso/start?email=&code_challenge=`` sends a browser to the provider of the address's
-domain; ``GET /auth/sso/callback`` (OpenID Connect) and ``POST /auth/sso/saml/acs`` (SAML) take it
-back and send it on to PIDGR_SIGN_IN_URL with ``pidgr_code``. ``POST /auth/sso/token`` with ``code,
-code_verifier`` answers tokens. The sign-in page of this server sends ``visit`` in place of the
-challenge, and browsers come back to where that leads. ``GET /auth/sso/saml/metadata`` is what SAML
-providers are set up with.
+``GET /auth/sso/start?email=`` sends a browser to the provider of the address's domain; ``GET
+/auth/sso/callback`` (OpenID Connect) and ``POST /auth/sso/saml/acs`` (SAML) take it back and on to
+what the sign-in was for: a client's, which sends it with ``code_challenge``, or another page's of
+this server, whose sign-in page sends it with ``visit``. ``GET /auth/sso/saml/metadata`` is what
+SAML providers are set up with.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from html import escape
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import structlog
 from connectrpc.request import Headers
@@ -27,8 +26,6 @@ from pidgr.errors import (
     ResourceExhaustedError,
     UnavailableError,
 )
-from pidgr.identity.proof import Proof
-from pidgr.identity.sign_in_method import SSO
 from pidgr.identity.sso.admission import NotAdmittedError
 from pidgr.identity.sso.oidc_sign_in import CALLBACK
 from pidgr.identity.sso.saml_requests import CONSUMER_PATH, METADATA_PATH, ServiceProvider
@@ -36,12 +33,12 @@ from pidgr.identity.sso.saml_response import LARGEST
 from pidgr.identity.sso.sign_in import ATTEMPT_LIFETIME, Departure
 from pidgr.identity.sso.ways import BrokenSignInError
 from pidgr.rpc import metrics
+from pidgr.rpc.client_pages import client_visit
 from pidgr.rpc.error_mapping import to_connect_error
 from pidgr.rpc.html_pages import BrokenPageError, html_page
 from pidgr.rpc.languages import texts
 from pidgr.rpc.limits import Limits
-from pidgr.rpc.plain_http import Answer, Fields, client_of, door, read_form
-from pidgr.rpc.sign_in_doors import token_answer
+from pidgr.rpc.plain_http import client_of, read_form
 from pidgr.rpc.sign_in_steps import SignInSteps
 from pidgr.rpc.sso_texts import ROWS
 from pidgr.system import System
@@ -87,18 +84,12 @@ def sso_sign_in_doors(system: System, limits: Limits, steps: SignInSteps) -> lis
         Route(CALLBACK, guarded(doors.callback), methods=["GET"]),
         Route(CONSUMER_PATH, guarded(doors.consume), methods=["POST"]),
         Route(METADATA_PATH, guarded(doors.metadata), methods=["GET"]),
-        Route(
-            "/auth/sso/token",
-            door("auth/sso/token", limits.sign_in, doors.token),
-            methods=["POST"],
-        ),
     ]
 
 
 class _Doors:
     def __init__(self, system: System, steps: SignInSteps) -> None:
         self._steps = steps
-        self._clock = system.clock
         self._sign_in = system.sso_sign_in
         self._home = system.settings.sign_in_url
         self._metadata = ServiceProvider.at(system.settings.issuer).metadata()
@@ -109,17 +100,12 @@ class _Doors:
     async def start(self, request: Request) -> Response:
         """Send a browser to its provider."""
         query = request.query_params
-        visit = query.get("visit", "")
-        if visit and not self._steps.takes_provider(self._steps.visit(visit)):
+        given = query.get("visit", "")
+        visit = self._steps.visit(given) if given else client_visit(request, self._home)
+        if not self._steps.takes_provider(visit):
             raise BrokenPageError
-        if not visit and not self._home:
-            # There would be nowhere to send it to afterwards.
-            raise NotFoundError("PIDGR_SIGN_IN_URL is not set")
         departure = await self._sign_in.depart(
-            query.get("email", ""),
-            query.get("code_challenge", ""),
-            request.cookies.get(_COOKIE, ""),
-            visit,
+            query.get("email", ""), self._steps.seal(visit), request.cookies.get(_COOKIE, "")
         )
         response = (
             _posting_page(request, departure)
@@ -157,22 +143,10 @@ class _Doors:
     async def _arrive(
         self, request: Request, type_: SSOProviderType, state: str, answer: Mapping[str, str]
     ) -> Response:
-        """Send it on to the client, or show the page that the sign-in was for."""
+        """Go on to what the sign-in was for."""
         cookie = request.cookies.get(_COOKIE, "")
         arrived = await self._sign_in.arrive(type_, state, answer, cookie)
-        if arrived.visit:
-            proof = Proof(arrived.subject, SSO, self._clock.now(), arrived.organization_key)
-            return await self._steps.arrive(request, self._steps.visit(arrived.visit), proof)
-        glue = "&" if "?" in self._home else "?"
-        target = f"{self._home}{glue}{urlencode({'pidgr_code': arrived.code})}"
-        return RedirectResponse(target, 303, _PLAIN)
-
-    async def token(self, request: Request) -> Answer:
-        """Answer tokens."""
-        fields = await Fields.of(request)
-        return token_answer(
-            await self._sign_in.tokens(fields.text("code"), fields.text("code_verifier"))
-        )
+        return await self._steps.arrive(request, self._steps.visit(arrived.visit), arrived.proof)
 
 
 def _posting_page(request: Request, departure: Departure) -> Response:

@@ -27,7 +27,7 @@ from pidgr.storage.sql import Statement
 
 WITHDRAW = Statement("update sso_provider set verified_at = null where id = :id")
 EXPIRE = Statement("update sso_attempt set expires_at = 1")
-EXPIRE_CODES = Statement("update sso_arrival set expires_at = 1")
+EXPIRE_CODES = Statement("update sign_in_arrival set expires_at = 1")
 KEYS = [RSAKey.generate_key(2_048, {"kid": str(number), "use": "sig"}) for number in range(2)]
 SECRET = "the client's secret: %+&"
 

@@ -1,4 +1,4 @@
-"""SQL of sign-ins by a provider on their way: to the provider, and from here to the client."""
+"""SQL of sign-ins by a provider on their way there and back."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,47 +15,28 @@ class Attempt:
     sso_provider_key: int
     browser_digest: bytes
     sealed: bytes
-    challenge: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A person who has come back and is admitted, until their client asks for tokens."""
-
-    subject: str
-    organization_key: int
-    challenge: str
 
 
 _INSERT: Final = Statement("""
-    insert into sso_attempt
-      (digest, sso_provider_key, browser_digest, sealed, challenge, expires_at)
-    values (:digest, :sso_provider_key, :browser_digest, :sealed, :challenge, :expires_at)
+    insert into sso_attempt (digest, sso_provider_key, browser_digest, sealed, expires_at)
+    values (:digest, :sso_provider_key, :browser_digest, :sealed, :expires_at)
 """)
 # Gone before the answer is looked at: however many come at once, one of them is.
 _CLAIM: Final = Statement("""
     delete from sso_attempt where digest = :digest and expires_at > :now
-    returning sso_provider_key, browser_digest, sealed, challenge
+    returning sso_provider_key, browser_digest, sealed
 """)
-_ARRIVE: Final = Statement("""
-    insert into sso_arrival (digest, subject, organization_key, challenge, expires_at)
-    values (:digest, :subject, :organization_key, :challenge, :expires_at)
-""")
-_WELCOME: Final = Statement("""
-    delete from sso_arrival where digest = :digest and expires_at > :now
-    returning subject, organization_key, challenge
-""")
-
-
-def _sweep(table: str) -> Statement:
-    some = f"select digest from {table} where expires_at < :now order by expires_at limit 10"
-    return Statement(
-        f"delete from {table} where digest in ({some})",
-        postgresql=f"delete from {table} where digest in ({some} for update skip locked)",
-    )
-
-
-_SWEEPS: Final = (_sweep("sso_attempt"), _sweep("sso_arrival"))
+_SWEEP: Final = Statement(
+    """
+    delete from sso_attempt where digest in
+      (select digest from sso_attempt where expires_at < :now order by expires_at limit 10)
+    """,
+    postgresql="""
+    delete from sso_attempt where digest in
+      (select digest from sso_attempt where expires_at < :now order by expires_at limit 10
+       for update skip locked)
+    """,
+)
 # The claim is a promise that must still hold when the person comes back.
 _PROVIDER: Final = Statement(f"""
     select {NAMED_COLUMNS} from sso_provider p join organization o on o.key = p.organization_key
@@ -81,21 +62,9 @@ def claim(transaction: Transaction, digest: bytes, now: int) -> Attempt | None:
     return transaction.record(Attempt, _CLAIM, {"digest": digest, "now": now})
 
 
-def arrive(transaction: Transaction, digest: bytes, arrival: Arrival, expires_at: int) -> None:
-    """Store an arrival under the hash of its code."""
-    values = {name: getattr(arrival, name) for name in Arrival.__slots__}
-    transaction.execute(_ARRIVE, {**values, "digest": digest, "expires_at": expires_at})
-
-
-def welcome(transaction: Transaction, digest: bytes, now: int) -> Arrival | None:
-    """Use an arrival up; None when it is unknown, used or expired."""
-    return transaction.record(Arrival, _WELCOME, {"digest": digest, "now": now})
-
-
 def sweep(transaction: Transaction, now: int) -> None:
     """Delete some of what has expired."""
-    for statement in _SWEEPS:
-        transaction.execute(statement, {"now": now})
+    transaction.execute(_SWEEP, {"now": now})
 
 
 def provider(reader: Reader, key: int, now: int) -> StoredProvider | None:

@@ -12,8 +12,8 @@ import structlog
 
 from pidgr.clock import Clock
 from pidgr.errors import UnavailableError
+from pidgr.identity.challenges import challenge_of
 from pidgr.identity.sso import attempt_store
-from pidgr.identity.sso.challenges import challenge_of
 from pidgr.identity.sso.id_tokens import BadIdTokenError, IdTokens
 from pidgr.identity.sso.oidc_metadata import OidcProvider
 from pidgr.identity.sso.provider_store import StoredProvider

@@ -67,6 +67,20 @@ sign_in_session = Table(
     time("revoked_at", optional=True),
 )
 
+# Who has signed in on a page, until their client asks for tokens; by the hash of the code.
+sign_in_arrival = Table(
+    "sign_in_arrival",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    text_column("subject"),
+    text_column("method"),
+    # The only one where it counts, if it is a provider's word.
+    Column("organization_key", BIG, nullable=True),
+    text_column("challenge"),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 api_key = Table(
     "api_key",
     metadata,

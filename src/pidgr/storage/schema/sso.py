@@ -63,20 +63,6 @@ sso_attempt = Table(
     Column("browser_digest", LargeBinary, nullable=False),
     # What must be known when they come back.
     Column("sealed", LargeBinary, nullable=False),
-    # Of the client's verifier.
-    text_column("challenge"),
-    Column("expires_at", BigInteger, nullable=False, index=True),
-    sqlite_with_rowid=False,
-)
-
-# A person who is back, until their client asks for tokens; by the hash of the code.
-sso_arrival = Table(
-    "sso_arrival",
-    metadata,
-    Column("digest", LargeBinary, primary_key=True),
-    text_column("subject"),
-    Column("organization_key", BIG, nullable=False),
-    text_column("challenge"),
     Column("expires_at", BigInteger, nullable=False, index=True),
     sqlite_with_rowid=False,
 )

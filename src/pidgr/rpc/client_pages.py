@@ -1,0 +1,81 @@
+"""Where clients send a browser to let somebody sign in, and fetch their tokens.
+
+``GET /sign-in?code_challenge=`` leads through the sign-in page and on to PIDGR_SIGN_IN_URL with
+``pidgr_code``; ``POST /auth/token`` with ``code, code_verifier`` answers tokens. ``GET
+/auth/sso/start?email=&code_challenge=`` is the same for people whose provider the client knows.
+"""
+
+import html
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from pidgr.identity.challenges import is_challenge
+from pidgr.identity.proof import Proof
+from pidgr.rpc.html_pages import BrokenPageError, guarded
+from pidgr.rpc.languages import texts
+from pidgr.rpc.limits import Limits
+from pidgr.rpc.plain_http import Answer, Fields, door
+from pidgr.rpc.sign_in_doors import token_answer
+from pidgr.rpc.sign_in_steps import SIGN_IN, Destination, SignInSteps, Visit
+from pidgr.rpc.sign_in_texts import ROWS
+from pidgr.system import System
+
+_NAME: Final = "client"
+_CHALLENGE: Final = "code_challenge"
+_TOKEN: Final = "auth/token"  # noqa: S105 - a path
+_PLAIN: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+
+
+def client_pages(system: System, limits: Limits, steps: SignInSteps) -> list[BaseRoute]:
+    """Return the routes."""
+    pages = _ClientPages(system, steps)
+    steps.lead_to(Destination(_NAME, pages.welcome, takes_provider=True))
+    return [
+        Route(SIGN_IN, guarded(SIGN_IN, limits.sign_in, pages.begin, ROWS), methods=["GET"]),
+        Route(f"/{_TOKEN}", door(_TOKEN, limits.sign_in, pages.token), methods=["POST"]),
+    ]
+
+
+def client_visit(request: Request, home: str) -> Visit:
+    """Return a visit that leads to the client, for a request with its challenge.
+
+    Raises:
+        BrokenPageError: there is no client, or no challenge.
+    """
+    challenge = request.query_params.get(_CHALLENGE, "")
+    if not home or not is_challenge(challenge):
+        raise BrokenPageError
+    target = urlsplit(home)
+    _, words = texts(ROWS, request.headers.get("accept-language", ""))
+    intro = words["onward"].format(host=f"<strong>{html.escape(target.netloc)}</strong>")
+    return Visit(_NAME, intro, {_CHALLENGE: challenge}, f"{target.scheme}://{target.netloc}")
+
+
+class _ClientPages:
+    def __init__(self, system: System, steps: SignInSteps) -> None:
+        self._arrivals = system.arrivals
+        self._home = system.settings.sign_in_url
+        self._steps = steps
+
+    async def begin(self, request: Request) -> Response:
+        """Let somebody sign in for the client."""
+        return self._steps.begin(request, client_visit(request, self._home))
+
+    async def welcome(self, _request: Request, kept: Mapping[str, str], proof: Proof) -> Response:
+        """Send who has signed in on to the client."""
+        code = await self._arrivals.announce(proof, kept[_CHALLENGE])
+        glue = "&" if "?" in self._home else "?"
+        target = f"{self._home}{glue}{urlencode({'pidgr_code': code})}"
+        return RedirectResponse(target, 303, _PLAIN)
+
+    async def token(self, request: Request) -> Answer:
+        """Answer tokens."""
+        fields = await Fields.of(request)
+        return token_answer(
+            await self._arrivals.tokens(fields.text("code"), fields.text("code_verifier"))
+        )
