@@ -401,6 +401,20 @@ class TestOrganizationExport:
         assert delivery["content_id"] in {one["content_id"] for one in copy["contents"]}
         assert [one["id"] for one in copy["campaigns"]].count(campaign.id) == 1
 
+    def test_who_may_only_read_sees_that_it_is_there(self, office: Office) -> None:
+        begun = office(ORGANIZATION)
+        assert office.finished(begun.export_id).metadata["result_url"]
+        reader = office(
+            "ApiKeyService/CreateApiKey",
+            office.world.key,
+            name="Reader",
+            permissions=[office.stubs.PERMISSION_PRIVACY_READ],
+        ).key
+        listed = office(LIST, reader, request_type="organization_export").requests
+        [seen] = [one for one in listed if one.id == begun.export_id]
+        assert seen.status == office.stubs.PRIVACY_REQUEST_STATUS_COMPLETED
+        assert "result_url" not in seen.metadata
+
     def test_only_with_the_permission(self, office: Office) -> None:
         user_id, _ = office.person()
         token = office.world.tokens[user_id]

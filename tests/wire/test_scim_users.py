@@ -12,6 +12,16 @@ from support.running import Installation
 from support.scim import ENTERPRISE, USER, Directory, scim_token
 from support.story import World
 
+from pidgr.storage.sql import Statement
+
+_SIGN_IN = Statement("""
+    insert into sign_in_session
+      (handle, digest, subject, method, organization_key, created_at, refreshed_at, expires_at)
+    select :handle, :handle, subject, 'otp', organization_key, 1, 1, 4102444800000000
+    from member where id = :id
+""")
+_REVOKED = Statement("select revoked_at from sign_in_session where handle = :handle")
+
 
 @pytest.fixture(scope="module")
 def directory(world: World) -> Iterator[Directory]:
@@ -245,8 +255,15 @@ class TestChanging:
     def test_another_address_must_be_proved(self, world: World, directory: Directory) -> None:
         user_id = world.invite(address())
         token = world.tokens[user_id]
+        world.register(user_id)
+        database, handle = world.installation.system.database, secrets.token_bytes(16)
+        session = {"id": user_id, "handle": handle}
+        database.write_now(lambda unit: unit.execute(_SIGN_IN, session))
         operation = {"op": "replace", "path": "emails", "value": [{"value": address()}]}
         assert directory.patch(f"Users/{user_id}", operation).status_code == 200
+        assert database.read_now(lambda reader: reader.value(_REVOKED, {"handle": handle}))
+        devices = world.client("DeviceService/ListMemberDevices", world.key, user_id=user_id)
+        assert [device.active for device in devices.devices] == [False]
         error = world.client.error("MemberService/GetUser", token)
         assert error.code() == grpc.StatusCode.UNAUTHENTICATED
 

@@ -296,12 +296,12 @@ class PrivacyService(OrganizationRpcs):
         )
         more = len(rows) > page.size
         token = self._page_tokens.write(scope, (rows[page.size - 1].key,)) if more else ""
-        return [self._message(row, caller.organization_id) for row in rows[: page.size]], token
+        return [self._message(row, caller) for row in rows[: page.size]], token
 
-    def _message(self, stored: StoredRequest, organization_id: str) -> PrivacyRequest:
+    def _message(self, stored: StoredRequest, caller: Caller) -> PrivacyRequest:
         facts = read_facts(stored.facts)
-        if self._exports.is_there(stored):
-            name = file_name(organization_id, stored.id)
+        if self._exports.is_there(stored) and _may_fetch(stored, caller):
+            name = file_name(caller.organization_id, stored.id)
             facts["result_url"] = self._links.write(name, LINK_LIFE)
         if stored.due_at is not None and stored.status == S.PENDING:
             facts["due_at"] = to_datetime(stored.due_at).isoformat()
@@ -382,6 +382,15 @@ class PrivacyService(OrganizationRpcs):
             now=self._clock.now(),
             privacy_request_id=request.id,
         )
+
+
+def _may_fetch(stored: StoredRequest, caller: Caller) -> bool:
+    """Tell whether a caller who sees a request may have its file.
+
+    That of an organization holds more than what PRIVACY_READ shows.
+    """
+    whole = stored.request_type == request_store.ORGANIZATION_EXPORT
+    return not whole or caller.has(Permission.PRIVACY_WRITE)
 
 
 def _waiting(transaction: Transaction, caller: Caller, request_id: str) -> StoredRequest:

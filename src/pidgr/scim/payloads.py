@@ -30,7 +30,7 @@ Shown = ResponseParameters[Any]
 """Which attributes a caller wants to see."""
 
 
-class InvalidPayload(SCIMException):
+class InvalidPayloadError(SCIMException):
     """What cannot be read, as the library tells it."""
 
 
@@ -126,7 +126,7 @@ def filter_of(model: type[AnyResource], text: str) -> ScimFilter[AnyResource]:
 def refusal(error: ValidationError) -> SCIMException:
     """Return the first thing that is wrong as the library words it, without the value."""
     first = Error.from_validation_errors(error.errors(include_input=False, include_url=False))[0]
-    return InvalidPayload.from_error(first)
+    return InvalidPayloadError.from_error(first)
 
 
 def _validate(model: type[AnyResource], payload: Payload, context: Context) -> AnyResource:

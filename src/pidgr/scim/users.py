@@ -261,6 +261,7 @@ class Users:
             require_all(caller, permissions.from_names(member.role_permissions))
         key = caller.organization_key
         standing_store.end_sessions(unit, key, member.key, self._clock.now())
+        standing_store.silence_devices(unit, key, member.key)
         standing_store.part(unit, key, member.key)
 
     def _require_free_name(

@@ -548,7 +548,8 @@ class PrivacyRequest(Message[_PrivacyRequestFields]):
             optional google.protobuf.Timestamp completed_at = 9;
             ```
         metadata:
-            Facts: "result_url" of a file that is ready, good for 15 minutes; "due_at" of a deletion that waits;
+            Facts: "result_url" of a file that is ready, good for 15 minutes, and of an "organization_export"
+            for callers with PRIVACY_WRITE only; "due_at" of a deletion that waits;
             "outcome" of one that was "cancelled"; "fields" of a rectification; "restricted"; "error".
 
             ```proto
