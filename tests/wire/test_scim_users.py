@@ -11,6 +11,7 @@ from support.rows import contents, differences
 from support.running import Installation
 from support.scim import ENTERPRISE, USER, Directory, scim_token
 from support.story import World
+from support.waiting import until
 
 from pidgr.storage.sql import Statement
 
@@ -355,6 +356,26 @@ class TestDeleting:
         added = directory.add(address())
         world.client("MemberService/RevokeInvite", world.key, user_id=added["id"])
         assert directory("GET", f"Users/{added['id']}").status_code == 404
+
+    @pytest.mark.parametrize("anonymize", [False, True])
+    def test_who_is_erased_leaves_nothing(
+        self, world: World, directory: Directory, *, anonymize: bool
+    ) -> None:
+        name, external_id, email = secrets.token_hex(8), secrets.token_hex(8), address()
+        added = directory.add(name, externalId=external_id, emails=[{"value": email}])
+        admin = world.installation.token(world.organization.admin_id)
+        asked = world.client(
+            "PrivacyService/DeleteUserData", admin, user_id=added["id"], anonymize=anonymize
+        )
+        world.client(
+            "PrivacyService/ImmediateDelete",
+            admin,
+            request_id=asked.request_id,
+            confirmation_email=email,
+        )
+        until(lambda: directory("GET", f"Users/{added['id']}").status_code == 404)
+        left = str(world.installation.system.database.read_now(contents))
+        assert [text for text in (name, external_id, email) if text in left] == []
 
 
 def test_another_organization_is_another_world(
