@@ -304,6 +304,7 @@ SCENARIOS = {
     "PrivacyService/ExportUserData": Scenario(
         "DATA_EXPORT_REQUESTED", "user", lambda stage: {"user_id": stage.member()}, "user_id"
     ),
+    "PrivacyService/ExportOrgData": Scenario("DATA_EXPORT_REQUESTED", "organization", lambda _: {}),
     "PrivacyService/DeleteUserData": Scenario(
         "DATA_DELETION_REQUESTED", "user", lambda stage: {"user_id": stage.member()}, "user_id"
     ),
@@ -476,6 +477,7 @@ _NEED_NO_FIELD = {
     "OrganizationService/UpdateOrganization",
     "OrganizationService/UpdateOrgPrivacySettings",
     "OrganizationService/UpdateSsoAttributeMappings",
+    "PrivacyService/ExportOrgData",
 }
 
 
