@@ -12,7 +12,7 @@ from support.http_peer import HttpPeer, Received, Scripted, http_peer
 class PushGateway:
     """Accepts every push but those whose token has a result of its own in ``results``.
 
-    While ``hold`` is an event, answers wait for it.
+    While ``hold`` is an event, answers wait for it; while it is ``away``, every answer is 503.
     """
 
     def __init__(self, peer: HttpPeer) -> None:
@@ -20,6 +20,9 @@ class PushGateway:
         self.pushes: list[dict[str, Any]] = []
         self.results: dict[str, str] = {}
         self.hold: threading.Event | None = None
+        self.away = False
+        # By idempotency key, the devices of each request, whatever was answered.
+        self.requests: list[tuple[str, list[str]]] = []
         peer.answer = self._answer
 
     def of(self, campaign_id: str) -> list[dict[str, Any]]:
@@ -28,6 +31,10 @@ class PushGateway:
 
     def _answer(self, request: Received) -> Scripted:
         pushes = json.loads(request.body)["pushes"]
+        key = request.headers["idempotency-key"]
+        self.requests.append((key, [push["device_id"] for push in pushes]))
+        if self.away:
+            return Scripted(status=503)
         self.pushes.extend(pushes)
         results = [
             {"device_id": push["device_id"], "status": self.results[push["push_token"]]}

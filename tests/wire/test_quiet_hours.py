@@ -203,6 +203,24 @@ def test_for_whom_it_is_night_again_it_becomes_morning_again(
     assert sorted(pushed(world, gateway, campaign.id)) == ["ada", "bob", "cleo"]
 
 
+def test_a_batch_to_more_people_than_before_does_not_look_like_a_repeat(
+    world: World, gateway: PushGateway, database: Database
+) -> None:
+    gateway.requests.clear()
+    gateway.away = True
+    campaign = world.create()
+    world.client("CampaignService/StartCampaign", world.key, campaign_id=campaign.id)
+    until(lambda: gateway.requests)
+    set_quiet(database, world.organization.id, hours_from_now=-2)
+    gateway.away = False
+    world.reach(campaign.id, "wait")
+    assert sorted(pushed(world, gateway, campaign.id)) == ["ada", "bob", "cleo"]
+    devices: dict[str, set[str]] = {}
+    for key, sent in gateway.requests:
+        assert devices.setdefault(key, set(sent)) == set(sent)
+    assert len(devices) == 2
+
+
 def test_what_the_provider_says_in_the_morning_counts(
     world: World, gateway: PushGateway, database: Database
 ) -> None:
