@@ -67,11 +67,19 @@ class Client:
         self.stubs = stubs
 
     def __call__(self, rpc: str, credential: str | None = None, /, **fields: Any) -> Any:
+        return self.send(rpc, self.request(rpc, **fields), credential)
+
+    def request(self, rpc: str, /, **fields: Any) -> Any:
+        """Return an RPC's request message."""
+        return getattr(self.stubs, f"{rpc.partition('/')[2]}Request")(**fields)
+
+    def send(
+        self, rpc: str, request: Any, credential: str | None, *headers: tuple[str, str]
+    ) -> Any:
         service, _, method = rpc.partition("/")
-        stub = getattr(self.stubs, f"{service}Stub")(self.channel)
-        request = getattr(self.stubs, f"{method}Request")(**fields)
+        call = getattr(getattr(self.stubs, f"{service}Stub")(self.channel), method)
         metadata = [("authorization", f"Bearer {credential}")] if credential else []
-        return getattr(stub, method)(request, metadata=metadata, timeout=60)
+        return call(request, metadata=[*metadata, *headers], timeout=60)
 
     def error(self, rpc: str, credential: str | None = None, /, **fields: Any) -> grpc.Call:
         """Return the error of a call that must fail."""

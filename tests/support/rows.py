@@ -61,6 +61,24 @@ def contents(reader: Reader) -> Contents:
     }
 
 
+def rows_of(reader: Reader, organization_id: str) -> Contents:
+    """Return every row of one organization, by table."""
+    key = reader.value(
+        Statement("select key from organization where id = :id"), {"id": organization_id}
+    )
+    conditions = {"organization": "key = :organization_key"}
+    conditions |= {table.name: table.condition for table in owned_tables()}
+    return {
+        name: sorted(
+            repr(row)
+            for row in reader.rows(
+                Statement(f"select * from {name} where {condition}"), {"organization_key": key}
+            )
+        )
+        for name, condition in conditions.items()
+    }
+
+
 def differences(before: Contents, after: Contents) -> dict[str, list[str]]:
     """Return what is in one and not in the other, by table; people who sign in stay."""
     changed = {
