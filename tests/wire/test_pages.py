@@ -199,3 +199,40 @@ def test_deliveries_are_paged_by_status(installation: Installation, client: Clie
         "CampaignService/ListDeliveries", story.key, campaign_id=campaign.id, pagination=wrong
     )
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_deliveries_of_several_steps_are_one_list(
+    installation: Installation, client: Client
+) -> None:
+    story = Story(installation, client, installation.found(), people=3, devices=True)
+    stubs, steps = story.stubs, story.steps
+    target = stubs.EscalationTarget(
+        type=stubs.ESCALATION_TARGET_TYPE_USER, target_id=story.invite("lead@example.com")
+    )
+    escalation = stubs.WorkflowStep(
+        id="escalate",
+        type=stubs.STEP_TYPE_ESCALATE,
+        escalate_config=stubs.EscalateConfig(
+            condition=stubs.ESCALATION_CONDITION_IF_NOT_ACKED, targets=[target]
+        ),
+    )
+    people = story.user_ids[:3]
+    workflow = steps(
+        steps.send(), steps.wait(), escalation, steps.send("again"), steps.wait("last")
+    )
+    campaign = story.start(user_ids=people, workflow=workflow)
+    # The steps of another one lie between the two.
+    other = story.start(user_ids=people)
+    story.pass_deadline(campaign.id)
+    story.reach(campaign.id, "last")
+    assert len(story.deliveries(other.id).deliveries) == 3
+    whole = [one.id for one in story.deliveries(campaign.id).deliveries]
+    assert len(set(whole)) == 9
+    for size in (1, 2, 3, 4, 8):
+        found, token = [], ""
+        while token or not found:
+            paging = stubs.Pagination(page_size=size, page_token=token)
+            answer = story.deliveries(campaign.id, pagination=paging)
+            found += [one.id for one in answer.deliveries]
+            token = answer.pagination_meta.next_page_token
+        assert found == whole

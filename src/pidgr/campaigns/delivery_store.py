@@ -28,26 +28,64 @@ class DeliveryRow:
 
 
 _PENDING: Final = int(DeliveryStatus.PENDING)
-_PAGE: Final = f"""
-    select d.step_run_key, d.ordinal, m.id, m.email, {EFFECTIVE_STATUS}, d.kind, d.locale,
-           d.delivered_at, d.read_at, d.acted_at, d.parent_run_key, d.parent_ordinal
-    from delivery d
-    {LANE_OF_DELIVERY}
-    left join member m on m.key = d.member_key
-    where d.organization_key = :organization_key and d.step_run_key in
-            (select key from step_run where campaign_key = :campaign_key)
-      and (d.step_run_key, d.ordinal) > (:after_run, :after_ordinal)
+_COLUMNS: Final = f"""
+    d.step_run_key, d.ordinal, d.member_key, {EFFECTIVE_STATUS} as status, d.kind, d.locale,
+    d.delivered_at, d.read_at, d.acted_at, d.parent_run_key, d.parent_ordinal
 """
-_ORDER: Final = "order by d.step_run_key, d.ordinal limit :limit"
-_ALL: Final = Statement(f"{_PAGE} {_ORDER}")
-_WITH_STATUS: Final = Statement(f"{_PAGE} and d.status = :status {_ORDER}")
+_ROW: Final = """
+    p.step_run_key, p.ordinal, m.id, m.email, p.status, p.kind, p.locale, p.delivered_at,
+    p.read_at, p.acted_at, p.parent_run_key, p.parent_ordinal
+"""
+
+
+def _page(condition: str) -> Statement:
+    """Return the statement of a page behind (:after_run, :after_ordinal).
+
+    The rest of one run and the runs behind it are looked up apart, each by the primary key: as one
+    comparison of pairs, SQLite would pass over all that is before the page, and PostgreSQL might
+    over other campaigns'.
+    """
+    deliveries = f"""
+        select {_COLUMNS} from delivery d {LANE_OF_DELIVERY}
+        where d.organization_key = :organization_key {condition}
+    """
+    # Without "cross" SQLite may begin with the runs, and then sorts all of their deliveries.
+    in_order = deliveries.replace(" join ", " cross join ")
+    return Statement(
+        f"""
+        select {_ROW}
+        from (
+          {in_order} and d.step_run_key = :after_run and d.ordinal > :after_ordinal
+          union all
+          {in_order} and d.step_run_key in
+            (select key from step_run where campaign_key = :campaign_key and key > :after_run)
+          order by 1, 2 limit :limit
+        ) p
+        left join member m on m.key = p.member_key
+        order by p.step_run_key, p.ordinal
+        """,
+        postgresql=f"""
+        select {_ROW}
+        from (select key from step_run where campaign_key = :campaign_key and key >= :after_run) s
+        cross join lateral (
+          {deliveries} and d.step_run_key = s.key
+            and d.ordinal > case when s.key = :after_run then :after_ordinal else -1 end
+          order by d.ordinal limit :limit
+        ) p
+        left join member m on m.key = p.member_key
+        order by p.step_run_key, p.ordinal limit :limit
+        """,
+    )
+
+
+_ALL: Final = _page("")
+_WITH_STATUS: Final = _page("and d.status = :status")
 # Pending and sent are one stored status, told apart by the lane's push cursor.
-_NOT_PUSHED: Final = Statement(
-    f"{_PAGE} and d.status = {_PENDING} and (d.ordinal >= l.pushed_upto or {IS_HELD}) {_ORDER}"
+_NOT_PUSHED: Final = _page(
+    f"and d.status = {_PENDING} and (d.ordinal >= l.pushed_upto or {IS_HELD})"
 )
-_PUSHED: Final = Statement(
-    f"{_PAGE} and d.status = {_PENDING} and d.ordinal < l.pushed_upto and not {IS_HELD} {_ORDER}"
-)
+_PUSHED: Final = _page(f"and d.status = {_PENDING} and d.ordinal < l.pushed_upto and not {IS_HELD}")
+PAGES: Final = (_ALL, _WITH_STATUS, _NOT_PUSHED, _PUSHED)
 # Only lanes that make deliveries: those of a send, up to the row cursor, and children's.
 _COUNT_NOT_PUSHED: Final = Statement(f"""
     select count(*)
