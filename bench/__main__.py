@@ -5,18 +5,22 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
-from bench import fanout, garbage, heatmaps, latency, requests
+from bench import fanout, garbage, heatmaps, latency, lists, requests
 from bench.databases import fresh_directory
 from bench.installation import installation
 from bench.plan import QUICK, WITHOUT_MILLION, Kind, Plan
 from bench.report import Line, keep, show
 
-_PARTS = ("fanout", "requests", "latency", "garbage", "heatmaps")
+_PARTS = ("fanout", "requests", "latency", "garbage", "heatmaps", "lists")
 _FEW_MEMBERS = 1_000
 
 
 def measure(kind: Kind, plan: Plan, parts: list[str]) -> Iterator[Line]:
     """Yield every line of one database."""
+    if "lists" in parts:
+        yield from lists.measure(kind, plan)
+    if parts == ["lists"]:
+        return
     # Nobody reads messages in the measurement of heatmaps; a million members take a minute.
     members = _FEW_MEMBERS if parts == ["heatmaps"] else plan.members
     with fresh_directory() as directory, installation(kind, members, directory) as place:

@@ -24,6 +24,8 @@ class Plan:
     tail_campaigns: int = 2
     garbage: int = 10_000
     touches: int = 10_000_000
+    list_rows: int = 100_000
+    list_calls: int = 150
 
     @property
     def members(self) -> int:
@@ -42,5 +44,7 @@ QUICK = Plan(
     tail_campaigns=1,
     garbage=300,
     touches=50_000,
+    list_rows=1_000,
+    list_calls=5,
 )
 WITHOUT_MILLION = Plan(shared=(200_000,))

@@ -1,14 +1,16 @@
 """An organization of any size, made inside the database."""
 
+from typing import Final
+
 from bench.databases import Workbench
 
-_SERIES = (
+SERIES: Final = (
     "with recursive series(i) as (select 0 union all select i + 1 from series where i < :last)"
 )
 _MEMBERS = f"""
     insert into member (id, organization_key, email, email_folded, name, sort_name, status,
                         role_key, first_name, last_name, department, created_at)
-    {_SERIES}
+    {SERIES}
     select {{id}}, :organization_key, 'person' || i || '@example.com',
            'person' || i || '@example.com', 'Person Number ' || i, 'person number ' || i, 2,
            :role_key, 'Person', 'Number ' || i, 'Department ' || i % 40, 0
@@ -81,7 +83,7 @@ class Population:
         self._bench.run(
             f"""
             insert into audience (campaign_key, ordinal, member_key)
-            {_SERIES} select :campaign_key, i, :first + i % :people from series
+            {SERIES} select :campaign_key, i, :first + i % :people from series
             """,
             last=count - 1,
             campaign_key=campaign_key,

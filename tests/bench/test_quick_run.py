@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LINES_OF_A_DATABASE = 20
+LINES_OF_A_DATABASE = 30
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -20,7 +20,7 @@ def test_a_quick_run_measures_everything(kind: str, runtime_directory: Path) -> 
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
 

@@ -229,7 +229,8 @@ def test_deliveries_of_several_steps_are_one_list(
     whole = [one.id for one in story.deliveries(campaign.id).deliveries]
     assert len(set(whole)) == 9
     for size in (1, 2, 3, 4, 8):
-        found, token = [], ""
+        found: list[str] = []
+        token = ""
         while token or not found:
             paging = stubs.Pagination(page_size=size, page_token=token)
             answer = story.deliveries(campaign.id, pagination=paging)
