@@ -13,6 +13,8 @@ from support.node import NodeProject
 from support.rows import contents
 from support.running import Installation
 
+from pidgr.replay import recorder
+
 ROOT = Path(__file__).parents[2]
 SCREEN = "MessageDetail"
 OBSERVED = ["observed"]
@@ -80,8 +82,9 @@ class Stage:
         listed = self.call("ReplayService/ListSessionRecordings").get("recordings", [])
         return [one["id"] for one in listed]
 
-    def play(self) -> str:
-        (recording_id,) = self.recordings()
+    def play(self, recording_id: str = "") -> str:
+        if not recording_id:
+            (recording_id,) = self.recordings()
         answer = self.call("ReplayService/GetSessionSnapshots", recordingId=recording_id)
         return str(answer["snapshotData"])
 
@@ -220,6 +223,20 @@ def test_while_the_server_is_away_nothing_is_lost_and_nothing_comes_twice(stage:
             bodies.setdefault(request["path"], set()).add(request["packed"])
     assert {len(different) for different in bodies.values()} == {1}
     assert "deaf" in {request["mode"] for request in sent}
+
+
+def test_what_is_full_goes_on_as_another_recording(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "LARGEST_RECORDING", 8_000)
+    noise, quiet = ["noise", "p", 1_500], ["html", "p", "Hello"]
+    kept = ["answered", 2]
+    steps = (OBSERVED, kept, noise, quiet, noise, quiet, ["begun", 2], STOP)
+    stage.observe("<p>Hello</p>", *steps)
+    both = [json.loads(stage.play(one)) for one in stage.recordings()]
+    assert len(both) == 2
+    for events in both:
+        assert [event["type"] for event in events].count(2) == 1
 
 
 def test_what_was_seen_last_is_sent_when_the_page_is_left(stage: Stage) -> None:

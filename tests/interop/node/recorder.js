@@ -80,17 +80,12 @@ const STEPS = {
     way.mode = mode;
   },
   /** Wait until so many requests in all have come, whatever became of them. */
-  requests: async (_page, way, count) => {
-    while (way.sent.length < count) {
-      await new Promise((done) => setTimeout(done, 20));
-    }
-  },
+  requests: (_page, way, count) => until(() => way.sent.length >= count),
+  /** Wait until so many recordings have their first batch. */
+  begun: (_page, way, count) =>
+    until(() => way.sent.filter(({ path }) => path.endsWith("/0")).length >= count),
   /** Wait until the server has answered so many in all, whether or not anybody hears it. */
-  answered: async (_page, way, count) => {
-    while (way.answered < count) {
-      await new Promise((done) => setTimeout(done, 20));
-    }
-  },
+  answered: (_page, way, count) => until(() => way.answered >= count),
   stop: (page) => page.evaluate(() => globalThis.recorder.stop()),
   /** Look at another tab for a moment. */
   hide: (page) =>
@@ -101,6 +96,16 @@ const STEPS = {
     }),
   leave: (page) => page.goto("about:blank"),
 };
+
+async function until(condition) {
+  const deadline = Date.now() + 60_000;
+  while (!condition()) {
+    if (Date.now() > deadline) {
+      throw new Error(`this did not come true: ${condition}`);
+    }
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
 
 /** Stand between the page and the server: "open", "cut" before it, or "deaf" to its answers. */
 async function serveWay(target) {
