@@ -114,6 +114,12 @@ SECTIONS: Final = (
         ("x.organization_key", "x.kind"),
         start=(-1, ""),
     ),
+    _section(
+        "quiet_hours",
+        _own("x", "start_minute", "end_minute", "zone", "changed_at"),
+        "quiet_hours x",
+        ("x.organization_key", "x.start_minute"),
+    ),
     _section("roles", _own("x", "id", "slug", "name", "permissions", "created_at"), "role x", _KEY),
     _section(
         "members",
@@ -156,6 +162,13 @@ SECTIONS: Final = (
         "devices",
         _own("x", "id", "platform", "active", "last_seen_at", "created_at", user_id="m.id"),
         "device x join member m on m.key = x.member_key",
+        ("x.member_key", "x.id"),
+        start=(-1, ""),
+    ),
+    _section(
+        "web_push_subscriptions",
+        _own("x", "id", "last_seen_at", "created_at", user_id="m.id"),
+        "web_push_subscription x join member m on m.key = x.member_key",
         ("x.member_key", "x.id"),
         start=(-1, ""),
     ),
