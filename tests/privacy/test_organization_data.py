@@ -40,6 +40,7 @@ LEFT_OUT = {
     "touch_grid",
     "touch_screen",
     "touch_upkeep",
+    "web_push_subscription",
     "webhook_call",
     "webhook_secret",
 }
