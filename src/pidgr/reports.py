@@ -165,6 +165,7 @@ def explain_in(system: System, delivery_id: str) -> Explanation:
             timeline_store.children(reader, facts, key),
             timeline_store.refusals(reader, facts, key),
             timeline_store.devices(reader, facts),
+            timeline_store.nudges(reader, facts, key, StepType.SEND_REMINDER),
             {preferred: LOCALES[number] for preferred, number in locales.items()},
             key.step_run_key,
             timeline_store.held_back(reader, facts, key),

@@ -17,6 +17,7 @@ from support.running import Installation, running
 from support.story import World
 from support.waiting import until
 
+from pidgr import reports
 from pidgr.campaigns.advance import step_task
 from pidgr.campaigns.nudge_letters import Letters
 from pidgr.campaigns.nudge_store import NudgeStatus
@@ -234,6 +235,26 @@ def test_the_copy_of_a_persons_data_tells_of_nudges(replay: "Replay") -> None:
     assert "dan@example.com" not in json.dumps(nudges)
 
 
+def test_the_operator_is_told_of_nudges(office: Office, replay: "Replay") -> None:
+    replay.channel.answers = {
+        "person0": NudgeAnswer(NudgeOutcome.REFUSED, "550 5.1.1"),
+        "person2": NudgeAnswer(NudgeOutcome.UNREACHABLE),
+        "dan": NudgeAnswer(NudgeOutcome.LATER, "452"),
+    }
+    replay.send()
+
+    def told(user_id: str) -> list[tuple[str, str, str]]:
+        delivery_id = office.delivery_id(replay.campaign_id, user_id)
+        found = reports.explain_in(replay.system, delivery_id).happenings
+        return [(one.event, one.detail, one.step_id) for one in found if "nudge" in one.event]
+
+    assert told(office.bob) == [("nudged", "by EMAIL", "remind")]
+    assert told(office.ada) == [("not_nudged", "by EMAIL: refused with 550 5.1.1", "remind")]
+    assert told(office.cleo) == [("not_nudged", "by EMAIL: NO_IDENTIFIER", "remind")]
+    waits = "by EMAIL: it waits for its turn, or for the channel"
+    assert told(office.dan) == [("not_nudged", waits, "remind")]
+
+
 def test_who_gets_a_copy_of_a_reminder_is_mailed_once_whatever_the_number_of_copies(
     office: Office,
 ) -> None:
@@ -261,6 +282,12 @@ def test_the_target_of_an_escalation_is_mailed_once_in_all_its_rounds(office: Of
     office.reach(campaign.id, "late")
     assert office.settled(campaign.id, "dan") == {"dan": SENT}
     assert "Somebody" in office.mails("Upwards")["dan"].get_content()
+    made = office.deliveries(campaign.id).deliveries
+    for one in made:
+        told = reports.explain_in(office.installation.system, one.id).happenings
+        nudged = [happening for happening in told if happening.event == "nudged"]
+        # Dan was nudged once about all of his deliveries, Ada and Bob not at all.
+        assert len(nudged) == (one.user_id == office.dan)
 
 
 def test_an_alert_is_pushed_in_each_round_mailed_in_the_first_and_delivered_to_nobody(

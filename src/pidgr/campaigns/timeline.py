@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pidgr.campaigns.locale_reason import LocaleChoice, locale_reason
+from pidgr.campaigns.nudge_store import NudgeStatus
 from pidgr.campaigns.push_store import BROWSER
 from pidgr.campaigns.timeline_store import (
     Child,
     DeliveryFacts,
     HeldBack,
     KnownDevice,
+    KnownNudge,
     Refusal,
     Sweep,
 )
+from pidgr.campaigns.workflow import channel_name
 from pidgr.clock import to_datetime
 from pidgr.contract.v1.campaign_pb import Delivery
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform, StepType
@@ -66,6 +69,7 @@ class History:
     children: Sequence[Child] = ()
     refusals: Sequence[Refusal] = ()
     devices: Sequence[KnownDevice] = ()
+    nudges: Sequence[KnownNudge] = ()
     locales: dict[str, str] = field(default_factory=dict)
     # The run that made it, and the pushes that runs have held back.
     run_key: int = 0
@@ -78,6 +82,7 @@ def happenings(history: History, delivery_id: Callable[[int, int], str]) -> list
         *_making(history, delivery_id),
         *_first_push(history),
         *_receipts(history),
+        *(_nudge(one) for one in history.nudges),
         *_end_of_campaign(history),
     ]
     for sweep in history.sweeps:
@@ -254,6 +259,21 @@ def _receipts(history: History) -> Iterator[Happening]:
         yield Happening(facts.acted_at, "dismissed", "its original was acknowledged")
     else:
         yield Happening(facts.acted_at, "acknowledged", "by the recipient")
+
+
+def _nudge(nudge: KnownNudge) -> Happening:
+    channel = channel_name(nudge.channel)
+    at = nudge.settled_at or nudge.decided_at
+    match nudge.status:
+        case NudgeStatus.SENT:
+            return Happening(at, "nudged", f"by {channel}", step_id=nudge.step_id)
+        case NudgeStatus.WAITING:
+            why = "it waits for its turn, or for the channel"
+        case NudgeStatus.REFUSED:
+            why = f"refused with {nudge.reason}"
+        case _:
+            why = nudge.reason
+    return Happening(at, "not_nudged", f"by {channel}: {why}", step_id=nudge.step_id)
 
 
 def _end_of_campaign(history: History) -> Iterator[Happening]:

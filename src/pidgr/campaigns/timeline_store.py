@@ -105,6 +105,18 @@ class HeldBack:
     settled_at: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class KnownNudge:
+    """A nudge of the recipient about this delivery; ``settled_at`` is None while it waits."""
+
+    step_id: str
+    channel: int
+    status: int
+    reason: str
+    decided_at: int
+    settled_at: int | None
+
+
 _DELIVERY: Final = Statement(f"""
     select d.organization_key, {EFFECTIVE_STATUS}, d.kind, d.locale, d.created_at, d.delivered_at,
            d.read_at, d.acted_at, d.member_key, m.id, m.preferred_locale, d.parent_run_key,
@@ -167,6 +179,16 @@ _TEXTS: Final = Statement("""
     from step_text s join step_run r on r.key = s.step_run_key
     where r.organization_key = :organization_key and s.step_run_key = :step_run_key
 """)
+# Somebody's own message is what reminders are about; other deliveries are nudged by their own step.
+_NUDGES: Final = Statement("""
+    select r.step_id, n.channel, n.status, n.reason, coalesce(r.finished_at, r.started_at),
+           n.settled_at
+    from nudge n join step_run r on r.key = n.step_run_key
+    where n.organization_key = :organization_key and n.member_key = :member_key
+      and r.campaign_key = :campaign_key
+      and (r.key = :step_run_key or (:is_own and r.step_type = :send_reminder))
+    order by r.key, n.channel
+""")
 
 
 def delivery(reader: Reader, key: DeliveryKey) -> DeliveryFacts | None:
@@ -205,6 +227,21 @@ def devices(reader: Reader, facts: DeliveryFacts) -> Sequence[KnownDevice]:
     """Return the recipient's devices."""
     parameters = {"organization_key": facts.organization_key, "member_key": facts.member_key}
     return reader.records(KnownDevice, _DEVICES, parameters)
+
+
+def nudges(
+    reader: Reader, facts: DeliveryFacts, key: DeliveryKey, send_reminder: int
+) -> Sequence[KnownNudge]:
+    """Return how the recipient was nudged about a delivery over channels besides push."""
+    parameters = {
+        "organization_key": facts.organization_key,
+        "member_key": facts.member_key,
+        "campaign_key": facts.campaign_key,
+        "step_run_key": key.step_run_key,
+        "is_own": facts.parent_run_key is None,
+        "send_reminder": send_reminder,
+    }
+    return reader.records(KnownNudge, _NUDGES, parameters)
 
 
 def locales_by_preference(reader: Reader, facts: DeliveryFacts, key: DeliveryKey) -> dict[str, int]:
