@@ -191,6 +191,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     blob_links = BlobLinks(master_key, settings.issuer, clock)
     deeplink_tokens = DeeplinkTokens(master_key)
     pusher = build_pusher(settings, clock)
+    browser_pusher = build_browser_pusher(settings, services, vapid)
     address_guard = AddressGuard(settings.webhook_allowed_networks)
     webhook_secrets = WebhookSecrets(database, master_key, clock)
     system = System(
@@ -210,7 +211,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         delivery_ids=delivery_ids,
         engine=engine,
         pusher=pusher,
-        browser_pusher=build_browser_pusher(settings, services, vapid),
+        browser_pusher=browser_pusher,
         vapid=vapid,
         web_push=WebPushSubscriptions(database, services, clock),
         address_guard=address_guard,
@@ -239,7 +240,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             engine,
             clock,
             {
-                PUSH: AlertChannel(database, pusher),
+                PUSH: AlertChannel(database, pusher, browser_pusher),
                 **build_channels(
                     settings,
                     None if isinstance(mailer, MissingMailer) else mailer,

@@ -87,6 +87,27 @@ def test_a_browser_makes_a_person_reachable_until_it_is_gone(
     assert doors.subscribed(story.tokens[bo]) == []
 
 
+def test_an_alert_reaches_a_browser_until_it_is_gone(
+    story: Story, doors: Doors, gateway: PushService
+) -> None:
+    ada, bo, cy = story.user_ids
+    here, gone = gateway.browser(f"alert-{bo}"), gateway.browser(f"alert-{cy}")
+    gateway.gone.add(gone.endpoint.removeprefix(gateway.origin))
+    doors.subscribe(story.tokens[bo], here.subscription)
+    doors.subscribe(story.tokens[cy], gone.subscription)
+    alert = story.steps.escalate(
+        mode=story.stubs.ESCALATE_MODE_ALERT_ONLY,
+        targets=[story.steps.target("USER", user_id) for user_id in (bo, cy)],
+    )
+    workflow = story.steps(story.steps.send(), alert, story.steps.missed())
+    campaign = story.start(workflow=workflow, user_ids=[ada])
+    until(lambda: not doors.subscribed(story.tokens[cy]))
+    (push,) = gateway.pushes(here)
+    assert (push["delivery_id"], push["campaign_id"]) == ("", campaign.id)
+    assert push["title"] == "Reminder: New policy"
+    assert len(doors.subscribed(story.tokens[bo])) == 1
+
+
 def test_a_subscription_is_a_persons_own(
     story: Story, doors: Doors, gateway: PushService, installation: Installation, client: Client
 ) -> None:

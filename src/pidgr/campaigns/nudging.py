@@ -94,7 +94,7 @@ class Nudging:
 
     def register(self) -> None:
         """Give the engine its handlers."""
-        self._engine.register(NUDGE, self.collect)
+        self._engine.register(NUDGE, self.collect, self.give_up)
         self._engine.register(_SEND, self.send, self.give_up)
 
     def collect(self, step_run_key: int, channel: int) -> None:

@@ -28,7 +28,7 @@ class Target(NamedTuple):
 
 
 class MemberDevice(NamedTuple):
-    """An active device, and whose it is."""
+    """An active device or a browser, and whose it is; ``platform`` as in ``Target``."""
 
     member_id: str
     device_id: str
@@ -53,10 +53,15 @@ _SELECT_TARGETS: Final = f"""
       and (v.id is not null or d.status = {int(DeliveryStatus.PENDING)})
     order by d.ordinal
 """
-_DEVICES: Final = """
+_DEVICES: Final = f"""
     select m.id, v.id, v.platform, v.push_token
     from member m join device v on v.member_key = m.key and v.active
-    where {hint}m.organization_key = :organization_key and m.id {ids} order by m.key, v.id
+    where {{hint}}m.organization_key = :organization_key and m.id {{ids}}
+    union all
+    select m.id, w.id, {BROWSER}, w.push_token
+    from member m join web_push_subscription w on w.member_key = m.key
+    where {{hint}}m.organization_key = :organization_key and m.id {{ids}}
+    order by 1, 2
 """
 # "+" keeps SQLite off the organization's index: see member_store.
 _DEVICES_OF: Final = Statement(
@@ -142,7 +147,7 @@ def targets(reader: Reader, batch: PushBatch) -> tuple[list[Target], list[int]]:
 def devices_of(
     reader: Reader, organization_key: int, member_ids: Sequence[str]
 ) -> list[MemberDevice]:
-    """Return the active devices of some members of an organization."""
+    """Return the active devices and the browsers of some members of an organization."""
     parameters = {"organization_key": organization_key, "member_ids": reader.array(member_ids)}
     return reader.records(MemberDevice, _DEVICES_OF, parameters)
 
@@ -187,3 +192,9 @@ def forget_browser(transaction: Transaction, subscription_id: str, push_token: s
 def deactivate_device(transaction: Transaction, device_id: str, push_token: str) -> None:
     """Retire a device whose token the provider calls dead, unless it has registered a new one."""
     transaction.execute(_DEACTIVATE_DEVICE, {"device_id": device_id, "push_token": push_token})
+
+
+def retire(transaction: Transaction, platform: int, device_id: str, push_token: str) -> None:
+    """Push no more to a device or a browser whose token the provider calls dead."""
+    forget = forget_browser if platform == BROWSER else deactivate_device
+    forget(transaction, device_id, push_token)

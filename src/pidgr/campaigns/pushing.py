@@ -18,8 +18,7 @@ from pidgr.clock import Clock
 from pidgr.content.rendering import strip_markers
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform
 from pidgr.engine.port import Engine
-from pidgr.errors import UnavailableError
-from pidgr.outreach.push import BROWSER, Answer, Outcome, Push, Pusher
+from pidgr.outreach.push import BROWSER, Answer, Outcome, Push, Pusher, send_all
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -66,7 +65,7 @@ class Pushes(Sequence[Push]):
             delivery_id=self._delivery_ids.encode(self._batch.delivery_run_key, target.ordinal),
             campaign_id=campaign.id,
             device_id=target.device_id,
-            platform=_platform(target),
+            platform=platform_name(target.platform),
             push_token=target.push_token,
             title=strip_markers(text.title),
             summary=text.summary,
@@ -117,29 +116,16 @@ class Pushing:
         addressed = self._database.read_now(lambda reader: self._addressed(reader, batch))
         if addressed is None:
             return False
-        answers = self._answers(batch, addressed)
+        key = _idempotency_key(batch, addressed.held)
+        answers = send_all(
+            [
+                (self._pusher, addressed.pushes, key),
+                (self._browser_pusher, addressed.browser_pushes, f"{key}:browsers"),
+            ]
+        )
         return self._database.write_now(
             lambda transaction: self._record(transaction, batch, addressed, answers)
         )
-
-    def _answers(self, batch: PushBatch, addressed: _Addressed) -> Sequence[Answer]:
-        """Push to devices and to browsers; one being away does not keep the other's pushes back."""
-        answers: list[Answer] = []
-        away: UnavailableError | None = None
-        own_key = _idempotency_key(batch, addressed.held)
-        for pusher, pushes, key in (
-            (self._pusher, addressed.pushes, own_key),
-            (self._browser_pusher, addressed.browser_pushes, f"{own_key}:browsers"),
-        ):
-            if not len(pushes):
-                continue
-            try:
-                answers += pusher.send(pushes, key)
-            except UnavailableError as error:
-                away = away or error
-        if away is not None:
-            raise away
-        return answers
 
     def _addressed(self, reader: Reader, batch: PushBatch) -> _Addressed | None:
         if not _may_start(reader, batch):
@@ -212,9 +198,7 @@ class Pushing:
     ) -> None:
         device_id = target.device_id
         if answer.outcome is Outcome.DEAD_TOKEN:
-            is_browser = target.platform == push_store.BROWSER
-            retire = push_store.forget_browser if is_browser else push_store.deactivate_device
-            retire(transaction, device_id, target.push_token)
+            push_store.retire(transaction, target.platform, device_id, target.push_token)
         run_store.record_error(
             transaction,
             batch.delivery_run_key,
@@ -282,10 +266,9 @@ class Pushing:
         return push_store.set_status(transaction, batch.delivery_run_key, ordinals, since, to)
 
 
-def _platform(target: Target) -> str:
-    if target.platform == push_store.BROWSER:
-        return BROWSER
-    return Platform(target.platform).name
+def platform_name(platform: int) -> str:
+    """Return what providers are chosen by: the contract's name of a platform, or a browser's."""
+    return BROWSER if platform == push_store.BROWSER else Platform(platform).name
 
 
 def _idempotency_key(batch: PushBatch, held: Collection[int]) -> str:

@@ -7,6 +7,8 @@ from typing import Final, Protocol
 
 import structlog
 
+from pidgr.errors import UnavailableError
+
 BROWSER: Final = "BROWSER"
 """The platform of pushes to browsers, beside those of the contract."""
 
@@ -79,3 +81,23 @@ class LogPusher:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def send_all(parts: Sequence[tuple[Pusher, Sequence[Push], str]]) -> list[Answer]:
+    """Send batches, each by its pusher and under its key, and return all answers in order.
+
+    Raises:
+        UnavailableError: one of them wants its batch later; it has not kept the others' back.
+    """
+    answers: list[Answer] = []
+    away: UnavailableError | None = None
+    for pusher, pushes, key in parts:
+        if not len(pushes):
+            continue
+        try:
+            answers += pusher.send(pushes, key)
+        except UnavailableError as error:
+            away = away or error
+    if away is not None:
+        raise away
+    return answers

@@ -158,7 +158,7 @@ class WebPush:
                 "ttl": str(_TIME_TO_LIVE_SECONDS),
                 "urgency": "high" if push.critical else "normal",
                 # A push that comes twice replaces itself, as long as the browser is away.
-                "topic": topic(push.delivery_id),
+                "topic": topic(push.tag),
             },
         )
         if response.is_success:
@@ -190,6 +190,6 @@ def payload(push: Push) -> bytes:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def topic(delivery_id: str) -> str:
-    """Return a delivery's name for push services, which tells them nothing."""
-    return base64url(hashlib.sha256(delivery_id.encode()).digest())[:_LONGEST_TOPIC]
+def topic(tag: str) -> str:
+    """Return a name for push services of what pushes are about, which tells them nothing."""
+    return base64url(hashlib.sha256(tag.encode()).digest())[:_LONGEST_TOPIC]
