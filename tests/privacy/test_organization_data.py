@@ -40,7 +40,6 @@ LEFT_OUT = {
     "touch_grid",
     "touch_screen",
     "touch_upkeep",
-    "web_push_subscription",
     "webhook_call",
     "webhook_secret",
 }
