@@ -48,7 +48,7 @@ KEY = Statement("select key from campaign where id = :id")
 MANAGE = Statement("update member set manager_id = :manager_id where id = :id")
 RUN = Statement("""
     select r.key from step_run r join campaign c on c.key = r.campaign_key
-    where c.id = :id and r.step_id = 'remind'
+    where c.id = :id and r.step_id in ('remind', 'escalate') and r.iteration = 0
 """)
 REWIND = Statement("""
     update nudge set status = 0, reason = '', settled_at = null where step_run_key = :run_key
@@ -418,15 +418,15 @@ def _name(email: str) -> str:
 
 
 class Replay:
-    """The nudges of a reminder that all wait once more, and a channel that is told what to say."""
+    """The nudges of a step that all wait once more, and a channel that is told what to say."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, workflow: Any, *names: str) -> None:
         self.office = office
         self.system = office.installation.system
         people = [office.ada, office.bob, office.cleo, office.dan]
-        campaign = office.start(title="Again", workflow=office.remind(), user_ids=people)
+        campaign = office.start(title="Again", workflow=workflow, user_ids=people)
         office.pass_deadline(campaign.id)
-        office.settled(campaign.id, *EVERYBODY)
+        office.settled(campaign.id, *names)
         self.campaign_id = campaign.id
         self.channel = Told()
         (self.run_key,) = self.rows(RUN)[0]
@@ -459,7 +459,7 @@ class Replay:
 
 @pytest.fixture
 def replay(office: Office) -> Replay:
-    return Replay(office)
+    return Replay(office, office.remind(), *EVERYBODY)
 
 
 def test_what_changes_between_the_rows_and_the_sending_counts(replay: Replay) -> None:
@@ -469,7 +469,7 @@ def test_what_changes_between_the_rows_and_the_sending_counts(replay: Replay) ->
     try:
         replay.send()
     finally:
-        office.change(SET_STATUS, status=UserStatus.INVITED, id=office.dan)
+        office.change(SET_STATUS, status=UserStatus.ACTIVE, id=office.dan)
     assert replay.channel.names() == ["person0", "person2"]
     assert replay.outcome() == {
         "person0": SENT,
@@ -498,6 +498,22 @@ def test_nobody_is_nudged_any_more_once_a_campaign_is_cancelled(replay: Replay) 
         "person2": NOT_NEEDED,
         "dan": NOT_NEEDED,
     }
+
+
+def test_nobody_is_alerted_any_more_once_everybody_has_confirmed(office: Office) -> None:
+    mode = office.stubs.ESCALATE_MODE_ALERT_ONLY
+    workflow = office.escalate(targets=[office.steps.target("USER", office.dan)], mode=mode)
+    replay = Replay(office, workflow, "dan")
+    for user_id in (office.ada, office.bob, office.cleo):
+        office.acknowledge(replay.campaign_id, user_id)
+    replay.send()
+    # Dan himself has not.
+    assert replay.channel.names() == ["dan"]
+    office.change(REWIND, run_key=replay.run_key)
+    office.acknowledge(replay.campaign_id, office.dan)
+    replay.send()
+    assert replay.channel.names() == ["dan"]
+    assert replay.outcome() == {"dan": NOT_NEEDED}
 
 
 def test_a_suspended_organization_nudges_nobody(replay: Replay) -> None:
