@@ -29,7 +29,6 @@ from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 
 _SCREEN: Final = "Home"
-_DAYS: Final = 90
 _TYPES: Final = 4
 _BUCKETS: Final = 20
 _SEED: Final = 6
@@ -67,9 +66,9 @@ _QUESTIONS: Final = (
 
 def measure(place: Installation, plan: Plan) -> Iterator[Line]:
     """Yield the lines of one database."""
-    screen_key, first_day = _build(place, plan.touches)
+    screen_key, first_day = _build(place, plan)
     for question in _QUESTIONS:
-        request = _request(question, first_day)
+        request = _request(question, first_day, plan.touch_days)
         # The first of them also reads what no cache holds yet, and does not count.
         rounds = [
             (_ask(place, request), _scan(place, screen_key)) for _ in range(2 * plan.rounds + 1)
@@ -85,7 +84,7 @@ def measure(place: Installation, plan: Plan) -> Iterator[Line]:
     yield _ingestion(place, plan, screen_key)
 
 
-def _build(place: Installation, count: int) -> tuple[int, int]:
+def _build(place: Installation, plan: Plan) -> tuple[int, int]:
     """Store touches of whole days before today as packing does; return their screen and day.
 
     They are spread evenly over screen, days, types and buckets: sums are of least use then.
@@ -101,10 +100,10 @@ def _build(place: Installation, count: int) -> tuple[int, int]:
     )
     scope = Scope(organization_key, screen_key, ORGANIC)
     random = np.random.default_rng(_SEED)
-    first_day = _now() // DAY - _DAYS
+    first_day = _now() // DAY - plan.touch_days
     database = Database(bench.url)
-    for day in range(first_day, first_day + _DAYS):
-        touches = blocks.together([_random_touches(random, count // _DAYS)])
+    for day in range(first_day, first_day + plan.touch_days):
+        touches = blocks.together([_random_touches(random, plan.touches // plan.touch_days)])
 
         def work(unit: Transaction, day: int = day, touches: Touches = touches) -> None:
             packing.add(unit, scope, {day: touches})
@@ -124,14 +123,14 @@ def _random_touches(random: np.random.Generator, count: int) -> Touches:
     return Touches(column(MINUTES_PER_DAY), column(UNITS + 1), column(UNITS + 1), kind)
 
 
-def _request(question: _Question, first_day: int) -> bytes:
+def _request(question: _Question, first_day: int, days: int) -> bytes:
     margin = 8 * 60 * MINUTE if question.cut else 0
     return QueryHeatmapDataRequest(
         screen_name=_SCREEN,
         mode=question.mode,
         grid_resolution=question.resolution,
         date_from=to_timestamp(first_day * DAY + margin),
-        date_to=to_timestamp((first_day + _DAYS) * DAY - SECOND - margin),
+        date_to=to_timestamp((first_day + days) * DAY - SECOND - margin),
     ).to_binary()
 
 

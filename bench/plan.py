@@ -24,6 +24,7 @@ class Plan:
     tail_campaigns: int = 2
     garbage: int = 10_000
     touches: int = 10_000_000
+    touch_days: int = 90
     list_rows: int = 100_000
     list_calls: int = 150
 
@@ -44,6 +45,7 @@ QUICK = Plan(
     tail_campaigns=1,
     garbage=300,
     touches=50_000,
+    touch_days=3,
     list_rows=1_000,
     list_calls=5,
 )
