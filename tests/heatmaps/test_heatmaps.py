@@ -251,6 +251,22 @@ def test_every_minute_of_a_range_is_covered_once(minutes: list[int]) -> None:
         assert parts.spans[0] % 32 == (parts.spans[1] + 1) % 32 == 0
 
 
+def test_a_range_begins_and_ends_within_a_day_at_its_very_minutes(heat: Heat) -> None:
+    (person,) = heat.people(1)
+    first = START // DAY * DAY - 10 * DAY + 7 * MINUTE
+    for moment in (first - MINUTE, first, first + MINUTE, first + 2 * MINUTE):
+        heat.touch(person, event(moment))
+    for _ in ("as it came in", "packed"):
+        for resolution in (0.02, 0.0073):
+            fields = {
+                "date_from": to_timestamp(first + 59 * SECOND),
+                "date_to": to_timestamp(first + MINUTE),
+                "grid_resolution": resolution,
+            }
+            assert heat.total(**fields) == 2
+        heat.pack()
+
+
 # --- the door ---
 
 
