@@ -427,15 +427,3 @@ def test_the_cookie_comes_along_when_another_site_posts(
     assert "SameSite=none" in cookie
     assert "Secure" in cookie
     assert "HttpOnly" in cookie
-
-
-def test_the_sign_in_page_leads_by_the_provider_to_an_application_s_request(door: Door) -> None:
-    _, email = door.invite()
-    sent = door.browser.get(door.way_from_sign_in_page(email))
-    form = door.provider.visit(sent.headers["location"], {"mail": [email]}, "")
-    asked = door.show(form)
-    assert door.organization.id in asked.text
-    answer = submit(
-        door.browser, asked, organization_id=door.organization.id, decision="allow"
-    ).headers["location"]
-    assert answer.startswith(f"{APPLICATION}?code=")
