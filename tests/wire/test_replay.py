@@ -97,6 +97,16 @@ def test_what_was_recorded_is_listed_and_played_in_order(theatre: Theatre, world
     ]
 
 
+def test_half_a_character_is_kept_as_a_sign_of_damage(theatre: Theatre) -> None:
+    """As browsers spell it whose page holds one; refused, it would be sent again for ever."""
+    token = theatre.begin()
+    changed = {"source": 0, "texts": [{"id": 9, "value": "\ud83d! \ud83d\ude00"}]}
+    event = {"type": 3, "timestamp": START, "data": changed}
+    assert theatre.send(token, 0, event).json() == {"next": 1}
+    (played,) = theatre.play(theatre.newest().id)
+    assert played["data"]["texts"] == [{"id": 9, "value": "\ufffd! \U0001f600"}]
+
+
 def test_batches_that_come_side_by_side_are_taken_in_their_order(
     theatre: Theatre, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,8 +229,25 @@ def test_a_switch_and_a_restriction_are_honoured_without_a_word(
         ("{token}/0", {"content": b"[" * 100_000}, 400, "the body is not a JSON array"),
         ("{token}/0", {"content": b"[1]"}, 400, "events[0]"),
         ("{token}/0", {"content": b'[{"type":3,"timestamp":1}]'}, 400, "events[0]"),
-        ("{token}/0", {"content": b'[{"type":3,"timestamp":NaN,"data":{}}]'}, 400, "events[0]"),
+        (
+            "{token}/0",
+            {"content": b'[{"type":3,"timestamp":NaN,"data":{}}]'},
+            400,
+            "the body is not a JSON array",
+        ),
         ("{token}/0", {"content": b'[{"type":3,"timestamp":-1,"data":{}}]'}, 400, "events[0]"),
+        (
+            "{token}/0",
+            {"content": b'[{"type":3,"timestamp":1,"data":{"source":1,"x":Infinity}}]'},
+            400,
+            "the body is not a JSON array",
+        ),
+        (
+            "{token}/0",
+            {"content": b'[{"type":3,"timestamp":1,"data":{"source":1,"x":1e999}}]'},
+            400,
+            "the body is not a JSON array",
+        ),
         ("{token}/0", {"content": bytes((1 << 20) + 1)}, 400, "the body is larger"),
         ("{token}/0", {"headers": {"content-type": "text/plain"}}, 400, "send JSON"),
         ("{token}/0", {"headers": {"content-encoding": "br"}}, 400, "content-encoding"),

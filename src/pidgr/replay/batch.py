@@ -65,7 +65,7 @@ def read_events(content: bytes) -> list[Event]:
         InvalidArgumentError: not such an array, too many of them, or one that is no rrweb event.
     """
     try:
-        events = json.loads(content)
+        events = json.loads(content, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         events = None
     if not isinstance(events, list):
@@ -92,7 +92,17 @@ def keep(events: list[Event], masked: Masked) -> Batch:
         json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         for event in kept
     )
+    # A page can hold halves of characters, which UTF-8 cannot; browsers send them escaped.
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return Batch(text, min(moments, default=0), max(moments, default=0), interactions)
+
+
+def _finite(text: str) -> float:
+    """Return a number of JSON, which NaN, Infinity and 1e999 are not."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def is_event(event: object) -> bool:
