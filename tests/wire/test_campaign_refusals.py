@@ -261,19 +261,10 @@ def test_an_id_leads_only_to_the_callers_own_campaigns(
 
 
 def test_steps_of_later_versions_say_so(story: Story, refuse: Refuse) -> None:
-    stubs = story.stubs
-    alert = stubs.WorkflowStep(
-        id="call",
-        type=stubs.STEP_TYPE_ESCALATE,
-        escalate_config=stubs.EscalateConfig(
-            condition=stubs.ESCALATION_CONDITION_IF_NOT_ACKED,
-            targets=[stubs.EscalationTarget(type=stubs.ESCALATION_TARGET_TYPE_MANAGER)],
-            mode=stubs.ESCALATE_MODE_ALERT_ONLY,
-        ),
-    )
-    error = refuse(workflow=story.steps(story.steps.send(), alert))
+    remind = story.steps.remind("call", third_party_channels=[story.stubs.CHANNEL_NAME_LINE])
+    error = refuse(workflow=story.steps(story.steps.send(), remind))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "call" in error.details()
+    assert "step 'call': the channel LINE" in error.details()
 
 
 def test_an_unknown_status_is_no_filter(story: Story) -> None:
