@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from support.rows import contents
+from support.rows import contents, differences
 from support.running import Installation
 from support.story import World
 from support.waiting import until
@@ -59,7 +59,7 @@ def test_a_campaign_in_which_nobody_acts_does_what_was_told(
     campaign = world.create(workflow=workflow, user_ids=people)
     before = installation.system.database.read_now(contents)
     found = reports.simulate_in(installation.system, campaign.id)
-    assert installation.system.database.read_now(contents) == before
+    assert not differences(before, installation.system.database.read_now(contents))
     assert (found.audience.members, found.audience.reachable) == (4, 3)
     told = {firing.step_id: (firing.recipients, firing.others) for firing in found.firings}
     assert told["wait"] == (3, 0)
