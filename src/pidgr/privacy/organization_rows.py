@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, LANE_OF_DELIVERY
+from pidgr.privacy.member_columns import MEMBER, PROVISIONED
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Row
 
@@ -123,35 +124,7 @@ SECTIONS: Final = (
     _section("roles", _own("x", "id", "slug", "name", "permissions", "created_at"), "role x", _KEY),
     _section(
         "members",
-        _own(
-            "x",
-            "id",
-            "email",
-            "name",
-            "status",
-            "first_name",
-            "last_name",
-            "department",
-            "title",
-            "phone",
-            "location",
-            "employee_id",
-            "manager_name",
-            "manager_id",
-            "start_date",
-            "custom_attributes",
-            "data_governance_region",
-            "processing_restricted",
-            "theme_preference",
-            "preferred_locale",
-            "passkey_enrolled_at",
-            "created_at",
-            role="r.slug",
-            directory_user_name="coalesce(s.user_name, '')",
-            directory_external_id="coalesce(s.external_id, '')",
-            directory_emails="coalesce(nullif(s.emails, ''), '[]')",
-            directory_phone_numbers="coalesce(nullif(s.phone_numbers, ''), '[]')",
-        ),
+        _own("x", *MEMBER, role="r.slug", **PROVISIONED),
         "member x join role r on r.key = x.role_key left join scim_user s on s.member_key = x.key",
         ("x.sort_name", "x.key"),
         start=("", -1),

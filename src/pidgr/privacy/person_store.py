@@ -3,48 +3,17 @@
 from typing import Final
 
 from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, LANE_OF_DELIVERY
+from pidgr.privacy.member_columns import MEMBER, PROVISIONED
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
-
-_MEMBER: Final = (
-    "id",
-    "email",
-    "name",
-    "status",
-    "first_name",
-    "last_name",
-    "department",
-    "title",
-    "phone",
-    "location",
-    "employee_id",
-    "manager_name",
-    "manager_id",
-    "start_date",
-    "custom_attributes",
-    "data_governance_region",
-    "processing_restricted",
-    "theme_preference",
-    "preferred_locale",
-    "passkey_enrolled_at",
-    "created_at",
-)
-
-# What a directory has said beyond that (SCIM).
-_PROVISIONED: Final = {
-    "directory_user_name": "coalesce(s.user_name, '')",
-    "directory_external_id": "coalesce(s.external_id, '')",
-    "directory_emails": "coalesce(nullif(s.emails, ''), '[]')",
-    "directory_phone_numbers": "coalesce(nullif(s.phone_numbers, ''), '[]')",
-}
 
 # What each part of the answer is called, its columns, and how to read it.
 _PARTS: Final[dict[str, tuple[tuple[str, ...], Statement]]] = {
     "profile": (
-        (*_MEMBER, *_PROVISIONED, "role"),
+        (*MEMBER, *PROVISIONED, "role"),
         Statement(f"""
-            select {", ".join(f"m.{name}" for name in _MEMBER)},
-                   {", ".join(_PROVISIONED.values())}, r.name
+            select {", ".join(f"m.{name}" for name in MEMBER)},
+                   {", ".join(PROVISIONED.values())}, r.name
             from member m join role r on r.key = m.role_key
             left join scim_user s on s.member_key = m.key
             where m.organization_key = :organization_key and m.key = :member_key
