@@ -259,6 +259,23 @@ def test_nobody_makes_a_link_to_more_than_they_may(desk: Desk) -> None:
     assert desk.rpc(revoke, keys["manager"], inviteLinkId=link["id"]).status_code == 200
 
 
+def test_a_link_to_more_than_one_may_is_listed_without_its_token(desk: Desk) -> None:
+    """Who has the token has the role."""
+    roles = desk.rpc("RoleService/ListRoles", desk.admin).json()["roles"]
+    super_admin = next(role["id"] for role in roles if role["slug"] == "super_admin")
+    powerful, plain = (
+        desk.create(**fields)["inviteLink"] for fields in ({"roleId": super_admin}, {})
+    )
+    inviter = desk.rpc(
+        "ApiKeyService/CreateApiKey", desk.admin, name="inviter", permissions=[4]
+    ).json()["key"]
+    answer = desk.rpc("InviteLinkService/ListInviteLinks", inviter)
+    assert powerful["token"] not in answer.text
+    assert [one["id"] for one in answer.json()["inviteLinks"]] == [plain["id"], powerful["id"]]
+    assert answer.json()["inviteLinks"][0]["token"] == plain["token"]
+    assert desk.listed(powerful["id"])["token"] == powerful["token"]
+
+
 def test_another_organization_s_links_are_unknown(desk: Desk, peer: Peer) -> None:
     link = desk.create()["inviteLink"]
     other = Desk(desk.installation, peer)

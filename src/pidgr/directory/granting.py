@@ -46,3 +46,9 @@ def invitation_role(transaction: Transaction, caller: Caller, role_id: str) -> S
     if role_id:
         return role_to_grant(transaction, caller, role_id)
     return role_store.roles_by_slug(transaction, caller.organization_key)[permissions.EMPLOYEE]
+
+
+def could_invite_with(caller: Caller, role_slug: str, role_permissions: str) -> bool:
+    """Tell whether the caller, who may invite, may do so with a role, as ``invitation_role``."""
+    granted = permissions.from_names(role_permissions)
+    return role_slug == permissions.EMPLOYEE or granted <= caller.permissions

@@ -20,7 +20,7 @@ from pidgr.contract.v1.invite_link_pb import (
     ValidateInviteLinkResponse,
 )
 from pidgr.directory import invite_link_store
-from pidgr.directory.granting import invitation_role
+from pidgr.directory.granting import could_invite_with, invitation_role
 from pidgr.directory.invite_link_store import NewInviteLink, StoredInviteLink
 from pidgr.directory.invite_links import PATH, InviteLinks, digest, new_token
 from pidgr.errors import NotFoundError, Violations
@@ -88,17 +88,21 @@ class InviteLinkService:
         stored = invite_link_store.link(transaction, caller.organization_key, new.id)
         assert stored is not None  # noqa: S101 - it was stored a moment ago
         return CreateInviteLinkResponse(
-            invite_link=self._message(stored, now), url=f"{self._base_url}/{token}"
+            invite_link=self._message(stored, caller, now), url=f"{self._base_url}/{token}"
         )
 
     def list_invite_links(
         self, request: ListInviteLinksRequest, caller: Caller, reader: Reader
     ) -> ListInviteLinksResponse:
-        """Return the newest links, ended ones included."""
+        """Return the newest links, ended ones included.
+
+        A link gives its role to whoever has its token: those see it who could make such a link.
+        """
         del request
         found = invite_link_store.links(reader, caller.organization_key, _MOST_LISTED)
         now = self._clock.now()
-        return ListInviteLinksResponse(invite_links=[self._message(one, now) for one in found])
+        links = [self._message(one, caller, now) for one in found]
+        return ListInviteLinksResponse(invite_links=links)
 
     def revoke_invite_link(
         self, request: RevokeInviteLinkRequest, caller: Caller, transaction: Transaction
@@ -157,10 +161,12 @@ class InviteLinkService:
         name = self._links.redeem(transaction, caller, request.token)
         return RedeemInviteLinkResponse(organization_name=name)
 
-    def _message(self, stored: StoredInviteLink, now: int) -> InviteLink:
-        used_up = 0 < stored.max_uses <= stored.use_count
-        ended = stored.revoked_at is not None or stored.expires_at <= now or used_up
-        token = "" if ended else self._master_key.unseal(_PURPOSE, stored.sealed_token).decode()
+    def _message(self, stored: StoredInviteLink, caller: Caller, now: int) -> InviteLink:
+        token = ""
+        if _is_live(stored, now) and could_invite_with(
+            caller, stored.role_slug or "", stored.role_permissions or ""
+        ):
+            token = self._master_key.unseal(_PURPOSE, stored.sealed_token).decode()
         return InviteLink(
             id=stored.id,
             token=token,
@@ -173,6 +179,11 @@ class InviteLinkService:
             created_at=to_timestamp(stored.created_at),
             data_governance_region=stored.data_governance_region,
         )
+
+
+def _is_live(stored: StoredInviteLink, now: int) -> bool:
+    used_up = 0 < stored.max_uses <= stored.use_count
+    return stored.revoked_at is None and now < stored.expires_at and not used_up
 
 
 def _validate(request: CreateInviteLinkRequest) -> None:

@@ -25,11 +25,13 @@ class NewInviteLink:
 
 @dataclass(frozen=True, slots=True)
 class StoredInviteLink:
-    """A link as its organization sees it. ``role_id`` is None if the role is gone."""
+    """A link as its organization sees it. The role's columns are None if the role is gone."""
 
     id: str
     sealed_token: bytes
     role_id: str | None
+    role_slug: str | None
+    role_permissions: str | None
     max_uses: int
     use_count: int
     expires_at: int
@@ -66,8 +68,8 @@ _INSERT: Final = Statement(f"""
     values ({", ".join(f":{name}" for name in NewInviteLink.__slots__)})
 """)
 _COLUMNS: Final = """
-    l.id, l.sealed_token, r.id, l.max_uses, l.use_count, l.expires_at, l.revoked_at, l.created_by,
-    l.created_at, l.data_governance_region
+    l.id, l.sealed_token, r.id, r.slug, r.permissions, l.max_uses, l.use_count, l.expires_at,
+    l.revoked_at, l.created_by, l.created_at, l.data_governance_region
     from invite_link l left join role r on r.key = l.role_key
     where l.organization_key = :organization_key
 """

@@ -55,7 +55,8 @@ class InviteLinkService(Protocol):
         Lists the links of the organization, ended ones included, newest first. Not paginated; the
         newest 1,000.
 
-        Caller: MEMBERS_INVITE, because the list shows tokens.
+        Caller: MEMBERS_INVITE, because the list shows tokens; those of links whose role allows what the
+        caller may not do are left out, as nobody can give such a role.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -231,7 +232,8 @@ class InviteLinkServiceClient(ConnectClient):
         Lists the links of the organization, ended ones included, newest first. Not paginated; the
         newest 1,000.
 
-        Caller: MEMBERS_INVITE, because the list shows tokens.
+        Caller: MEMBERS_INVITE, because the list shows tokens; those of links whose role allows what the
+        caller may not do are left out, as nobody can give such a role.
         """
         return await self.execute_unary(
             request=request,
@@ -361,7 +363,8 @@ class InviteLinkServiceSync(Protocol):
         Lists the links of the organization, ended ones included, newest first. Not paginated; the
         newest 1,000.
 
-        Caller: MEMBERS_INVITE, because the list shows tokens.
+        Caller: MEMBERS_INVITE, because the list shows tokens; those of links whose role allows what the
+        caller may not do are left out, as nobody can give such a role.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -535,7 +538,8 @@ class InviteLinkServiceClientSync(ConnectClientSync):
         Lists the links of the organization, ended ones included, newest first. Not paginated; the
         newest 1,000.
 
-        Caller: MEMBERS_INVITE, because the list shows tokens.
+        Caller: MEMBERS_INVITE, because the list shows tokens; those of links whose role allows what the
+        caller may not do are left out, as nobody can give such a role.
         """
         return self.execute_unary(
             request=request,

@@ -38,7 +38,8 @@ class InviteLink(Message[_InviteLinkFields]):
             string id = 1;
             ```
         token:
-            What the link carries: 43 characters of base64url. Empty once the link has ended.
+            What the link carries: 43 characters of base64url. Empty once the link has ended, and for a
+            caller who could not have made it.
 
             ```proto
             string token = 2;
