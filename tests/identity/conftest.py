@@ -1,11 +1,15 @@
-"""Databases for servers that a whole module shares."""
+"""Databases for servers that a whole module shares, and a server that has passkeys and a client."""
 
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from support.passkey_holder import APP, SITE, PasskeyHolder
+from support.running import Installation, running
 
+from pidgr.clock import SECOND, ManualClock
 from pidgr.storage.database import Database
 from pidgr.system import migrate
 
@@ -24,3 +28,32 @@ def database_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     migrate(database)
     database.close()
     return {"database_url": url}
+
+
+@pytest.fixture(scope="module")
+def clock() -> ManualClock:
+    return ManualClock(1_790_000_000 * SECOND)
+
+
+@pytest.fixture(scope="module")
+def installation(
+    database_settings: dict[str, Any],
+    clock: ManualClock,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Installation]:
+    with running(
+        tmp_path_factory.mktemp("data"),
+        clock=clock,
+        issuer=SITE,
+        sign_in_url=APP,
+        embedded_engine=False,
+        **database_settings,
+    ) as installation:
+        yield installation
+
+
+@pytest.fixture
+def holder(installation: Installation) -> Iterator[PasskeyHolder]:
+    holder = PasskeyHolder(installation)
+    yield holder
+    holder.http.close()

@@ -7,13 +7,12 @@ import re
 import secrets
 from collections.abc import Iterator
 from html import unescape
-from typing import Any
 
 import httpx
 import pytest
 from support.authenticator import Authenticator
 from support.forms import form_with, submit
-from support.passkey_holder import PASSKEY, SITE, PasskeyHolder, options_in
+from support.passkey_holder import APP, PASSKEY, SITE, PasskeyHolder, options_in
 from support.running import Installation, running
 
 from pidgr.clock import HOUR, MINUTE, SECOND, ManualClock
@@ -29,34 +28,6 @@ EVENTS = Statement("""
 """)
 
 
-@pytest.fixture(scope="module")
-def clock() -> ManualClock:
-    return ManualClock(1_790_000_000 * SECOND)
-
-
-@pytest.fixture(scope="module")
-def installation(
-    database_settings: dict[str, Any],
-    clock: ManualClock,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Installation]:
-    with running(
-        tmp_path_factory.mktemp("data"),
-        clock=clock,
-        issuer=SITE,
-        embedded_engine=False,
-        **database_settings,
-    ) as installation:
-        yield installation
-
-
-@pytest.fixture
-def visitor(installation: Installation) -> Iterator[PasskeyHolder]:
-    visitor = PasskeyHolder(installation)
-    yield visitor
-    visitor.http.close()
-
-
 def keys_in(page: httpx.Response) -> list[str]:
     assert page.status_code == 200, page.text
     return [unescape(name) for name in re.findall(r"<li><strong>(.*?)</strong>", page.text)]
@@ -66,37 +37,37 @@ def refused(page: httpx.Response) -> bool:
     return page.status_code == 200 and '<p class="error" role="alert">' in page.text
 
 
-def test_a_person_signs_in_by_passkey_adds_one_and_takes_one_away(visitor: PasskeyHolder) -> None:
-    listed = visitor.sign_in()
+def test_a_person_signs_in_by_passkey_adds_one_and_takes_one_away(holder: PasskeyHolder) -> None:
+    listed = holder.sign_in()
     assert keys_in(listed) == ["<Phone>"]
     assert "<strong>&lt;Phone&gt;</strong>, last used <time datetime=" in listed.text
-    form = visitor.new_form(listed)
-    added = visitor.enrol(form, Authenticator(SITE), "Laptop")
+    form = holder.new_form(listed)
+    added = holder.enrol(form, Authenticator(SITE), "Laptop")
     assert keys_in(added) == ["<Phone>", "Laptop"]
     assert "never used" in added.text
-    left = submit(visitor.http, added, f'value="{visitor.passkey_id}"', revoke=visitor.passkey_id)
+    left = submit(holder.http, added, f'value="{holder.passkey_id}"', revoke=holder.passkey_id)
     assert keys_in(left) == ["Laptop"]
-    assert refused(visitor.sign_in())
+    assert refused(holder.sign_in())
 
 
 def test_every_organization_that_takes_the_person_is_told(
-    visitor: PasskeyHolder, installation: Installation
+    holder: PasskeyHolder, installation: Installation
 ) -> None:
     other = installation.found()
     email = installation.system.signer.verify(
-        installation.token(visitor.organization.admin_id)
+        installation.token(holder.organization.admin_id)
     ).email
-    invited = visitor.http.post(
+    invited = holder.http.post(
         "/pidgr.v1.MemberService/InviteUser",
         json={"email": email},
         headers={"authorization": f"Bearer {other.api_key}"},
     ).json()["user"]["id"]
-    form = visitor.new_form(visitor.sign_in())
-    assert len(keys_in(visitor.enrol(form, Authenticator(SITE), ""))) == 2
-    members = {visitor.organization.id: visitor.organization.admin_id, other.id: invited}
+    form = holder.new_form(holder.sign_in())
+    assert len(keys_in(holder.enrol(form, Authenticator(SITE), ""))) == 2
+    members = {holder.organization.id: holder.organization.admin_id, other.id: invited}
     parameters = {
         "type": int(AuditEventType.PASSKEY_ENROLLED),
-        "one": visitor.organization.admin_id,
+        "one": holder.organization.admin_id,
         "two": invited,
     }
     database = installation.system.database
@@ -105,22 +76,22 @@ def test_every_organization_that_takes_the_person_is_told(
 
 
 def test_nobody_sees_or_removes_another_person_s_passkey(
-    visitor: PasskeyHolder, installation: Installation
+    holder: PasskeyHolder, installation: Installation
 ) -> None:
     stranger = PasskeyHolder(installation)
     listed = stranger.sign_in()
     # Nor is one that is there told from one that is not.
     texts = [
         re.sub(r'value="[^"]*"', "", submit(stranger.http, listed, "revoke", revoke=key).text)
-        for key in (visitor.passkey_id, "00000000-0000-0000-0000-000000000000")
+        for key in (holder.passkey_id, "00000000-0000-0000-0000-000000000000")
     ]
     assert texts[0] == texts[1]
-    assert visitor.passkey_id not in listed.text
-    assert keys_in(visitor.sign_in()) == ["<Phone>"]
+    assert holder.passkey_id not in listed.text
+    assert keys_in(holder.sign_in()) == ["<Phone>"]
     form = stranger.new_form(listed)
     theirs = submit(
-        visitor.http,
-        visitor.new_form(visitor.sign_in()),
+        holder.http,
+        holder.new_form(holder.sign_in()),
         PASSKEY,
         credential=json.dumps(Authenticator(SITE).create(options_in(form))),
     )
@@ -129,60 +100,74 @@ def test_nobody_sees_or_removes_another_person_s_passkey(
     stranger.http.close()
 
 
+def test_who_has_a_passkey_joins_by_it(holder: PasskeyHolder, installation: Installation) -> None:
+    other = installation.found("Other")
+    made = holder.http.post(
+        "/pidgr.v1.InviteLinkService/CreateInviteLink",
+        json={},
+        headers={"authorization": f"Bearer {other.api_key}"},
+    ).json()
+    link = f"/join/{made['inviteLink']['token']}"
+    joined = holder.sign_in(link)
+    assert "You are a member of <strong>Other</strong> now." in joined.text
+    assert f'href="{APP}"' in joined.text
+    assert "already" in holder.sign_in(link).text
+
+
 @pytest.mark.parametrize(
     "device",
     [Authenticator("https://evil.example"), Authenticator(SITE, verifies=False)],
     ids=["another site", "nobody checked"],
 )
 def test_a_key_that_proves_nothing_is_not_taken(
-    visitor: PasskeyHolder, device: Authenticator
+    holder: PasskeyHolder, device: Authenticator
 ) -> None:
-    answer = visitor.enrol(visitor.new_form(visitor.sign_in()), device, "Bad")
+    answer = holder.enrol(holder.new_form(holder.sign_in()), device, "Bad")
     assert refused(answer)
     assert keys_in(answer) == ["<Phone>"]
 
 
 @pytest.mark.parametrize("credential", ["", "[]", "{", "{}", '{"id": 7}', "[" * 5_000])
-def test_garbage_for_a_passkey_is_refused(visitor: PasskeyHolder, credential: str) -> None:
-    begun = visitor.http.get("/passkeys")
-    assert refused(submit(visitor.http, begun, PASSKEY, credential=credential))
-    form = visitor.new_form(visitor.sign_in())
-    answer = submit(visitor.http, form, PASSKEY, credential=credential)
+def test_garbage_for_a_passkey_is_refused(holder: PasskeyHolder, credential: str) -> None:
+    begun = holder.http.get("/passkeys")
+    assert refused(submit(holder.http, begun, PASSKEY, credential=credential))
+    form = holder.new_form(holder.sign_in())
+    answer = submit(holder.http, form, PASSKEY, credential=credential)
     assert refused(answer)
     assert keys_in(answer) == ["<Phone>"]
 
 
-def test_a_device_that_checked_nobody_does_not_sign_in(visitor: PasskeyHolder) -> None:
-    visitor.device.verifies = False
-    assert refused(visitor.sign_in())
-    visitor.device.verifies = True
-    assert keys_in(visitor.sign_in()) == ["<Phone>"]
+def test_a_device_that_checked_nobody_does_not_sign_in(holder: PasskeyHolder) -> None:
+    holder.device.verifies = False
+    assert refused(holder.sign_in())
+    holder.device.verifies = True
+    assert keys_in(holder.sign_in()) == ["<Phone>"]
 
 
 def test_what_a_sign_in_allows_ends_after_five_minutes(
-    visitor: PasskeyHolder, clock: ManualClock
+    holder: PasskeyHolder, clock: ManualClock
 ) -> None:
-    listed = visitor.sign_in()
-    form = visitor.new_form(listed)
+    listed = holder.sign_in()
+    form = holder.new_form(listed)
     clock.advance(5 * MINUTE - SECOND)
-    again = visitor.new_form(listed)
+    again = holder.new_form(listed)
     assert options_in(again)
     clock.advance(SECOND)
     # However young the seal is: the sign-in counts.
     for page in (listed, form, again):
         action, hidden = form_with(page)
-        late = visitor.http.post(action, data={**hidden, "revoke": visitor.passkey_id})
+        late = holder.http.post(action, data={**hidden, "revoke": holder.passkey_id})
         assert refused(late)
         assert ADDRESS in late.text
-    assert keys_in(visitor.sign_in()) == ["<Phone>"]
+    assert keys_in(holder.sign_in()) == ["<Phone>"]
 
 
 def test_a_seal_counts_for_its_own_step_and_ten_minutes(
-    visitor: PasskeyHolder, clock: ManualClock
+    holder: PasskeyHolder, clock: ManualClock
 ) -> None:
-    begun, listed = visitor.http.get("/passkeys"), visitor.sign_in()
+    begun, listed = holder.http.get("/passkeys"), holder.sign_in()
     early, signed_in = form_with(begun)[1]["seal"], form_with(listed)[1]["seal"]
-    fields = {"revoke": visitor.passkey_id}
+    fields = {"revoke": holder.passkey_id}
     for path, seal in (
         ("/passkeys", None),
         ("/passkeys", ""),
@@ -193,16 +178,16 @@ def test_a_seal_counts_for_its_own_step_and_ten_minutes(
         ("/sign-in", None),
     ):
         form = fields if seal is None else {**fields, "seal": seal}
-        assert visitor.http.post(path, data=form).status_code == 400, path
-    assert visitor.http.post("/sign-in", json={"seal": early}).status_code == 400
+        assert holder.http.post(path, data=form).status_code == 400, path
+    assert holder.http.post("/sign-in", json={"seal": early}).status_code == 400
     clock.advance(10 * MINUTE)
-    assert visitor.http.post("/sign-in", data={"seal": early, "email": "x"}).status_code == 400
-    assert keys_in(visitor.sign_in()) == ["<Phone>"]
+    assert holder.http.post("/sign-in", data={"seal": early, "email": "x"}).status_code == 400
+    assert keys_in(holder.sign_in()) == ["<Phone>"]
 
 
-def test_no_page_sets_a_cookie_or_runs_what_is_not_a_file_of_ours(visitor: PasskeyHolder) -> None:
-    begun, listed = visitor.http.get("/passkeys"), visitor.sign_in()
-    for page in (begun, listed, visitor.new_form(listed)):
+def test_no_page_sets_a_cookie_or_runs_what_is_not_a_file_of_ours(holder: PasskeyHolder) -> None:
+    begun, listed = holder.http.get("/passkeys"), holder.sign_in()
+    for page in (begun, listed, holder.new_form(listed)):
         assert "set-cookie" not in page.headers
         policy = page.headers["content-security-policy"]
         assert "unsafe" not in policy
@@ -213,56 +198,56 @@ def test_no_page_sets_a_cookie_or_runs_what_is_not_a_file_of_ours(visitor: Passk
         assert re.findall(r"<script[^>]*>(.*?)</script>", page.text) == [""]
         assert not re.findall(r' (?:on\w+|style)="', page.text)
         (source,) = re.findall(r'<script [^>]*src="([^"]+)"', page.text)
-        script = visitor.http.get(source)
+        script = holder.http.get(source)
         assert script.headers["content-type"].startswith("text/javascript")
         assert script.headers["x-content-type-options"] == "nosniff"
         assert "navigator.credentials" in script.text
 
 
-def test_known_and_unknown_addresses_are_answered_alike(visitor: PasskeyHolder) -> None:
-    claims = visitor.installation.system.signer.verify(
-        visitor.installation.token(visitor.organization.admin_id)
+def test_known_and_unknown_addresses_are_answered_alike(holder: PasskeyHolder) -> None:
+    claims = holder.installation.system.signer.verify(
+        holder.installation.token(holder.organization.admin_id)
     )
     texts = set()
     for email in (claims.email, f"{secrets.token_hex(4)}@example.com"):
-        page = submit(visitor.http, visitor.http.get("/passkeys"), ADDRESS, email=email)
+        page = submit(holder.http, holder.http.get("/passkeys"), ADDRESS, email=email)
         assert 'name="code"' in page.text
         assert email not in page.text
-        wrong = submit(visitor.http, page, code="000000")
+        wrong = submit(holder.http, page, code="000000")
         assert refused(wrong)
         texts.add(re.sub(r'value="[^"]*"', "", page.text + wrong.text))
     assert len(texts) == 1
 
 
 @pytest.mark.parametrize("email", ["", "nobody", "a@b@c", "a@" + "x" * 300 + ".example"])
-def test_what_is_no_address_shows_the_step_again(visitor: PasskeyHolder, email: str) -> None:
-    page = submit(visitor.http, visitor.http.get("/passkeys"), ADDRESS, email=email)
+def test_what_is_no_address_shows_the_step_again(holder: PasskeyHolder, email: str) -> None:
+    page = submit(holder.http, holder.http.get("/passkeys"), ADDRESS, email=email)
     assert refused(page)
     assert ADDRESS in page.text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_step_speaks_the_reader_s_language(visitor: PasskeyHolder, language: str) -> None:
-    visitor.http.headers["accept-language"] = f"{language};q=0.9, en;q=0.5"
-    begun, listed = visitor.http.get("/passkeys"), visitor.sign_in()
-    asked = submit(visitor.http, begun, ADDRESS, email="nobody@example.com")
-    broken = visitor.http.post("/passkeys", data={})
-    pages = (begun, asked, listed, visitor.new_form(listed), broken)
+def test_every_step_speaks_the_reader_s_language(holder: PasskeyHolder, language: str) -> None:
+    holder.http.headers["accept-language"] = f"{language};q=0.9, en;q=0.5"
+    begun, listed = holder.http.get("/passkeys"), holder.sign_in()
+    asked = submit(holder.http, begun, ADDRESS, email="nobody@example.com")
+    broken = holder.http.post("/passkeys", data={})
+    pages = (begun, asked, listed, holder.new_form(listed), broken)
     assert {page.headers["content-language"] for page in pages} == {language}
     assert all(f'<html lang="{language}">' in page.text for page in pages)
     assert len({re.findall("<h1>(.*?)</h1>", page.text)[0] for page in pages}) == 2
 
 
-def test_programs_find_the_page(visitor: PasskeyHolder) -> None:
-    found = visitor.http.get("/.well-known/passkey-endpoints").json()
+def test_programs_find_the_page(holder: PasskeyHolder) -> None:
+    found = holder.http.get("/.well-known/passkey-endpoints").json()
     assert found == {"enroll": f"{SITE}/passkeys", "manage": f"{SITE}/passkeys"}
 
 
-def test_a_person_cannot_have_more_than_twenty(visitor: PasskeyHolder) -> None:
-    listed = visitor.sign_in()
+def test_a_person_cannot_have_more_than_twenty(holder: PasskeyHolder) -> None:
+    listed = holder.sign_in()
     for _ in range(19):
-        listed = visitor.enrol(visitor.new_form(listed), Authenticator(SITE), "")
-    full = visitor.new_form(listed)
+        listed = holder.enrol(holder.new_form(listed), Authenticator(SITE), "")
+    full = holder.new_form(listed)
     assert refused(full)
     assert len(keys_in(full)) == 20
 

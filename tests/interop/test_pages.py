@@ -68,7 +68,7 @@ def test_every_page_is_clean_in_every_language_and_all_of_it_is_reached_by_keybo
     node: NodeProject, chromium: dict[str, str], server: Installation, organization: Organization
 ) -> None:
     forms = {
-        join_url(server, organization): ["email", "button"],
+        join_url(server, organization): ["email", "button", "passkey"],
         consent_url(server): ["email", "button", "passkey"],
         f"{server.url}/passkeys": ["email", "button", "passkey"],
     }

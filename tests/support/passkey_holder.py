@@ -13,6 +13,8 @@ from support.forms import submit
 from support.running import Installation
 
 SITE = "https://pidgr.example"
+APP = "https://app.example/inbox?a=1"
+"""A client that lets people sign in at the site."""
 PASSKEY = 'name="credential"'
 """What the forms have that a script sends."""
 

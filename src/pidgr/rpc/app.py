@@ -216,7 +216,7 @@ def build_app(system: System) -> ASGIApp:
         *client_pages(system, limits, steps),
         *consent_pages(system, limits, steps),
         *passkey_pages(system, limits, steps),
-        *join_pages(system, limits.sign_in),
+        *join_pages(system, limits, steps),
         *link_pages(system, limits.public),
     ]
     app: ASGIApp = Dispatcher(rpcs, Starlette(routes=routes, lifespan=lifespan))

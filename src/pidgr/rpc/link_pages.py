@@ -9,8 +9,6 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import structlog
-from connectrpc.request import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -18,20 +16,13 @@ from starlette.routing import BaseRoute, Route
 from pidgr.campaigns import link_store
 from pidgr.campaigns.link_store import Signpost
 from pidgr.campaigns.short_codes import CODE_PARAMETER, PATH, SHORT_CODE, TOKEN_PARAMETER, subject
-from pidgr.errors import ResourceExhaustedError
-from pidgr.rpc import metrics
-from pidgr.rpc.error_mapping import to_connect_error
-from pidgr.rpc.html_pages import html_page
+from pidgr.rpc.html_pages import alert, guarded, html_page
 from pidgr.rpc.languages import texts
 from pidgr.rpc.limits import Limiter
 from pidgr.rpc.link_texts import ROWS
-from pidgr.rpc.plain_http import client_of
 from pidgr.system import System
 
-_DOOR: Final = PATH[1:]
 _TOKEN: Final = re.compile(r"[0-9A-Za-z_-]{1,200}")
-
-log = structlog.get_logger("pidgr.rpc")
 
 
 def link_pages(system: System, limiter: Limiter) -> list[BaseRoute]:
@@ -45,36 +36,20 @@ def link_pages(system: System, limiter: Limiter) -> list[BaseRoute]:
         return await system.database.read(lambda reader: link_store.signpost(reader, code, now))
 
     async def show(request: Request) -> Response:
+        code = request.path_params["code"]
+        found = await find(code)
+        if found is not None and inbox:
+            return _onward(inbox, code, request.query_params.get(TOKEN_PARAMETER, ""))
         language, words = texts(ROWS, request.headers.get("accept-language", ""))
+        if found is None:
+            return html_page(language, words["title"], alert(words["broken"]), 404)
+        body = (
+            f"<p>{html.escape(found.organization_name)}: "
+            f"<strong>{html.escape(subject(found))}</strong></p><p>{words['where']}</p>"
+        )
+        return html_page(language, words["title"], body)
 
-        def problem(name: str, status: int) -> Response:
-            body = f'<p class="error" role="alert">{words[name]}</p>'
-            return html_page(language, words["title"], body, status)
-
-        try:
-            await limiter.take(client_of(request))
-            code = request.path_params["code"]
-            found = await find(code)
-        except ResourceExhaustedError as error:
-            response = problem("later", 429)
-            to_connect_error(error, headers := Headers())
-            response.headers.update(headers)
-        else:
-            if found is None:
-                response = problem("broken", 404)
-            elif inbox:
-                response = _onward(inbox, code, request.query_params.get(TOKEN_PARAMETER, ""))
-            else:
-                body = (
-                    f"<p>{html.escape(found.organization_name)}: "
-                    f"<strong>{html.escape(subject(found))}</strong></p><p>{words['where']}</p>"
-                )
-                response = html_page(language, words["title"], body)
-        metrics.REQUESTS.labels(_DOOR, str(response.status_code)).inc()
-        log.info("http", door=_DOOR, status=response.status_code)
-        return response
-
-    return [Route(f"{PATH}/{{code}}", show, methods=["GET"])]
+    return [Route(f"{PATH}/{{code}}", guarded(PATH, limiter, show, ROWS), methods=["GET"])]
 
 
 def _onward(inbox: str, code: str, token: str) -> Response:

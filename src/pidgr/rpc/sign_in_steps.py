@@ -54,11 +54,15 @@ class Destination:
         name: what seals call it.
         welcome: makes the page, of what was kept for it and the proof.
         takes_provider: whether the word of an organization's provider is enough there.
+        takes_in: lets an address be proved that nobody knows yet, of what was kept for the page
+            and the address; so there is no asking which provider knows it either. Raises
+            BrokenPageError.
     """
 
     name: str
     welcome: Callable[[Request, Mapping[str, str], Proof], Awaitable[Response]]
     takes_provider: bool
+    takes_in: Callable[[Mapping[str, str], str], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,10 @@ class SignInSteps:
         check_email(violations, "email", email)
         if violations.found:
             return step.address("wrong")
-        if "instead" not in form:
+        takes_in = self._destinations[step.visit.to].takes_in
+        if takes_in is not None:
+            await takes_in(step.visit.kept, email)
+        elif "instead" not in form:
             now = self._system.clock.now()
             provider = await self._system.database.read(
                 lambda reader: usable_provider(reader, email, now)
