@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.grpc_client import Organization, Stubs, compiled_stubs
+from support.http_peer import Scripted, http_peer
 from support.mail_server import MailServer, Peer
 from support.mailbox import mailbox
 from support.node import NodeProject
@@ -57,7 +58,10 @@ def organization(server: Installation) -> Organization:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, str]]:
-    """A server that knows its name, which passkeys need, and where its mail can be read."""
+    """A server that knows its name, which passkeys need, and where its mail can be read.
+
+    A client that people go on to is there too.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -65,14 +69,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installatio
     with (
         MailServer(peer) as mail,
         mailbox(peer) as letters,
+        http_peer() as client,
         running(
             tmp_path_factory.mktemp("home"),
             ServerOptions(port=port),
             issuer=f"http://localhost:{port}",
             smtp_url=mail.url(query="?starttls=off"),
             mail_from="Pidgr <no-reply@example.com>",
+            sign_in_url=client.url(path="/inbox?a=1"),
         ) as installation,
     ):
+        client.answer = lambda _request: Scripted(
+            headers={"content-type": "text/html"}, body=b"<main>Welcome</main>"
+        )
         yield installation, letters
 
 

@@ -4,7 +4,7 @@ import secrets
 import socket
 from html import escape
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import grpc
 import httpx
@@ -18,6 +18,7 @@ from support.sso_door import SsoDoor
 from pidgr.rpc.server import ServerOptions
 
 LANGUAGES = ("en", "es", "pt-BR", "zh", "ja")
+STEPS = ("no provider here", "onward to the provider", "posting")
 HTML = {"content-type": "text/html"}
 
 
@@ -84,15 +85,19 @@ def test_a_browser_posts_the_request_and_brings_the_response_back(
         key = door.organization.api_key
         invited = client("MemberService/InviteUser", key, email=f"ada@{domain}").user
 
-        query = urlencode({"email": f"ada@{domain}", "code_challenge": door.challenge()})
-        start, until = f"{home.url}/auth/sso/start?{query}", peer.url(path="/app?pidgr_code=")
-        visits = [{"url": start, "language": language} for language in LANGUAGES]
-        found = node.run("pages/inspect", **node.browser(), visits=visits)["found"]
-        assert [(one["violations"], one["reached"]) for one in found] == [([], ["button"])] * 5
-        assert [one["language"] for one in found] == list(LANGUAGES)
-
-        reached = node.run("pages/pressThrough", **node.browser(), url=start, until=until)["url"]
-        (code,) = parse_qs(urlsplit(reached).query)["pidgr_code"]
+        seen = node.run(
+            "sign_in/byProvider",
+            **node.browser(),
+            url=home.url,
+            start=f"{home.url}/sign-in?code_challenge={door.challenge()}",
+            email=f"ada@{domain}",
+            until=peer.url(path="/app?pidgr_code="),
+            languages=LANGUAGES,
+        )
+        looked = [(one["language"], one["name"]) for one in seen["pages"]]
+        assert looked == [(language, name) for language in LANGUAGES for name in STEPS]
+        assert [one["violations"] for one in seen["pages"]] == [[]] * len(looked)
+        (code,) = parse_qs(urlsplit(seen["arrived"]).query)["pidgr_code"]
         with door.browser:
             fields = {"code": code, "code_verifier": door.verifier}
             tokens = door.browser.post("/auth/token", json=fields).json()

@@ -55,18 +55,6 @@ export async function axeIn(page) {
   };
 }
 
-/** Press the only button by keyboard; return where that leads in the end. */
-export async function pressThrough({ url, until, ...browser }) {
-  return await inBrowser(browser, async (context) => {
-    const page = await context.newPage();
-    await page.goto(url);
-    await page.keyboard.press("Tab");
-    await page.keyboard.press("Enter");
-    await page.waitForURL((reached) => reached.href.startsWith(until));
-    return { url: page.url() };
-  });
-}
-
 async function reachedByTab(page) {
   const start = await focused(page);
   const reached = start === "" ? [] : [start];

@@ -88,6 +88,12 @@ class Person {
     return await this.seen();
   }
 
+  /** Wait for the client's page; return its address. */
+  async arrived(until) {
+    await this.page.waitForURL((reached) => reached.href.startsWith(until));
+    return this.page.url();
+  }
+
   async signInByCode(start) {
     await this.page.goto(start);
     const asked = await this.type(this.email);
