@@ -18,9 +18,13 @@ END = "<!-- end -->\n"
 
 def table() -> str:
     """Return the Markdown table of all settings."""
+    fields = Settings.model_fields
+    # What it inherits comes last: who reads the table wants to know first where the data is.
+    names = sorted(fields, key=lambda name: name not in Settings.__annotations__)
     rows = [
-        f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        f"| `{PREFIX}{name.upper()}` | {_default(fields[name].default)} "
+        f"| {fields[name].description} |"
+        for name in names
     ]
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows]) + "\n"
 

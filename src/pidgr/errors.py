@@ -102,9 +102,16 @@ class ResourceExhaustedError(PidgrError):
 
 
 class UnavailableError(PidgrError):
-    """The server cannot answer now; the same call may succeed shortly."""
+    """The server cannot answer now; the same call may succeed shortly.
+
+    ``pause`` is for how many microseconds whatever is away asks not to be called again.
+    """
 
     reason = "UNAVAILABLE"
+
+    def __init__(self, message: str, *, pause: int = 0) -> None:
+        super().__init__(message)
+        self.pause = pause
 
 
 class UnimplementedError(PidgrError):

@@ -14,6 +14,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from pidgr.channel_settings import ChannelSettings
+
 PREFIX = "PIDGR_"
 
 
@@ -47,7 +49,7 @@ class TrustedIssuer(BaseModel, frozen=True):
     )
 
 
-class Settings(BaseSettings):
+class Settings(ChannelSettings):
     """Everything an operator can set; every value has a working default."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
@@ -218,23 +220,6 @@ class Settings(BaseSettings):
         description="Comma-separated networks (10.0.0.0/8), addresses and host names of your own "
         "that webhooks may call, over plain http too. Others must be public and https.",
     )
-    nudge_webhook_url: str = Field(
-        "",
-        description="POST nudges of the channel WEBHOOK to this URL; public and https, or in "
-        "webhook_allowed_networks.",
-    )
-    slack_bot_token: SecretStr = Field(
-        SecretStr(""),
-        description="Token (xoxb-...) of a bot with the scopes users:read.email and chat:write; "
-        "nudges of the channel SLACK are its direct messages.",
-    )
-    slack_url: str = Field("https://slack.com/api", description="Where Slack's API is.")
-    sms_account: str = Field("", description="Account SID at Twilio, or at who speaks its API.")
-    sms_token: SecretStr = Field(
-        SecretStr(""), description="Its token; nudges of the channel SMS then go there."
-    )
-    sms_sender: str = Field("", description="Number or name that text messages come from.")
-    sms_url: str = Field("https://api.twilio.com", description="Where that API is.")
     blob_url: str = Field(
         "",
         description="Where files such as screenshots are kept: file:///DIRECTORY or "

@@ -246,6 +246,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
                     None if isinstance(mailer, MissingMailer) else mailer,
                     address_guard,
                     webhook_secrets.secret,
+                    clock,
                 ),
             },
             Letters(settings.issuer, deeplink_tokens),

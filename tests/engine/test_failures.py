@@ -76,6 +76,21 @@ class TestFailure:
         wait_until(lambda: has(engine, "k", TaskStatus.SUCCEEDED))
         assert times(prepared, "k") == 3
 
+    def test_an_outage_that_asks_to_wait_is_waited_for(
+        self, prepared: Database, make_engine: MakeEngine
+    ) -> None:
+        engine = make_engine()
+
+        def busy() -> None:
+            message = "come back in an hour"
+            raise UnavailableError(message, pause=HOUR)
+
+        engine.register("call", busy)
+        engine.start()
+        enqueue(prepared, engine, Task("call", "k", (), Queue.CALLS))
+        # Without the pause the first repeat would follow at once, and the task never be WAITING.
+        wait_until(lambda: has(engine, "k", TaskStatus.WAITING))
+
     def test_a_report_that_meets_an_outage_is_repeated(
         self, prepared: Database, make_engine: MakeEngine
     ) -> None:

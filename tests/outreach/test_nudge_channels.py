@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from support.http_peer import HttpPeer, Received, Scripted, http_peer
 
+from pidgr.clock import HOUR, SECOND, Clock
 from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.errors import SetupError
 from pidgr.outreach.address_guard import AddressGuard
@@ -107,6 +108,18 @@ class TestWebhook:
         assert handed.outage is not None
         assert len(peer.received) == 2
 
+    @pytest.mark.parametrize(
+        ("asked", "pause"),
+        [("30", 30 * SECOND), ("1000000", HOUR), ("-1", 0), ("soon", 0)],
+    )
+    def test_nudges_wait_as_long_as_a_service_asks_and_an_hour_at_most(
+        self, channel: Channel, peer: HttpPeer, asked: str, pause: int
+    ) -> None:
+        peer.answers = [Scripted(429, {"retry-after": asked})]
+        outage = channel.send([NUDGE]).outage
+        assert outage is not None
+        assert outage.pause == pause
+
     def test_an_address_that_is_not_called_makes_nudges_wait(self, peer: HttpPeer) -> None:
         channel = WebhookChannel(peer.url(), AddressGuard(), lambda _key: SECRET)
         handed = channel.send([NUDGE])
@@ -167,7 +180,7 @@ class TestSlack:
     @pytest.mark.parametrize(
         "answer",
         [
-            Scripted(429, {"retry-after": "30"}),
+            Scripted(429),
             error("invalid_auth"),
             error("ratelimited"),
             Scripted(body=b"<html>"),
@@ -237,12 +250,13 @@ class TestSms:
 
 
 def build(**settings: str) -> set[int]:
-    return set(build_channels(Settings(**settings), None, GUARD, lambda _key: SECRET))  # type: ignore[arg-type]
+    made = Settings(**settings)  # type: ignore[arg-type]
+    return set(build_channels(made, None, GUARD, lambda _key: SECRET, Clock()))
 
 
 def test_channels_are_those_that_are_set_up() -> None:
     assert build() == set()
-    mail = build_channels(Settings(), ConsoleMailer(), GUARD, lambda _key: SECRET)
+    mail = build_channels(Settings(), ConsoleMailer(), GUARD, lambda _key: SECRET, Clock())
     assert set(mail) == {ChannelName.EMAIL}
     everything = build(
         nudge_webhook_url="https://example.com/nudges",
@@ -250,12 +264,27 @@ def test_channels_are_those_that_are_set_up() -> None:
         sms_account="AC1",
         sms_token="secret",
         sms_sender="+15005550006",
+        teams_tenant="acme",
+        teams_app_id="bot",
+        teams_secret="secret",
     )
-    assert everything == {ChannelName.WEBHOOK, ChannelName.SLACK, ChannelName.SMS}
+    assert everything == {
+        ChannelName.WEBHOOK,
+        ChannelName.SLACK,
+        ChannelName.SMS,
+        ChannelName.MICROSOFT_TEAMS,
+    }
 
 
-@pytest.mark.parametrize("missing", ["sms_account", "sms_sender"])
-def test_an_account_for_text_messages_is_whole_or_refused(missing: str) -> None:
-    given = {"sms_account": "AC1", "sms_token": "secret", "sms_sender": "Acme", missing: ""}
-    with pytest.raises(SetupError, match="PIDGR_SMS_SENDER"):
-        build(**given)
+@pytest.mark.parametrize(
+    ("secret", "needed"),
+    [
+        ("sms_token", ("sms_account", "sms_sender")),
+        ("teams_secret", ("teams_tenant", "teams_app_id")),
+    ],
+)
+def test_what_a_channel_needs_is_whole_or_refused(secret: str, needed: tuple[str, ...]) -> None:
+    for missing in needed:
+        given = dict.fromkeys((secret, *needed), "value") | {missing: ""}
+        with pytest.raises(SetupError, match=f"PIDGR_{missing.upper()}"):
+            build(**given)

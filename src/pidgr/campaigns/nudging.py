@@ -134,7 +134,8 @@ class Nudging:
             has_moved = has_moved or bool(handed.answers) or not batch.nudges
             if handed.outage is not None:
                 if has_moved:
-                    raise ProgressError(handed.outage.message) from handed.outage
+                    outage = handed.outage
+                    raise ProgressError(outage.message, pause=outage.pause) from outage
                 raise handed.outage
             after = batch.last
         self._database.write_now(

@@ -42,7 +42,13 @@ _VARIABLE_VALUE: Final = 10_000
 _NOTIFY_TARGETS: Final = 5
 # Over which this version can nudge; where one is not set up, its nudges are skipped.
 _CHANNELS: Final = frozenset(
-    {ChannelName.EMAIL, ChannelName.WEBHOOK, ChannelName.SLACK, ChannelName.SMS}
+    {
+        ChannelName.EMAIL,
+        ChannelName.WEBHOOK,
+        ChannelName.SLACK,
+        ChannelName.SMS,
+        ChannelName.MICROSOFT_TEAMS,
+    }
 )
 
 PUSH: Final = int(ChannelName.UNSPECIFIED)

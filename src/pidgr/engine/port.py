@@ -63,7 +63,8 @@ Handler = Callable[..., None]
 """Called with a task's arguments. Any exception means the attempt has failed.
 
 Failures to reach something (``UnavailableError`` and the drivers' operational errors) are tried
-again without limit; any other exception is taken for a defect and tried a few times more.
+again without limit, after the pause they ask for at the earliest; any other exception is taken for
+a defect and tried a few times more.
 """
 
 

@@ -135,6 +135,8 @@ class Runner:
         # be written.
         outages = 0 if isinstance(error, ProgressError) else attempt.outages
         delay = min((SECOND << outages) // 2, _LONGEST_OUTAGE_DELAY) if outages else 0
+        if isinstance(error, UnavailableError):
+            delay = max(delay, error.pause)
         _log.warning("task postponed", **_fields(attempt), error=repr(error), delay=delay)
         self._hand_back(attempt, delay=delay, outages=outages + 1)
 

@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 
+from pydantic import SecretStr
+
+from pidgr.channel_settings import ChannelSettings
+from pidgr.clock import Clock
 from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.errors import SetupError
 from pidgr.outreach.address_guard import AddressGuard
@@ -10,15 +14,16 @@ from pidgr.outreach.email_channel import EmailChannel
 from pidgr.outreach.mail import BulkMailer
 from pidgr.outreach.slack_channel import SlackChannel
 from pidgr.outreach.sms_channel import SmsChannel
+from pidgr.outreach.teams_channel import TeamsBot, TeamsChannel
 from pidgr.outreach.webhook_channel import WebhookChannel
-from pidgr.settings import Settings
 
 
 def build_channels(
-    settings: Settings,
+    settings: ChannelSettings,
     mailer: BulkMailer | None,
     guard: AddressGuard,
     secret_of: Callable[[int], str],
+    clock: Clock,
 ) -> dict[int, Channel]:
     """Return what is set up, by the contract's number of the channel.
 
@@ -27,6 +32,7 @@ def build_channels(
         mailer: sends mail, if anything does.
         guard: judges where services may be.
         secret_of: returns an organization's webhook secret.
+        clock: tells when access tokens end.
 
     Raises:
         SetupError: settings that lack others.
@@ -36,18 +42,41 @@ def build_channels(
         channels[ChannelName.EMAIL] = EmailChannel(mailer)
     if settings.nudge_webhook_url:
         channels[ChannelName.WEBHOOK] = WebhookChannel(settings.nudge_webhook_url, guard, secret_of)
-    slack = settings.slack_bot_token.get_secret_value()
-    if slack:
-        channels[ChannelName.SLACK] = SlackChannel(slack, settings.slack_url, guard)
-    sms = settings.sms_token.get_secret_value()
-    if sms:
-        if not (settings.sms_account and settings.sms_sender):
-            raise SetupError("PIDGR_SMS_TOKEN needs PIDGR_SMS_ACCOUNT and PIDGR_SMS_SENDER")
+    if _has(settings, "slack_bot_token"):
+        channels[ChannelName.SLACK] = SlackChannel(
+            settings.slack_bot_token.get_secret_value(), settings.slack_url, guard
+        )
+    if _has(settings, "sms_token", "sms_account", "sms_sender"):
         channels[ChannelName.SMS] = SmsChannel(
             account=settings.sms_account,
-            token=sms,
+            token=settings.sms_token.get_secret_value(),
             sender=settings.sms_sender,
             url=settings.sms_url,
             guard=guard,
         )
+    if _has(settings, "teams_secret", "teams_tenant", "teams_app_id"):
+        bot = TeamsBot(
+            tenant=settings.teams_tenant,
+            app_id=settings.teams_app_id,
+            secret=settings.teams_secret.get_secret_value(),
+            login_url=settings.teams_login_url,
+            graph_url=settings.teams_graph_url,
+            connector_url=settings.teams_bot_url,
+        )
+        channels[ChannelName.MICROSOFT_TEAMS] = TeamsChannel(bot, guard, clock)
     return channels
+
+
+def _has(settings: ChannelSettings, secret: str, *others: str) -> bool:
+    """Tell whether a channel's secret is set.
+
+    Raises:
+        SetupError: without the settings it needs.
+    """
+    value: SecretStr = getattr(settings, secret)
+    if not value.get_secret_value():
+        return False
+    if not all(getattr(settings, name) for name in others):
+        needed = " and ".join(f"PIDGR_{name.upper()}" for name in others)
+        raise SetupError(f"PIDGR_{secret.upper()} needs {needed}")
+    return True

@@ -1,16 +1,21 @@
 """What channels over HTTP share: one guarded exchange for each nudge, and outages that are told."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
+from pidgr.clock import HOUR, SECOND
 from pidgr.errors import UnavailableError
 from pidgr.outreach.address_guard import AddressGuard, AddressRefusedError
-from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer
+from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
 from pidgr.outreach.vetted_http import ExchangeError, Reply, VettedHttp
 
 _SECONDS: Final = 5.0
 _ANSWER_BYTES: Final = 64 * 1024
+_CODE_LENGTH: Final = 100
+_LONGEST_PAUSE: Final = HOUR
 # What a service answers that is away or asks to wait, whatever the nudge.
 _AWAY: Final = frozenset(
     {
@@ -20,6 +25,25 @@ _AWAY: Final = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class JsonReply:
+    """A status and the JSON object that came with it, empty if none did."""
+
+    status: int
+    document: Mapping[str, Any]
+
+    def text(self, *path: str) -> str:
+        """Return the text or number that is found along some keys, or nothing."""
+        found: Any = self.document
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        return str(found) if isinstance(found, str | int) else ""
+
+    def code(self, *path: str) -> str:
+        """Return the same, as short as a code is."""
+        return self.text(*path)[:_CODE_LENGTH]
 
 
 class NudgeHttp:
@@ -62,12 +86,53 @@ class NudgeHttp:
         except ExchangeError as error:
             raise self.outage(str(error)) from error
         if reply.status in _AWAY:
-            raise self.outage(f"it answered {reply.status}")
+            raise self.outage(f"it answered {reply.status}", _pause(reply.headers))
         return reply
 
-    def outage(self, why: str) -> UnavailableError:
-        """Return the error that makes every nudge wait."""
-        return UnavailableError(f"{self._name} cannot be used: {why}")
+    def call(
+        self,
+        method: str,
+        url: str,
+        document: Mapping[str, object] | None = None,
+        *,
+        token: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> JsonReply:
+        """Send a JSON document, if any, with a bearer token, if any, and return what comes back.
+
+        Raises:
+            UnavailableError: as for ``exchange``.
+        """
+        sent = dict(headers or {})
+        if token:
+            sent["authorization"] = f"Bearer {token}"
+        body = b""
+        if document is not None:
+            sent["content-type"] = "application/json; charset=utf-8"
+            body = json.dumps(document).encode()
+        return json_reply(self.exchange(method, url, sent, body))
+
+    def outage(self, why: str, pause: int = 0) -> UnavailableError:
+        """Return the error that makes every nudge wait, for some microseconds at least."""
+        return UnavailableError(f"{self._name} cannot be used: {why}", pause=pause)
+
+
+def json_reply(reply: Reply) -> JsonReply:
+    """Read an answer as JSON."""
+    try:
+        found = json.loads(reply.body)
+    except ValueError:
+        found = None
+    return JsonReply(reply.status, found if isinstance(found, dict) else {})
+
+
+def not_taken(status: int, code: str = "") -> NudgeAnswer:
+    """Return what an answer means that is none of the known ones.
+
+    A fault of the service's own is perhaps one with this nudge only: it is tried again.
+    """
+    later = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return NudgeAnswer(NudgeOutcome.LATER if later else NudgeOutcome.REFUSED, code or str(status))
 
 
 def one_by_one(nudges: Sequence[Nudge], send: Callable[[Nudge], NudgeAnswer]) -> Handed:
@@ -79,3 +144,11 @@ def one_by_one(nudges: Sequence[Nudge], send: Callable[[Nudge], NudgeAnswer]) ->
         except UnavailableError as error:
             return Handed(answers, error)
     return Handed(answers)
+
+
+def _pause(headers: Mapping[str, str]) -> int:
+    """Return the microseconds of a Retry-After in seconds, which is how these services say it."""
+    text = headers.get("retry-after", "").strip()
+    if not (text.isascii() and text.isdecimal()):
+        return 0
+    return min(int(text[:9]) * SECOND, _LONGEST_PAUSE)

@@ -4,14 +4,13 @@ The bot needs the scopes ``users:read.email`` and ``chat:write``. Slack answers 
 if that is false, an ``error`` of its own words: https://docs.slack.dev/reference/methods.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
-from pidgr.outreach.nudge_http import NudgeHttp, one_by_one
+from pidgr.outreach.nudge_http import JsonReply, NudgeHttp, one_by_one
 
 _NOBODY: Final = frozenset({"users_not_found", "users_not_visible", "user_not_visible"})
 # Of one message or one person; anything else is wrong with the bot, and nothing gets through.
@@ -27,14 +26,13 @@ _REFUSED: Final = frozenset(
         "user_disabled",
     }
 )
-_ERROR_LENGTH: Final = 100
 
 
 class SlackChannel:
     """Writes as one bot of one workspace."""
 
     def __init__(self, token: str, url: str, guard: AddressGuard) -> None:
-        self._authorization = f"Bearer {token}"
+        self._token = token
         self._url = url.rstrip("/")
         self._http = NudgeHttp("Slack", guard)
 
@@ -45,10 +43,11 @@ class SlackChannel:
     def _write(self, nudge: Nudge) -> NudgeAnswer:
         query = urlencode({"email": nudge.email})
         found = self._call("GET", f"users.lookupByEmail?{query}")
-        if not found["ok"]:
+        person = found.text("user", "id")
+        if not (found.document["ok"] and person):
             return self._refusal(found)
         message = {
-            "channel": found["user"]["id"],
+            "channel": person,
             "text": _plain(nudge.text),
             "mrkdwn": False,
             # Or Slack opens the link, which is the person's.
@@ -56,27 +55,19 @@ class SlackChannel:
             "unfurl_media": False,
         }
         written = self._call("POST", "chat.postMessage", message)
-        return NudgeAnswer(NudgeOutcome.SENT) if written["ok"] else self._refusal(written)
+        ok = written.document["ok"]
+        return NudgeAnswer(NudgeOutcome.SENT) if ok else self._refusal(written)
 
     def _call(
         self, method: str, path: str, message: Mapping[str, object] | None = None
-    ) -> dict[str, Any]:
-        headers = {"authorization": self._authorization}
-        body = b""
-        if message is not None:
-            headers["content-type"] = "application/json; charset=utf-8"
-            body = json.dumps(message).encode()
-        reply = self._http.exchange(method, f"{self._url}/{path}", headers, body)
-        try:
-            answer: dict[str, Any] = json.loads(reply.body)
-            if answer["ok"] and message is None:
-                str(answer["user"]["id"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise self._http.outage(f"its answer {reply.status} is not understood") from error
-        return answer
+    ) -> JsonReply:
+        reply = self._http.call(method, f"{self._url}/{path}", message, token=self._token)
+        if not isinstance(reply.document.get("ok"), bool):
+            raise self._http.outage(f"its answer {reply.status} is not understood")
+        return reply
 
-    def _refusal(self, answer: Mapping[str, Any]) -> NudgeAnswer:
-        error = str(answer.get("error", ""))[:_ERROR_LENGTH]
+    def _refusal(self, reply: JsonReply) -> NudgeAnswer:
+        error = reply.code("error")
         if error in _NOBODY:
             return NudgeAnswer(NudgeOutcome.UNREACHABLE)
         if error in _REFUSED:

@@ -5,7 +5,6 @@ error is JSON with a ``code``. Who has answered STOP is refused there, with the 
 """
 
 import base64
-import json
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -14,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
-from pidgr.outreach.nudge_http import NudgeHttp, one_by_one
+from pidgr.outreach.nudge_http import NudgeHttp, json_reply, not_taken, one_by_one
 
 # E.164, written as people write it.
 _DECORATION: Final = re.compile(r"[\s().\-/]")
@@ -60,16 +59,8 @@ class SmsChannel:
         reply = self._http.exchange("POST", self._url, self._headers, urlencode(form).encode())
         if reply.status == HTTPStatus.CREATED:
             return NudgeAnswer(NudgeOutcome.SENT)
-        code = _error_code(reply.body) or str(reply.status)
+        # The number of an error, never its words: they repeat the person's number.
+        code = json_reply(reply).code("code")
         if reply.status in _OURS:
-            raise self._http.outage(f"it answered {code}: look at PIDGR_SMS_...")
-        later = reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return NudgeAnswer(NudgeOutcome.LATER if later else NudgeOutcome.REFUSED, code)
-
-
-def _error_code(body: bytes) -> str:
-    """Return the service's number of an error, never its words: they repeat the person's number."""
-    try:
-        return str(int(json.loads(body)["code"]))
-    except (ValueError, KeyError, TypeError):
-        return ""
+            raise self._http.outage(f"it answered {code or reply.status}: look at PIDGR_SMS_...")
+        return not_taken(reply.status, code)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pidgr.clock import to_datetime
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
-from pidgr.outreach.nudge_http import NudgeHttp, one_by_one
+from pidgr.outreach.nudge_http import NudgeHttp, not_taken, one_by_one
 
 
 class WebhookChannel:
@@ -50,6 +50,4 @@ class WebhookChannel:
         status = self._http.exchange("POST", self._url, headers, body).status
         if 200 <= status < 300:  # noqa: PLR2004 - success
             return NudgeAnswer(NudgeOutcome.SENT)
-        later = status >= 500  # noqa: PLR2004 - its own fault, perhaps only with this one
-        outcome = NudgeOutcome.LATER if later else NudgeOutcome.REFUSED
-        return NudgeAnswer(outcome, str(status))
+        return not_taken(status)

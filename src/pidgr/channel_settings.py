@@ -1,0 +1,44 @@
+"""Settings of the services that nudge people outside the product."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+
+class ChannelSettings(BaseSettings):
+    """What each channel needs; one without its secret or URL is not set up."""
+
+    nudge_webhook_url: str = Field(
+        "",
+        description="POST nudges of the channel WEBHOOK to this URL; public and https, or in "
+        "webhook_allowed_networks.",
+    )
+    slack_bot_token: SecretStr = Field(
+        SecretStr(""),
+        description="Token (xoxb-...) of a bot with the scopes users:read.email and chat:write; "
+        "nudges of the channel SLACK are its direct messages.",
+    )
+    slack_url: str = Field("https://slack.com/api", description="Where Slack's API is.")
+    sms_account: str = Field("", description="Account SID at Twilio, or at who speaks its API.")
+    sms_token: SecretStr = Field(
+        SecretStr(""), description="Its token; nudges of the channel SMS then go there."
+    )
+    sms_sender: str = Field("", description="Number or name that text messages come from.")
+    sms_url: str = Field("https://api.twilio.com", description="Where that API is.")
+    teams_tenant: str = Field("", description="Id of your Microsoft Entra tenant.")
+    teams_app_id: str = Field(
+        "", description="Application id of a bot of that tenant, whose Teams app people have."
+    )
+    teams_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Its client secret; nudges of the channel MICROSOFT_TEAMS are its messages.",
+    )
+    teams_login_url: str = Field(
+        "https://login.microsoftonline.com", description="Where Microsoft Entra gives tokens."
+    )
+    teams_graph_url: str = Field(
+        "https://graph.microsoft.com", description="Where Microsoft Graph is."
+    )
+    teams_bot_url: str = Field(
+        "https://smba.trafficmanager.net/teams",
+        description="Where the Bot Connector of Teams is.",
+    )

@@ -1,0 +1,92 @@
+"""Reminders over the services that people chat with, from the campaign to the service."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.grpc_client import Client
+from support.http_peer import http_peer
+from support.push_gateway import PushGateway
+from support.running import Installation, running
+from support.story import World
+from support.teams import Teams
+from support.waiting import until
+
+from pidgr.campaigns.nudge_store import NudgeStatus
+from pidgr.storage.sql import Statement
+
+NUDGES = Statement("""
+    select m.email, n.status, n.reason
+    from nudge n
+    join member m on m.key = n.member_key
+    join step_run r on r.key = n.step_run_key
+    join campaign c on c.key = r.campaign_key
+    where c.id = :id
+""")
+SENT = (NudgeStatus.SENT, "")
+NO_IDENTIFIER = (NudgeStatus.SKIPPED, "NO_IDENTIFIER")
+
+
+@pytest.fixture(scope="module")
+def teams() -> Iterator[Teams]:
+    with http_peer() as peer:
+        yield Teams(peer)
+
+
+@pytest.fixture(scope="module")
+def installation(
+    database_settings: dict[str, Any],
+    gateway: PushGateway,
+    teams: Teams,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Installation]:
+    with running(
+        tmp_path_factory.mktemp("data"),
+        push_url=gateway.url,
+        issuer="https://pidgr.example",
+        webhook_allowed_networks=("127.0.0.1",),
+        **teams.settings(),
+        **database_settings,
+    ) as installation:
+        yield installation
+
+
+@pytest.fixture(scope="module")
+def world(installation: Installation, client: Client) -> World:
+    return World(installation, client)
+
+
+def remind(world: World, channel: int, title: str) -> dict[str, tuple[NudgeStatus, str]]:
+    """Remind Ada and Bob over a channel; return what became of it by the name in the address."""
+    steps = world.steps
+    step = steps.remind(third_party_channels=[channel])
+    workflow = steps(steps.send(), steps.wait(), step, steps.wait("late"), steps.missed())
+    campaign = world.start(title=title, workflow=workflow, user_ids=[world.ada, world.bob])
+    world.pass_deadline(campaign.id)
+
+    def outcome() -> dict[str, tuple[NudgeStatus, str]]:
+        rows = world.installation.system.database.read_now(
+            lambda reader: reader.rows(NUDGES, {"id": campaign.id})
+        )
+        return {
+            email.partition("@")[0]: (NudgeStatus(status), reason) for email, status, reason in rows
+        }
+
+    until(
+        lambda: (
+            len(outcome()) == 2
+            and all(status is not NudgeStatus.WAITING for status, _ in outcome().values())
+        )
+    )
+    return outcome()
+
+
+def test_a_bot_writes_in_teams_to_who_is_known_there(world: World, teams: Teams) -> None:
+    teams.people["person0@example.com"] = ["ada-id"]
+    found = remind(world, world.stubs.CHANNEL_NAME_MICROSOFT_TEAMS, "Teams <1>")
+    assert found == {"person0": SENT, "person1": NO_IDENTIFIER}
+    person, message = teams.messages.pop()
+    assert teams.messages == []
+    assert person == "ada-id"
+    assert "“Teams &lt;1&gt;”" in message["text"]
+    assert '<a href="https://pidgr.example/c/' in message["text"]
