@@ -68,7 +68,7 @@ def render_heatmap(
             if tenant is None:
                 raise NotFoundError(f"no organization has the id {organization_id}")
             answer = service.query_heatmap_data(request, Caller(organization=tenant), reader)
-            return answer, screenshot_store.newest(reader, tenant.key, screen)
+            return answer.with_objects(), screenshot_store.newest(reader, tenant.key, screen)
 
         answer, picture = system.database.read_now(ask)
         pixels = None

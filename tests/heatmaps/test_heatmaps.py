@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from support.rows import contents, differences
 from pidgr.clock import DAY, MINUTE, SECOND, to_timestamp
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.heatmap_pb import (
+    HeatmapDataPoint,
     HeatmapMode,
     IngestTouchEventsRequest,
     QueryHeatmapDataRequest,
@@ -28,6 +30,7 @@ from pidgr.contract.v1.heatmap_pb import (
 from pidgr.directory import privacy
 from pidgr.errors import InvalidArgumentError, PermissionDeniedError
 from pidgr.heatmaps.cohorts import Cohorts
+from pidgr.heatmaps.columnar import ColumnarHeatmap
 from pidgr.heatmaps.ranges import cover
 from pidgr.heatmaps.screenshots import Screenshots
 from pidgr.heatmaps.service import HeatmapService
@@ -78,8 +81,8 @@ class Heat:
 
     def ask(self, screen: str = "Home", caller: Caller | None = None, **fields: Any) -> Any:
         request = QueryHeatmapDataRequest(screen_name=screen, **fields)
-        answer: QueryHeatmapDataResponse = self.calls("query_heatmap_data", request, caller)
-        return answer
+        answer: ColumnarHeatmap = self.calls("query_heatmap_data", request, caller)
+        return QueryHeatmapDataResponse.from_binary(answer.to_binary())
 
     def total(self, **fields: Any) -> float:
         return sum((float(point.value) for point in self.ask(**fields).data_points), 0.0)
@@ -234,6 +237,21 @@ def test_numbers_are_those_of_a_naive_computation(
 
 def _rounded(points: dict[tuple[float, float], float]) -> dict[tuple[float, float], float]:
     return {(round(x, 5), round(y, 5)): value for (x, y), value in points.items()}
+
+
+def test_an_answer_is_encoded_as_the_library_does() -> None:
+    rows = [(number / 997, 1 - number / 1_000, number / 2) for number in range(1, 997)]
+    points = [HeatmapDataPoint(x_pct=x, y_pct=y, value=value) for x, y, value in rows]
+    for cohort_enabled, url in ((True, "https://pidgr.example/a.png"), (False, "")):
+        wanted = QueryHeatmapDataResponse(
+            data_points=points, cohort_enabled=cohort_enabled, screenshot_url=url
+        )
+        answer = ColumnarHeatmap(
+            *np.array(rows).T, cohort_enabled=cohort_enabled, screenshot_url=url
+        )
+        assert answer.to_binary() == wanted.to_binary()
+        assert answer.to_json() == wanted.to_json()
+        assert answer.with_objects() == wanted
 
 
 @settings(deadline=None)

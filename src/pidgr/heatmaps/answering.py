@@ -1,6 +1,7 @@
 """Adds up touches on a grid: from sums where they fit, from the touches themselves where not."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,13 +13,31 @@ from pidgr.heatmaps.answer_store import Part, Piece
 from pidgr.heatmaps.blocks import Touches
 from pidgr.heatmaps.counting import Counter
 from pidgr.heatmaps.grids import Counts
-from pidgr.heatmaps.question import NOTHING, Heatmap, Question
+from pidgr.heatmaps.question import Question
 from pidgr.heatmaps.ranges import Cover, cover
 from pidgr.heatmaps.touches import MINUTES_PER_DAY, UNITS
 from pidgr.storage.transaction import Reader
 
 FEWEST_BUCKETS: Final = 5
 """With fewer cohorts a median would tell about one of them (SEMANTICS section 8)."""
+
+Shares = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Heatmap:
+    """An answer: the centre of each cell above 0 as shares of the screen, and its value.
+
+    Cells come row by row.
+    """
+
+    x: Shares
+    y: Shares
+    value: Shares
+    cohort_enabled: bool
+
+
+_NO_CELLS: Final[Shares] = np.empty(0)
 
 
 def answer(reader: Reader, organization_key: int, question: Question) -> Heatmap:
@@ -28,21 +47,23 @@ def answer(reader: Reader, organization_key: int, question: Question) -> Heatmap
     packs what came in.
     """
     if question.last_minute < question.first_minute:
-        return NOTHING
+        return _without_cells(cohort_enabled=False)
     parts = cover(question.first_minute, question.last_minute)
     kept = grids.kept_cell(question.cell)
     pieces = answer_store.pieces(reader, organization_key, question, parts, kept)
     counts, buckets = _counts(pieces, question, parts, kept)
-    if not buckets:
-        return NOTHING
     enabled = buckets >= FEWEST_BUCKETS
     if question.mode is not HeatmapMode.MEDIAN:
-        values: npt.NDArray[np.float64] = counts[0].astype(np.float64)
+        values: Shares = counts[0].astype(np.float64)
     elif enabled:
         values = _median(counts)
     else:
-        return Heatmap([], buckets, cohort_enabled=False)
-    return Heatmap(_points(values, question.cell), buckets, enabled)
+        return _without_cells(cohort_enabled=False)
+    return _heatmap(values, question.cell, cohort_enabled=enabled)
+
+
+def _without_cells(*, cohort_enabled: bool) -> Heatmap:
+    return Heatmap(_NO_CELLS, _NO_CELLS, _NO_CELLS, cohort_enabled)
 
 
 def _counts(
@@ -84,7 +105,7 @@ def _wanted(touches: Touches, day: int, parts: Cover) -> Touches:
     return touches.within(first, last)
 
 
-def _median(touched: Counts) -> npt.NDArray[np.float64]:
+def _median(touched: Counts) -> Shares:
     """Return the median of each column; sorting whole rows is faster than ``np.median``."""
     ordered = np.sort(touched, axis=0)
     middle = len(ordered) // 2
@@ -93,12 +114,11 @@ def _median(touched: Counts) -> npt.NDArray[np.float64]:
     return np.asarray(ordered[middle - 1 : middle + 1].mean(axis=0), dtype=np.float64)
 
 
-def _points(values: npt.NDArray[np.float64], cell: int) -> list[tuple[float, float, float]]:
+def _heatmap(values: Shares, cell: int, *, cohort_enabled: bool) -> Heatmap:
     length = grids.side(cell)
     starts = np.arange(length) * cell
     # The last cell ends at the edge of the screen.
     centres = (starts + np.minimum(starts + cell, UNITS)) / (2 * UNITS)
     (numbers,) = np.nonzero(values)
     rows, columns = np.divmod(numbers, length)
-    found = (centres[columns].tolist(), centres[rows].tolist(), values[numbers].tolist())
-    return list(zip(*found, strict=True))
+    return Heatmap(centres[columns], centres[rows], values[numbers], cohort_enabled)

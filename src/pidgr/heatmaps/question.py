@@ -20,19 +20,3 @@ class Question:
     last_minute: int
     event_types: frozenset[int]
     campaign_key: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Heatmap:
-    """An answer: (x, y, value) for each cell above 0, row by row.
-
-    The centres x and y are shares of the screen. ``buckets`` is how many cohorts touched
-    the screen.
-    """
-
-    points: list[tuple[float, float, float]]
-    buckets: int
-    cohort_enabled: bool
-
-
-NOTHING = Heatmap([], 0, cohort_enabled=False)

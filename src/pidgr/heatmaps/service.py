@@ -1,20 +1,18 @@
 """HeatmapService: takes touches, and tells where they were (SEMANTICS 2.6, section 8)."""
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from protobuf.wkt import Timestamp
 
 from pidgr.clock import MINUTE, Clock
 from pidgr.contract.v1.heatmap_pb import (
-    HeatmapDataPoint,
     HeatmapMode,
     IngestTouchEventsRequest,
     IngestTouchEventsResponse,
     ListScreenshotsRequest,
     ListScreenshotsResponse,
     QueryHeatmapDataRequest,
-    QueryHeatmapDataResponse,
     ScreenScreenshot,
     UploadScreenshotRequest,
     UploadScreenshotResponse,
@@ -38,6 +36,9 @@ from pidgr.validation import (
     require_moment,
     require_uuid,
 )
+
+if TYPE_CHECKING:
+    from pidgr.heatmaps.columnar import ColumnarHeatmap
 
 _MOST_SCREENS: Final = 10_000
 _USUAL_RESOLUTION: Final = 0.02
@@ -95,7 +96,7 @@ class HeatmapService:
 
     def query_heatmap_data(
         self, request: QueryHeatmapDataRequest, caller: Caller, unit: Reader
-    ) -> QueryHeatmapDataResponse:
+    ) -> "ColumnarHeatmap":
         """Return how often the cells of a screen were touched.
 
         Raises:
@@ -103,13 +104,14 @@ class HeatmapService:
         """
         # Not before it is needed: numpy takes 16 MB, and not every installation has heatmaps.
         from pidgr.heatmaps.answering import answer  # noqa: PLC0415
+        from pidgr.heatmaps.columnar import ColumnarHeatmap  # noqa: PLC0415
 
         question = self._question(request, caller, unit)
         found = answer(unit, caller.organization_key, question)
-        return QueryHeatmapDataResponse(
-            data_points=[
-                HeatmapDataPoint(x_pct=x, y_pct=y, value=value) for x, y, value in found.points
-            ],
+        return ColumnarHeatmap(
+            found.x,
+            found.y,
+            found.value,
             cohort_enabled=found.cohort_enabled,
             screenshot_url=self._screenshots.newest_url(
                 unit, caller.organization_key, request.screen_name
