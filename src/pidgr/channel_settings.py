@@ -18,6 +18,14 @@ class ChannelSettings(BaseSettings):
         "nudges of the channel SLACK are its direct messages.",
     )
     slack_url: str = Field("https://slack.com/api", description="Where Slack's API is.")
+    telegram_bot_token: SecretStr = Field(
+        SecretStr(""),
+        description="Token of a bot, from BotFather; nudges of the channel TELEGRAM are its "
+        "messages to those who have opened a chat with it. PIDGR_ISSUER must be public and https.",
+    )
+    telegram_url: str = Field(
+        "https://api.telegram.org", description="Where Telegram's Bot API is."
+    )
     sms_account: str = Field("", description="Account SID at Twilio, or at who speaks its API.")
     sms_token: SecretStr = Field(
         SecretStr(""), description="Its token; nudges of the channel SMS then go there."

@@ -50,6 +50,7 @@ from pidgr.identity.sso.ownership import DomainOwnership
 from pidgr.identity.sso.saml_sign_in import SamlSignIn
 from pidgr.identity.sso.sign_in import SsoSignIn
 from pidgr.identity.tokens import TokenSigner
+from pidgr.inbox.telegram import TelegramChats, build_telegram
 from pidgr.inbox.web_push import WebPushSubscriptions
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channel_setup import build_channels
@@ -102,6 +103,7 @@ class System:
     browser_pusher: Pusher
     vapid: Vapid
     web_push: WebPushSubscriptions
+    telegram: TelegramChats | None
     address_guard: AddressGuard
     webhook_secrets: WebhookSecrets
     deeplink_tokens: DeeplinkTokens
@@ -194,6 +196,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     browser_pusher = build_browser_pusher(settings, services, vapid)
     address_guard = AddressGuard(settings.webhook_allowed_networks)
     webhook_secrets = WebhookSecrets(database, master_key, clock)
+    telegram = build_telegram(settings, database, address_guard, master_key, clock)
     system = System(
         settings=settings,
         clock=clock,
@@ -214,6 +217,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         browser_pusher=browser_pusher,
         vapid=vapid,
         web_push=WebPushSubscriptions(database, services, clock),
+        telegram=telegram,
         address_guard=address_guard,
         webhook_secrets=webhook_secrets,
         deeplink_tokens=deeplink_tokens,
@@ -247,6 +251,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
                     address_guard,
                     webhook_secrets.secret,
                     clock,
+                    telegram.channel() if telegram else None,
                 ),
             },
             Letters(settings.issuer, deeplink_tokens),

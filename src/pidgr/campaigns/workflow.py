@@ -48,6 +48,7 @@ _CHANNELS: Final = frozenset(
         ChannelName.SLACK,
         ChannelName.SMS,
         ChannelName.MICROSOFT_TEAMS,
+        ChannelName.TELEGRAM,
     }
 )
 

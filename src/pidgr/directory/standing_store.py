@@ -52,6 +52,10 @@ _FORGET_BROWSERS: Final = Statement("""
     delete from web_push_subscription
     where organization_key = :organization_key and member_key = :member_key
 """)
+_FORGET_TELEGRAM: Final = Statement("""
+    delete from telegram_chat
+    where organization_key = :organization_key and member_key = :member_key
+""")
 _DELETE_DEVICES: Final = Statement("""
     delete from device where organization_key = :organization_key and member_key = :member_key
 """)
@@ -172,6 +176,7 @@ def delete_member(
         _LEAVE_REPORTS,
         _DELETE_DEVICES,
         _FORGET_BROWSERS,
+        _FORGET_TELEGRAM,
         _DELETE_INVITATION,
         _DELETE_PROVISIONED,
         _DELETE_MEMBER,

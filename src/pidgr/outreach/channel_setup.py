@@ -24,6 +24,7 @@ def build_channels(
     guard: AddressGuard,
     secret_of: Callable[[int], str],
     clock: Clock,
+    telegram: Channel | None = None,
 ) -> dict[int, Channel]:
     """Return what is set up, by the contract's number of the channel.
 
@@ -33,6 +34,7 @@ def build_channels(
         guard: judges where services may be.
         secret_of: returns an organization's webhook secret.
         clock: tells when access tokens end.
+        telegram: writes to those who have opened a chat, if there is a bot.
 
     Raises:
         SetupError: settings that lack others.
@@ -40,6 +42,8 @@ def build_channels(
     channels: dict[int, Channel] = {}
     if mailer is not None:
         channels[ChannelName.EMAIL] = EmailChannel(mailer)
+    if telegram is not None:
+        channels[ChannelName.TELEGRAM] = telegram
     if settings.nudge_webhook_url:
         channels[ChannelName.WEBHOOK] = WebhookChannel(settings.nudge_webhook_url, guard, secret_of)
     if _has(settings, "slack_bot_token"):

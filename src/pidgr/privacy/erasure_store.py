@@ -30,6 +30,10 @@ _FORGET_DEVICES: Final = (
         where organization_key = :organization_key and member_key = :member_key
     """),
     Statement("""
+        delete from telegram_chat
+        where organization_key = :organization_key and member_key = :member_key
+    """),
+    Statement("""
         delete from invitation_mail
         where organization_key = :organization_key and member_key = :member_key
     """),

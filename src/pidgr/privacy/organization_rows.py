@@ -146,6 +146,13 @@ SECTIONS: Final = (
         start=(-1, ""),
     ),
     _section(
+        "telegram_chats",
+        _own("x", "chat_id", "opened_at", user_id="m.id"),
+        "telegram_chat x join member m on m.key = x.member_key",
+        ("x.member_key", "m.id"),
+        start=(-1, ""),
+    ),
+    _section(
         "templates",
         _own("x", "id", "name", "type", "source_locale", "latest_version"),
         "template x",

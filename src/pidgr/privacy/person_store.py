@@ -47,6 +47,14 @@ _PARTS: Final[dict[str, tuple[tuple[str, ...], Statement]]] = {
             order by created_at, id
         """),
     ),
+    "telegram": (
+        ("chat_id", "opened_at"),
+        Statement("""
+            select chat_id, opened_at from telegram_chat
+            where organization_key = :organization_key and member_key = :member_key
+              and chat_id is not null
+        """),
+    ),
     "messages": (
         (
             "step_run_key",

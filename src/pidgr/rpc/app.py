@@ -96,6 +96,7 @@ from pidgr.rpc.sign_in_doors import sign_in_doors
 from pidgr.rpc.sign_in_steps import SignInSteps, sign_in_pages
 from pidgr.rpc.sso_doors import sso_doors
 from pidgr.rpc.sso_sign_in_doors import sso_sign_in_doors
+from pidgr.rpc.telegram_doors import telegram_doors
 from pidgr.rpc.web_push_doors import web_push_doors
 from pidgr.settings import Settings
 from pidgr.system import System, build_system
@@ -212,6 +213,7 @@ def build_app(system: System) -> ASGIApp:
         *replay_doors(system, doorkeeper),
         *scim_doors(system, doorkeeper),
         *web_push_doors(system, doorkeeper),
+        *telegram_doors(system.telegram, doorkeeper),
         *sign_in_pages(steps, limits),
         *client_pages(system, limits, steps),
         *consent_pages(system, limits, steps),

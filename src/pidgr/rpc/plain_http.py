@@ -176,13 +176,13 @@ class Fields:
             raise invalid_field(name, "holds what is no character")
         return value
 
-    def object(self, name: str) -> dict[str, object]:
-        """Return an object.
+    def object(self, name: str, *, required: bool = True) -> dict[str, object]:
+        """Return an object; the empty one if it may be missing and is.
 
         Raises:
             InvalidArgumentError: missing, or of another type.
         """
-        value = self._values.get(name)
+        value = self._values.get(name, {} if not required else None)
         if not isinstance(value, dict):
             raise invalid_field(name, "must be an object")
         return value

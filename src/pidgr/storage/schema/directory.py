@@ -1,6 +1,7 @@
 """Organizations and the people in them."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -253,6 +254,20 @@ web_push_subscription = Table(
     time("last_seen_at"),
     time("created_at"),
     Index("ix_web_push_subscription_member_key", "member_key"),
+)
+
+# Who reads the bot in Telegram in which chat, and the link by which a chat is opened.
+telegram_chat = Table(
+    "telegram_chat",
+    metadata,
+    Column("member_key", BIG, ForeignKey("member.key"), primary_key=True, autoincrement=False),
+    organization_key(),
+    Column("chat_id", BigInteger),
+    time("opened_at", optional=True),
+    # SHA-256 of what the link holds.
+    Column("link_digest", LargeBinary, unique=True),
+    time("link_expires_at", optional=True),
+    Index("ix_telegram_chat_chat_id", "chat_id"),
 )
 
 # Links by which people join. The role is no foreign key: a link that has ended does not keep it.
