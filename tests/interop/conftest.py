@@ -1,7 +1,6 @@
 """A server of each kind, and the clients that others wrote."""
 
 import secrets
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +8,10 @@ import httpx
 import pytest
 from support.grpc_client import Organization, Stubs, compiled_stubs
 from support.http_peer import Scripted, http_peer
-from support.mail_server import MailServer, Peer
-from support.mailbox import mailbox
+from support.named_server import named_server
 from support.node import NodeProject
 from support.running import Installation, running
 from support.visitor import Visitor
-
-from pidgr.rpc.server import ServerOptions
 
 LIMIT_BURST = 5
 LIMIT_PER_SECOND = 0.05
@@ -58,26 +54,12 @@ def organization(server: Installation) -> Organization:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, str]]:
-    """A server that knows its name, which passkeys need, and where its mail can be read.
-
-    A client that people go on to is there too.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    peer = Peer()
+    """A server that knows its name, which passkeys need, and a client that people go on to."""
     with (
-        MailServer(peer) as mail,
-        mailbox(peer) as letters,
         http_peer() as client,
-        running(
-            tmp_path_factory.mktemp("home"),
-            ServerOptions(port=port),
-            issuer=f"http://localhost:{port}",
-            smtp_url=mail.url(query="?starttls=off"),
-            mail_from="Pidgr <no-reply@example.com>",
-            sign_in_url=client.url(path="/inbox?a=1"),
-        ) as installation,
+        named_server(
+            tmp_path_factory.mktemp("home"), sign_in_url=client.url(path="/inbox?a=1")
+        ) as (installation, letters),
     ):
         client.answer = lambda _request: Scripted(
             headers={"content-type": "text/html"}, body=b"<main>Welcome</main>"
