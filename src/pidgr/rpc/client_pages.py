@@ -1,8 +1,9 @@
 """Where clients send a browser to let somebody sign in, and fetch their tokens.
 
-``GET /sign-in?code_challenge=`` leads through the sign-in page and on to PIDGR_SIGN_IN_URL with
-``pidgr_code``; ``POST /auth/token`` with ``code, code_verifier`` answers tokens. ``GET
-/auth/sso/start?email=&code_challenge=`` is the same for people whose provider the client knows.
+``GET /sign-in?code_challenge=`` leads through the sign-in page and on to PIDGR_SIGN_IN_URL, or to
+our own inbox, with ``pidgr_code``; ``POST /auth/token`` with ``code, code_verifier`` answers
+tokens. ``GET /auth/sso/start?email=&code_challenge=`` is the same for people whose provider the
+client knows.
 """
 
 import html
@@ -45,10 +46,10 @@ def client_visit(request: Request, home: str) -> Visit:
     """Return a visit that leads to the client, for a request with its challenge.
 
     Raises:
-        BrokenPageError: there is no client, or no challenge.
+        BrokenPageError: there is no challenge.
     """
     challenge = request.query_params.get(_CHALLENGE, "")
-    if not home or not is_challenge(challenge):
+    if not is_challenge(challenge):
         raise BrokenPageError
     target = urlsplit(home)
     _, words = texts(ROWS, request.headers.get("accept-language", ""))
@@ -59,7 +60,7 @@ def client_visit(request: Request, home: str) -> Visit:
 class _ClientPages:
     def __init__(self, system: System, steps: SignInSteps) -> None:
         self._arrivals = system.arrivals
-        self._home = system.settings.sign_in_url
+        self._home = system.settings.home_url
         self._steps = steps
 
     async def begin(self, request: Request) -> Response:

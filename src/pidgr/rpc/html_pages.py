@@ -125,15 +125,20 @@ def html_page(
         f"<title>{title} · Pidgr</title><style>{_STYLE}</style>{module}</head>"
         f"<body><main><h1>{title}</h1>{body}</main></body></html>",
         status,
-        {
-            "cache-control": "no-store",
-            "content-security-policy": policy,
-            "x-frame-options": "DENY",
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-            "content-language": language,
-        },
+        page_headers(language, policy),
     )
+
+
+def page_headers(language: str, policy: str) -> dict[str, str]:
+    """Return the headers of a page in a language, with its content security policy."""
+    return {
+        "cache-control": "no-store",
+        "content-security-policy": policy,
+        "x-frame-options": "DENY",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "content-language": language,
+    }
 
 
 def guarded(path: str, limiter: Limiter, step: Step, rows: Rows) -> Step:

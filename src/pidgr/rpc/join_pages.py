@@ -56,7 +56,7 @@ class _JoinPages:
     def __init__(self, system: System, steps: SignInSteps) -> None:
         self._system = system
         self._links = system.invite_links
-        self._home = system.settings.sign_in_url
+        self._home = system.settings.home_url
         self._steps = steps
 
     async def show(self, request: Request) -> Response:
@@ -98,9 +98,7 @@ class _JoinPages:
         except PermissionDeniedError:
             return page.problem("ended", 403)
         said = page.text(outcome, organization)
-        home = ""
-        if self._home:
-            home = f'<p><a href="{html.escape(self._home)}">{page.text("open")}</a></p>'
+        home = f'<p><a href="{html.escape(self._home)}">{page.text("open")}</a></p>'
         return page.show(f'<p role="status">{said}</p>{home}')
 
     async def _organization(self, token: str) -> str:

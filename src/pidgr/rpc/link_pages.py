@@ -1,10 +1,9 @@
 """Where the short link of a nudge leads: ``/c/CODE?t=TOKEN`` goes on to the inbox.
 
 The token says who was nudged and signs nobody in, so it is handed on unread; the client asks
-TokenService what it is worth. Without an address of the inbox, a page says what waits there.
+TokenService what it is worth.
 """
 
-import html
 import re
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -15,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from pidgr.campaigns import link_store
 from pidgr.campaigns.link_store import Signpost
-from pidgr.campaigns.short_codes import CODE_PARAMETER, PATH, SHORT_CODE, TOKEN_PARAMETER, subject
+from pidgr.campaigns.short_codes import CODE_PARAMETER, PATH, SHORT_CODE, TOKEN_PARAMETER
 from pidgr.rpc.html_pages import alert, guarded, html_page
 from pidgr.rpc.languages import texts
 from pidgr.rpc.limits import Limiter
@@ -27,7 +26,7 @@ _TOKEN: Final = re.compile(r"[0-9A-Za-z_-]{1,200}")
 
 def link_pages(system: System, limiter: Limiter) -> list[BaseRoute]:
     """Return the route."""
-    inbox = system.settings.sign_in_url
+    inbox = system.settings.home_url
 
     async def find(code: str) -> Signpost | None:
         if SHORT_CODE.fullmatch(code) is None:
@@ -37,17 +36,10 @@ def link_pages(system: System, limiter: Limiter) -> list[BaseRoute]:
 
     async def show(request: Request) -> Response:
         code = request.path_params["code"]
-        found = await find(code)
-        if found is not None and inbox:
+        if await find(code) is not None:
             return _onward(inbox, code, request.query_params.get(TOKEN_PARAMETER, ""))
         language, words = texts(ROWS, request.headers.get("accept-language", ""))
-        if found is None:
-            return html_page(language, words["title"], alert(words["broken"]), 404)
-        body = (
-            f"<p>{html.escape(found.organization_name)}: "
-            f"<strong>{html.escape(subject(found))}</strong></p><p>{words['where']}</p>"
-        )
-        return html_page(language, words["title"], body)
+        return html_page(language, words["title"], alert(words["broken"]), 404)
 
     return [Route(f"{PATH}/{{code}}", guarded(PATH, limiter, show, ROWS), methods=["GET"])]
 

@@ -1,5 +1,4 @@
 """What the page of a short link says, in every language of the product."""
-# ruff: noqa: RUF001 - Chinese and Japanese have punctuation of their own
 
 from typing import Final
 
@@ -12,13 +11,6 @@ ROWS: Final[Rows] = {
         "Uma mensagem para você",
         "您有一条消息",
         "メッセージがあります",
-    ),
-    "where": (
-        "It is in your inbox. Open your organization’s Pidgr app and sign in to read it.",
-        "Está en tu bandeja. Abre la aplicación de Pidgr de tu organización y accede para leerlo.",
-        "Ela está na sua caixa de entrada. Abra o aplicativo Pidgr e acesse para ler.",
-        "消息在您的收件箱中。请打开您组织的 Pidgr 应用并登录后阅读。",
-        "受信箱に届いています。組織の Pidgr アプリを開き、サインインしてお読みください。",
     ),
     "broken": (
         "This link leads nowhere, or not any more.",

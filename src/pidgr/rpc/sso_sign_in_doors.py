@@ -91,7 +91,7 @@ class _Doors:
     def __init__(self, system: System, steps: SignInSteps) -> None:
         self._steps = steps
         self._sign_in = system.sso_sign_in
-        self._home = system.settings.sign_in_url
+        self._home = system.settings.home_url
         self._metadata = ServiceProvider.at(system.settings.issuer).metadata()
         issuer = urlsplit(system.settings.issuer)
         self._secure = issuer.scheme == "https"

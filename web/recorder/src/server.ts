@@ -43,7 +43,9 @@ export class Server {
     if (!leaving || !this.#credential) {
       this.#credential = await this.#options.credential();
     }
-    const response = await fetch(new URL(path, this.#options.server), {
+    // The server may have a path of its own, as behind a proxy with several.
+    const url = `${this.#options.server.replace(/\/$/, "")}/${path.replace(/^\//, "")}`;
+    const response = await fetch(url, {
       method: "POST",
       body,
       keepalive: body.length <= MOST_WHEN_LEFT,

@@ -1,0 +1,54 @@
+// Calls of the server as the person who is signed in, in the Connect protocol's JSON.
+
+import { type Answer, Server } from "../../recorder/src/server";
+import { BASE, UnreachableError } from "./http";
+import { SignedOutError, accessToken, forget } from "./session";
+
+/** The server has refused a call; another attempt would be refused too. */
+export class RefusedError extends Error {
+  readonly code: string;
+
+  constructor(answer: Answer) {
+    super(String(answer.body["message"] ?? `HTTP status ${answer.status}`));
+    this.code = String(answer.body["code"] ?? "");
+  }
+}
+
+const server = new Server({ server: BASE, credential: accessToken });
+
+/**
+ * Call an RPC, such as `InboxService/Sync`, or post to a path of the server.
+ *
+ * Throws RefusedError, SignedOutError or UnreachableError.
+ */
+export async function call<Result = object>(
+  path: string,
+  request: object,
+  headers: Record<string, string> = {},
+): Promise<Result> {
+  const target = path.includes("Service/") ? `pidgr.v1.${path}` : path;
+  const answer = await answerTo(() => server.post(target, JSON.stringify(request), headers));
+  if (answer.status === 200) {
+    return answer.body as Result;
+  }
+  if (answer.status === 401) {
+    forget();
+    throw new SignedOutError();
+  }
+  if (answer.status === 429 || answer.status >= 500) {
+    throw new UnreachableError();
+  }
+  throw new RefusedError(answer);
+}
+
+async function answerTo(post: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await post();
+  } catch (error) {
+    if (error instanceof SignedOutError || error instanceof UnreachableError) {
+      throw error;
+    }
+    // What fetch throws without an answer is of many kinds.
+    throw new UnreachableError();
+  }
+}

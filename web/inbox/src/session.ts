@@ -1,0 +1,139 @@
+// Who is signed in: tokens by the server's sign-in page (docs/reference/sign-in.md).
+//
+// Tabs share one session. A refresh token is good for one use, so tabs take turns, and whoever comes
+// second finds what the first one has fetched.
+
+import { BASE, post } from "./http";
+
+export interface Session {
+  accessToken: string;
+  /** Milliseconds since 1970 by this browser's clock, before which the access token is good. */
+  expiresAt: number;
+  refreshToken: string;
+  organizationId: string;
+  userId: string;
+  organizations: { id: string; name: string }[];
+}
+
+/** Nobody is signed in, or not any more. */
+export class SignedOutError extends Error {}
+
+const SESSION = "pidgr.session";
+const VERIFIER = "pidgr.verifier";
+/** A token with less than this left is renewed before it is used. */
+const MARGIN_MILLISECONDS = 60_000;
+
+export function current(): Session | null {
+  const kept = localStorage.getItem(SESSION);
+  return kept === null ? null : (JSON.parse(kept) as Session);
+}
+
+/** Leave for the sign-in page. */
+export async function signIn(): Promise<void> {
+  const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
+  sessionStorage.setItem(VERIFIER, verifier);
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  const challenge = base64url(new Uint8Array(digest));
+  location.assign(new URL(`sign-in?code_challenge=${challenge}`, BASE));
+}
+
+/**
+ * Exchange the code that the sign-in page has sent back; false if it is not for this tab, or late.
+ *
+ * Throws UnreachableError.
+ */
+export async function arrive(code: string): Promise<boolean> {
+  const verifier = sessionStorage.getItem(VERIFIER);
+  if (verifier === null) {
+    return false;
+  }
+  const session = await fetchTokens("auth/token", { code, code_verifier: verifier });
+  sessionStorage.removeItem(VERIFIER);
+  return session !== null;
+}
+
+/**
+ * Return a good access token.
+ *
+ * Throws SignedOutError or UnreachableError.
+ */
+export async function accessToken(): Promise<string> {
+  const kept = current();
+  return kept && isFresh(kept) ? kept.accessToken : (await renew()).accessToken;
+}
+
+/** Act in another organization of the person's from now on; throws as `accessToken`. */
+export async function choose(organizationId: string): Promise<void> {
+  await renew(organizationId);
+}
+
+/** Forget the session here, and end it at the server if that can be reached. */
+export async function signOut(): Promise<void> {
+  const kept = current();
+  forget();
+  if (kept) {
+    await post("auth/sign-out", { refresh_token: kept.refreshToken });
+  }
+}
+
+export function forget(): void {
+  localStorage.removeItem(SESSION);
+}
+
+function isFresh(session: Session): boolean {
+  return session.expiresAt - Date.now() > MARGIN_MILLISECONDS;
+}
+
+function renew(organizationId?: string): Promise<Session> {
+  return navigator.locks.request(SESSION, async () => {
+    const kept = current();
+    if (!kept) {
+      throw new SignedOutError();
+    }
+    const wanted = organizationId ?? kept.organizationId;
+    if (isFresh(kept) && kept.organizationId === wanted) {
+      return kept;
+    }
+    const given = { refresh_token: kept.refreshToken, organization_id: wanted };
+    const renewed = await fetchTokens("auth/refresh", given);
+    if (!renewed) {
+      forget();
+      throw new SignedOutError();
+    }
+    return renewed;
+  });
+}
+
+interface Tokens {
+  access_token: string;
+  expires_in: number;
+  refresh_token: string;
+  organization_id: string;
+  user_id: string;
+  organizations: { id: string; name: string }[];
+}
+
+/** Fetch and store tokens; null if they are refused. */
+async function fetchTokens(path: string, body: object): Promise<Session | null> {
+  const askedAt = Date.now();
+  const response = await post(path, body);
+  if (!response.ok) {
+    return null;
+  }
+  const tokens = (await response.json()) as Tokens;
+  const session: Session = {
+    accessToken: tokens.access_token,
+    expiresAt: askedAt + tokens.expires_in * 1000,
+    refreshToken: tokens.refresh_token,
+    organizationId: tokens.organization_id,
+    userId: tokens.user_id,
+    organizations: tokens.organizations,
+  };
+  localStorage.setItem(SESSION, JSON.stringify(session));
+  return session;
+}
+
+function base64url(bytes: Uint8Array): string {
+  const text = btoa(String.fromCharCode(...bytes));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
