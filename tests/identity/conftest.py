@@ -36,7 +36,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(scope="module")
-def installation(
+def site(
     database_settings: dict[str, Any],
     clock: ManualClock,
     tmp_path_factory: pytest.TempPathFactory,
@@ -48,12 +48,12 @@ def installation(
         sign_in_url=APP,
         embedded_engine=False,
         **database_settings,
-    ) as installation:
-        yield installation
+    ) as site:
+        yield site
 
 
 @pytest.fixture
-def holder(installation: Installation) -> Iterator[PasskeyHolder]:
-    holder = PasskeyHolder(installation)
+def holder(site: Installation) -> Iterator[PasskeyHolder]:
+    holder = PasskeyHolder(site)
     yield holder
     holder.http.close()

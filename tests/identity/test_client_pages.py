@@ -36,7 +36,7 @@ class App:
 
 
 def test_a_client_gets_the_tokens_of_who_has_signed_in(
-    holder: PasskeyHolder, installation: Installation
+    holder: PasskeyHolder, site: Installation
 ) -> None:
     app = App(holder)
     page = holder.http.get(app.start)
@@ -47,7 +47,7 @@ def test_a_client_gets_the_tokens_of_who_has_signed_in(
     tokens = answer.json()
     assert tokens["organization_id"] == holder.organization.id
     assert tokens["user_id"] == holder.organization.admin_id
-    claims = installation.system.signer.verify(tokens["access_token"])
+    claims = site.system.signer.verify(tokens["access_token"])
     assert claims.methods == {"swk", "mfa"}
     again = holder.http.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
     assert again.status_code == 200

@@ -51,12 +51,10 @@ def test_a_person_signs_in_by_passkey_adds_one_and_takes_one_away(holder: Passke
 
 
 def test_every_organization_that_takes_the_person_is_told(
-    holder: PasskeyHolder, installation: Installation
+    holder: PasskeyHolder, site: Installation
 ) -> None:
-    other = installation.found()
-    email = installation.system.signer.verify(
-        installation.token(holder.organization.admin_id)
-    ).email
+    other = site.found()
+    email = site.system.signer.verify(site.token(holder.organization.admin_id)).email
     invited = holder.http.post(
         "/pidgr.v1.MemberService/InviteUser",
         json={"email": email},
@@ -70,15 +68,15 @@ def test_every_organization_that_takes_the_person_is_told(
         "one": holder.organization.admin_id,
         "two": invited,
     }
-    database = installation.system.database
+    database = site.system.database
     told = database.read_now(lambda reader: reader.rows(EVENTS, parameters))
     assert sorted(told) == sorted((key, member, member) for key, member in members.items())
 
 
 def test_nobody_sees_or_removes_another_person_s_passkey(
-    holder: PasskeyHolder, installation: Installation
+    holder: PasskeyHolder, site: Installation
 ) -> None:
-    stranger = PasskeyHolder(installation)
+    stranger = PasskeyHolder(site)
     listed = stranger.sign_in()
     # Nor is one that is there told from one that is not.
     texts = [
@@ -100,8 +98,8 @@ def test_nobody_sees_or_removes_another_person_s_passkey(
     stranger.http.close()
 
 
-def test_who_has_a_passkey_joins_by_it(holder: PasskeyHolder, installation: Installation) -> None:
-    other = installation.found("Other")
+def test_who_has_a_passkey_joins_by_it(holder: PasskeyHolder, site: Installation) -> None:
+    other = site.found("Other")
     made = holder.http.post(
         "/pidgr.v1.InviteLinkService/CreateInviteLink",
         json={},
