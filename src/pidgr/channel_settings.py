@@ -1,7 +1,9 @@
 """Settings of the services that nudge people outside the product."""
 
+from typing import Annotated, Literal
+
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, NoDecode
 
 
 class ChannelSettings(BaseSettings):
@@ -25,6 +27,26 @@ class ChannelSettings(BaseSettings):
     )
     telegram_url: str = Field(
         "https://api.telegram.org", description="Where Telegram's Bot API is."
+    )
+    whatsapp_token: SecretStr = Field(
+        SecretStr(""),
+        description="Permanent token of a system user at Meta; nudges of the channel WHATSAPP then "
+        "go there.",
+    )
+    whatsapp_phone_number_id: str = Field(
+        "", description="Id, at Meta, of the number that messages come from."
+    )
+    whatsapp_template: str = Field("", description="Name of the approved template.")
+    whatsapp_languages: Annotated[
+        tuple[Literal["en", "es", "pt-BR", "zh", "ja"], ...], NoDecode
+    ] = Field(
+        ("en",),
+        min_length=1,
+        description="Comma-separated languages the template exists in: en, es, pt-BR, zh, ja. "
+        "Whoever reads another one gets the first.",
+    )
+    whatsapp_url: str = Field(
+        "https://graph.facebook.com/v23.0", description="Where the Cloud API of WhatsApp is."
     )
     sms_account: str = Field("", description="Account SID at Twilio, or at who speaks its API.")
     sms_token: SecretStr = Field(

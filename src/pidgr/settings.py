@@ -289,6 +289,7 @@ class Settings(ChannelSettings):
         "trusted_proxies",
         "web_push_services",
         "webhook_allowed_networks",
+        "whatsapp_languages",
         mode="before",
     )
     @classmethod

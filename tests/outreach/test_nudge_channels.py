@@ -31,8 +31,11 @@ NUDGE = Nudge(
     member_id="988a4e2c-c305-4a78-afc1-4a271eb494b3",
     email="ada+x@example.com",
     phone="+49 (171) 123-4567",
+    locale="pt-BR",
+    first_name="Ada",
     campaign_id="34124d84-cc19-4105-86b6-02b4a24e4b2a",
     critical=False,
+    title="A & <B>",
     subject="Reminder: A & B",
     summary="A message is waiting for you in Pidgr: “A & <B>”.",
     text="Hello Ada,\n\n“A & <B>”\n\nhttps://pidgr.example/c/abcdEFGH?t=x",
@@ -267,12 +270,16 @@ def test_channels_are_those_that_are_set_up() -> None:
         teams_tenant="acme",
         teams_app_id="bot",
         teams_secret="secret",
+        whatsapp_token="secret",
+        whatsapp_phone_number_id="106540352242922",
+        whatsapp_template="pidgr_nudge",
     )
     assert everything == {
         ChannelName.WEBHOOK,
         ChannelName.SLACK,
         ChannelName.SMS,
         ChannelName.MICROSOFT_TEAMS,
+        ChannelName.WHATSAPP,
     }
 
 
@@ -281,6 +288,7 @@ def test_channels_are_those_that_are_set_up() -> None:
     [
         ("sms_token", ("sms_account", "sms_sender")),
         ("teams_secret", ("teams_tenant", "teams_app_id")),
+        ("whatsapp_token", ("whatsapp_phone_number_id", "whatsapp_template")),
     ],
 )
 def test_what_a_channel_needs_is_whole_or_refused(secret: str, needed: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from support.grpc_client import Client
 from support.http_peer import http_peer
@@ -11,6 +12,7 @@ from support.running import Installation, running
 from support.story import World
 from support.teams import Teams
 from support.waiting import until
+from support.whatsapp import SENDER, TOKEN, WhatsApp
 
 from pidgr.campaigns.nudge_store import NudgeStatus
 from pidgr.storage.sql import Statement
@@ -23,6 +25,9 @@ NUDGES = Statement("""
     join campaign c on c.key = r.campaign_key
     where c.id = :id
 """)
+SET_PERSON = Statement("""
+    update member set phone = :phone, first_name = :first_name where id = :id
+""")
 SENT = (NudgeStatus.SENT, "")
 NO_IDENTIFIER = (NudgeStatus.SKIPPED, "NO_IDENTIFIER")
 
@@ -34,10 +39,17 @@ def teams() -> Iterator[Teams]:
 
 
 @pytest.fixture(scope="module")
+def whatsapp() -> Iterator[WhatsApp]:
+    with http_peer() as peer:
+        yield WhatsApp(peer)
+
+
+@pytest.fixture(scope="module")
 def installation(
     database_settings: dict[str, Any],
     gateway: PushGateway,
     teams: Teams,
+    whatsapp: WhatsApp,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
     with running(
@@ -45,6 +57,10 @@ def installation(
         push_url=gateway.url,
         issuer="https://pidgr.example",
         webhook_allowed_networks=("127.0.0.1",),
+        whatsapp_token=TOKEN,
+        whatsapp_phone_number_id=SENDER,
+        whatsapp_template="pidgr_nudge",
+        whatsapp_url=whatsapp.url,
         **teams.settings(),
         **database_settings,
     ) as installation:
@@ -90,3 +106,18 @@ def test_a_bot_writes_in_teams_to_who_is_known_there(world: World, teams: Teams)
     assert person == "ada-id"
     assert "“Teams &lt;1&gt;”" in message["text"]
     assert '<a href="https://pidgr.example/c/' in message["text"]
+
+
+def test_a_template_goes_to_the_number_of_the_profile(world: World, whatsapp: WhatsApp) -> None:
+    values = {"phone": "+49 171 1234567", "first_name": "Ada \n Grace", "id": world.ada}
+    world.installation.system.database.write_now(lambda unit: unit.execute(SET_PERSON, values))
+    found = remind(world, world.stubs.CHANNEL_NAME_WHATSAPP, "A  title")
+    assert found == {"person0": SENT, "person1": NO_IDENTIFIER}
+    message = whatsapp.messages.pop()
+    assert whatsapp.messages == []
+    assert message["to"] == "+491711234567"
+    body, button = message["template"]["components"]
+    assert [one["text"] for one in body["parameters"]] == ["Ada Grace", "A title"]
+    (end,) = button["parameters"]
+    link = f"{world.installation.url}/c/{end['text']}"
+    assert httpx.get(link, timeout=60).status_code == 200

@@ -17,8 +17,14 @@ class _Text:
 
 @dataclass(frozen=True, slots=True)
 class NudgeText:
-    """A nudge in words: what it is about, the hint in a sentence, and the whole with its link."""
+    """A nudge in words: what it is about, the hint in a sentence, and the whole with its link.
 
+    Name and title are in one line, and the locale is one there are words in.
+    """
+
+    locale: str
+    first_name: str
+    title: str
     subject: str
     summary: str
     whole: str
@@ -81,11 +87,15 @@ def nudge_text(locale: str, first_name: str, title: str, url: str, *, is_own: bo
         url: of the link.
         is_own: whether the message is theirs; otherwise somebody else has not confirmed it.
     """
-    text = _TEXTS.get(locale, _TEXTS["en"])
+    spoken = locale if locale in _TEXTS else "en"
+    text = _TEXTS[spoken]
     values = {"name": " ".join(first_name.split()), "title": " ".join(title.split())}
     greeting = (text.greeting if values["name"] else text.stranger).format_map(values)
     summary = (text.own if is_own else text.others).format_map(values)
     return NudgeText(
+        locale=spoken,
+        first_name=values["name"],
+        title=values["title"],
         subject=text.subject.format_map(values),
         summary=summary,
         whole=f"{greeting}\n\n{summary}\n\n{text.link}\n{url}",

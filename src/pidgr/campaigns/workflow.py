@@ -49,6 +49,7 @@ _CHANNELS: Final = frozenset(
         ChannelName.SMS,
         ChannelName.MICROSOFT_TEAMS,
         ChannelName.TELEGRAM,
+        ChannelName.WHATSAPP,
     }
 )
 

@@ -16,6 +16,7 @@ from pidgr.outreach.slack_channel import SlackChannel
 from pidgr.outreach.sms_channel import SmsChannel
 from pidgr.outreach.teams_channel import TeamsBot, TeamsChannel
 from pidgr.outreach.webhook_channel import WebhookChannel
+from pidgr.outreach.whatsapp_channel import WhatsAppChannel, WhatsAppSender
 
 
 def build_channels(
@@ -68,6 +69,15 @@ def build_channels(
             connector_url=settings.teams_bot_url,
         )
         channels[ChannelName.MICROSOFT_TEAMS] = TeamsChannel(bot, guard, clock)
+    if _has(settings, "whatsapp_token", "whatsapp_phone_number_id", "whatsapp_template"):
+        sender = WhatsAppSender(
+            phone_number_id=settings.whatsapp_phone_number_id,
+            token=settings.whatsapp_token.get_secret_value(),
+            template=settings.whatsapp_template,
+            languages=settings.whatsapp_languages,
+            url=settings.whatsapp_url,
+        )
+        channels[ChannelName.WHATSAPP] = WhatsAppChannel(sender, guard)
     return channels
 
 

@@ -20,8 +20,14 @@ class Nudge:
     email: str
     phone: str
     """As the member's profile has it, which may be empty or no number at all."""
+    locale: str
+    """Of the contract's five; what the nudge is written in."""
+    first_name: str
+    """May be empty."""
     campaign_id: str
     critical: bool
+    title: str
+    """Of the campaign, as strangers may read it; in one line, as is the name."""
     subject: str
     summary: str
     """The hint in a sentence, without a link."""

@@ -5,7 +5,6 @@ error is JSON with a ``code``. Who has answered STOP is refused there, with the 
 """
 
 import base64
-import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
@@ -14,10 +13,8 @@ from urllib.parse import quote, urlencode
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
 from pidgr.outreach.nudge_http import NudgeHttp, json_reply, not_taken, one_by_one
+from pidgr.outreach.phone_number import international
 
-# E.164, written as people write it.
-_DECORATION: Final = re.compile(r"[\s().\-/]")
-_NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _OURS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
@@ -50,8 +47,8 @@ class SmsChannel:
         return one_by_one(nudges, self._send)
 
     def _send(self, nudge: Nudge) -> NudgeAnswer:
-        number = _DECORATION.sub("", nudge.phone)
-        if _NUMBER.fullmatch(number) is None:
+        number = international(nudge.phone)
+        if not number:
             return NudgeAnswer(NudgeOutcome.UNREACHABLE)
         # Every letter costs: no greeting.
         text = f"{nudge.summary} {nudge.url}"
