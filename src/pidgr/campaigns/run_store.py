@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pidgr.storage.sql import Statement
-from pidgr.storage.transaction import Reader, Row, Transaction
+from pidgr.storage.transaction import Reader, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +205,6 @@ _COUNT_STATUS: Final = Statement("""
     where step_run_key = :step_run_key and ordinal >= :since and ordinal < :upto
       and status = :status
 """)
-_RECIPIENTS: Final = batch_statement(f"""
-    select a.ordinal, a.variables, m.email, m.name, m.first_name, m.last_name, m.department,
-           m.title, m.phone, m.location, m.employee_id, m.manager_name, m.start_date,
-           m.custom_attributes, m.preferred_locale
-    from audience a {JOIN_MEMBER}
-    where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
-    order by a.ordinal
-""")
 _MARK_MISSED: Final = Statement("""
     update delivery set status = :missed, changed_at = :changed_at
     where step_run_key = :run_key and ordinal >= :since and ordinal < :upto and status = :status
@@ -350,12 +342,6 @@ def count_batch(
         _COUNT_STATUS, {**parameters, "status": parameters["no_device"]}
     )
     return BatchCounts(waiting=written - without_device, no_device=without_device)
-
-
-def recipients(reader: Reader, campaign_key: int, since: int, upto: int) -> list[Row]:
-    """Return what rendering needs of a batch of recipients, in the statement's column order."""
-    parameters = {"campaign_key": campaign_key, "since": since, "upto": upto}
-    return reader.rows(_RECIPIENTS, parameters)
 
 
 def mark_missed(

@@ -63,9 +63,10 @@ class Form:
     inserted values no second time.
     """
 
-    __slots__ = ("_holes", "_pattern", "_pick", "literal")
+    __slots__ = ("_holes", "_pattern", "_pick", "literal", "pieces")
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pieces: Final = tuple(pieces)
         self.literal: Final = "".join(piece for piece in pieces if isinstance(piece, str))
         self._holes: Final = [piece for piece in pieces if isinstance(piece, int)]
         self._pattern: Final = "".join(

@@ -25,14 +25,14 @@ BODY_LENGTH: Final = 100_000
 # looked for among the custom attributes.
 PROFILE_COLUMNS: Final = ("email", "name", *PROFILE_FIELDS)
 
-_PII_OPEN: Final = "{{pii}}"
-_PII_CLOSE: Final = "{{/pii}}"
+PII_OPEN: Final = "{{pii}}"
+PII_CLOSE: Final = "{{/pii}}"
 # Of a longer Markdown body only this much is parsed for the summary and the preview: a reader's
 # first 500 characters are within it, and hostile Markdown costs its square.
 _PARSED_LENGTH: Final = 10_000
 # Values have at most 10,000 characters, so no body with fewer holes than this can become much
 # longer than its limit; one with more is measured before it is made.
-_MANY_HOLES: Final = 32
+MANY_HOLES: Final = 32
 _NO_VALUES: Final[Mapping[str, str]] = {}
 
 
@@ -50,7 +50,7 @@ class RenderedMessage(NamedTuple):
     content_id: str
 
 
-class _Variable(NamedTuple):
+class Variable(NamedTuple):
     """A placeholder's variable, with everything settled that is the same for all recipients."""
 
     name: str
@@ -69,7 +69,7 @@ class CompiledTemplate:
     # Lines up to the first that cannot be empty, whatever the values.
     first_lines: tuple[Form, ...]
     preview: Form
-    variables: tuple[_Variable, ...]
+    variables: tuple[Variable, ...]
     html: bool
     # Values stand inside tags, where escaping alone does not make a link harmless.
     sanitise_each: bool
@@ -209,7 +209,7 @@ def public_title(title: str, variables: Sequence[TemplateVariable]) -> str:
 
 def strip_markers(text: str) -> str:
     """Return a body without the marks around personal data, for channels that mask nothing."""
-    return text.replace(_PII_OPEN, "").replace(_PII_CLOSE, "")
+    return text.replace(PII_OPEN, "").replace(PII_CLOSE, "")
 
 
 def _shortened(title: str) -> str:
@@ -218,16 +218,16 @@ def _shortened(title: str) -> str:
 
 def _settle(
     name: str, declared: TemplateVariable | None, step_values: Mapping[str, str]
-) -> _Variable:
+) -> Variable:
     """Fold everything into a variable that is the same for all recipients.
 
     An empty value counts as none: of a step or a recipient as much as of a profile.
     """
     step_value = step_values.get(name)
     if declared is None:
-        return _Variable(name, from_profile=False, otherwise=step_value or "", pii=False)
+        return Variable(name, from_profile=False, otherwise=step_value or "", pii=False)
     default = declared.default_value or (None if declared.required else "")
-    return _Variable(
+    return Variable(
         name,
         # A step's value goes before the profile.
         from_profile=declared.source == TemplateVariableSource.PROFILE and not step_value,
@@ -251,7 +251,7 @@ def _body(compiled: CompiledTemplate, values: Sequence[str]) -> str:
             _dress(variable, value, is_html=compiled.html)
             for variable, value in zip(compiled.variables, values, strict=True)
         ]
-    if compiled.body.holes > _MANY_HOLES:
+    if compiled.body.holes > MANY_HOLES:
         _check_length(compiled.body.length(values))
     body = compiled.body.fill(values)
     if compiled.sanitise_each:
@@ -265,14 +265,14 @@ def _check_length(length: int) -> None:
         raise RenderError(f"the body has {length:,} characters; at most {BODY_LENGTH:,}")
 
 
-def _dress(variable: _Variable, value: str, *, is_html: bool) -> str:
+def _dress(variable: Variable, value: str, *, is_html: bool) -> str:
     """Return a value as it stands in the body."""
     dressed = html.escape(value) if is_html else value
     if variable.pii and value:
         # A value cannot end its own masking early, and taking marks out can join up new ones.
-        while _PII_CLOSE in dressed or _PII_OPEN in dressed:
+        while PII_CLOSE in dressed or PII_OPEN in dressed:
             dressed = strip_markers(dressed)
-        return f"{_PII_OPEN}{dressed}{_PII_CLOSE}"
+        return f"{PII_OPEN}{dressed}{PII_CLOSE}"
     return dressed
 
 
