@@ -114,5 +114,14 @@ def require_moment(path: str, value: Timestamp) -> int:
 
 
 def fold(value: str) -> str:
-    """Return the form in which names and addresses are compared."""
+    """Return the form in which names are compared."""
     return value.strip().casefold()
+
+
+def fold_address(value: str) -> str:
+    """Return the form in which e-mail addresses are compared.
+
+    Letter case aside and no further: folded like names, "ada@weiß.example" would be somebody at
+    "weiss.example", which is another domain (RFC 5894, section 7.2), and could sign in as them.
+    """
+    return value.strip().lower()

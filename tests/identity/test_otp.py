@@ -64,6 +64,22 @@ def test_an_address_is_one_in_any_letter_case(desk: Desk) -> None:
     run(story)
 
 
+def test_addresses_that_look_alike_are_two_people(desk: Desk, installation: Installation) -> None:
+    """Whoever holds "weiß.example" must not get codes for "weiss.example"."""
+    theirs, ours = "ada@weiß.example", "ada@weiss.example"
+    installation.found("Lookalike", admin_email=theirs)
+    weiss = installation.found("Weiss", admin_email="eve@weiss.example")
+    invited = weiss.add_member(ours, status=UserStatus.INVITED)
+
+    async def story() -> None:
+        assert (await desk.enter(theirs)).organization_id != weiss.id
+        tokens = await desk.enter(ours)
+        assert [mail.recipient for mail in desk.outbox.sent] == [theirs, ours]
+        assert tokens.user_id == invited.actor_id
+
+    run(story)
+
+
 def test_a_code_works_once(desk: Desk) -> None:
     async def story() -> None:
         attempt_id, code = await desk.ask(ADA)

@@ -81,6 +81,51 @@ def test_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
         assert opened == ["wal"] * 8
 
 
+def test_addresses_that_were_folded_too_far_are_folded_anew(database: Database) -> None:
+    migration.migrate(database, "0023")
+    for text in (
+        """
+        insert into organization
+          (key, id, name, name_folded, org_type, default_workflow, analytics_salt, created_at)
+        values (1, 'o', 'Acme', 'acme', 1, '{}', :salt, 1)
+        """,
+        """
+        insert into role (key, id, organization_key, slug, name, permissions, created_at)
+        values (1, 'r', 1, 'employee', 'Employee', '', 1)
+        """,
+        """
+        insert into identity (subject, email_folded, created_at)
+        values ('weiß', 'ada@weiss.example', 1), ('plain', 'bob@weiss.example', 1)
+        """,
+        """
+        insert into member
+          (key, id, organization_key, subject, email, email_folded, name, sort_name, status,
+           role_key, created_at)
+        values
+          (1, 'ada', 1, 'weiß', 'Ada@Weiß.example', 'ada@weiss.example', 'Ada', 'ada', 2, 1, 1),
+          (2, 'bob', 1, 'plain', 'Bob@weiss.example', 'bob@weiss.example', 'Bob', 'bob', 2, 1, 1)
+        """,
+        """
+        insert into scim_user (member_key, organization_key, user_name, user_name_folded)
+        values (1, 1, 'Ada@Weiß.example', 'ada@weiss.example'), (2, 1, 'Bob', 'bob')
+        """,
+    ):
+        values = {"salt": b"salt"} if ":salt" in text else {}
+        database.write_now(
+            lambda unit, text=text, values=values: unit.execute(Statement(text), values)
+        )
+    migration.migrate(database)
+    members = Statement("""
+        select m.email_folded, i.email_folded, s.user_name_folded
+        from member m join identity i on i.subject = m.subject
+        join scim_user s on s.member_key = m.key order by m.key
+    """)
+    assert database.read_now(lambda reader: reader.rows(members)) == [
+        ("ada@weiß.example",) * 3,
+        ("bob@weiss.example", "bob@weiss.example", "bob"),
+    ]
+
+
 def test_a_failed_migration_leaves_nothing_behind(database: Database) -> None:
     in_the_way = Statement("create table device (name text)")
     database.write_now(lambda transaction: transaction.execute(in_the_way))

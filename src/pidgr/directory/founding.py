@@ -24,6 +24,7 @@ from pidgr.validation import (
     check_enum,
     check_text,
     fold,
+    fold_address,
 )
 
 DEFAULT_REGION: Final = "US"
@@ -121,7 +122,7 @@ def founder(transaction: Transaction, admin_email: str, subject: str, now: int) 
     A person may be known here by another address than the one they come with today.
     """
     return identity_store.ensure_identity(
-        transaction, fold(admin_email), subject or secrets.token_hex(16), now
+        transaction, fold_address(admin_email), subject or secrets.token_hex(16), now
     )
 
 

@@ -20,7 +20,7 @@ from pidgr.errors import (
 from pidgr.identity import store as identity_store
 from pidgr.identity.caller import Caller
 from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
-from pidgr.validation import fold
+from pidgr.validation import fold_address
 
 PATH: Final = "/join"
 """Under which the server has the page that a link leads to."""
@@ -65,7 +65,7 @@ class InviteLinks:
         """
         found = self.look(transaction, token)
         identity_store.ensure_identity(
-            transaction, fold(email), secrets.token_hex(16), self._clock.now()
+            transaction, fold_address(email), secrets.token_hex(16), self._clock.now()
         )
         return found
 
@@ -86,7 +86,7 @@ class InviteLinks:
             message = "your credential names no e-mail address; sign in with one to join"
             raise FailedPreconditionError(message)
         known = invite_link_store.standing(
-            transaction, link.organization_key, caller.subject, fold(caller.email)
+            transaction, link.organization_key, caller.subject, fold_address(caller.email)
         )
         if known is None:
             self._join(transaction, caller, link, now)

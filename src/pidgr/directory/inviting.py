@@ -9,7 +9,7 @@ from pidgr.directory import member_store
 from pidgr.directory.member_store import NewMember
 from pidgr.errors import Violations
 from pidgr.storage.transaction import Transaction, UniqueViolationError
-from pidgr.validation import check_email, fold
+from pidgr.validation import check_email, fold_address
 
 # How often a batch may lose a race for an address to others who invite at the same time.
 _ATTEMPTS: Final = 10
@@ -29,7 +29,7 @@ def distinct_addresses(emails: Sequence[str]) -> list[str]:
     """Return the addresses in their order, each once, letter case aside."""
     first: dict[str, str] = {}
     for email in emails:
-        first.setdefault(fold(email), email)
+        first.setdefault(fold_address(email), email)
     return list(first.values())
 
 
@@ -67,12 +67,12 @@ def _invite(
     now: int,
 ) -> list[Invitation]:
     problems = {email: _problem(email) for email in emails}
-    folded = [fold(email) for email, problem in problems.items() if not problem]
+    folded = [fold_address(email) for email, problem in problems.items() if not problem]
     known = member_store.known_addresses(transaction, organization_key, folded)
     invitations: list[Invitation] = []
     members: list[NewMember] = []
     for email, problem in problems.items():
-        error = problem or (_KNOWN if fold(email) in known else "")
+        error = problem or (_KNOWN if fold_address(email) in known else "")
         if error:
             invitations.append(Invitation(email, error=error))
             continue

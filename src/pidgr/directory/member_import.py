@@ -14,7 +14,7 @@ from pidgr.directory.member_csv import GoodRow, RowProblem, read_rows
 from pidgr.errors import NotFoundError
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
-from pidgr.validation import fold
+from pidgr.validation import fold_address
 
 # One transaction each: short enough that requests served meanwhile do not wait long for SQLite's
 # one writer.
@@ -127,7 +127,7 @@ def _store(
 def _insert_unknown(
     transaction: Transaction, organization_key: int, rows: Sequence[GoodRow], now: int
 ) -> list[RowProblem]:
-    addresses = [fold(row.member.email) for row in rows]
+    addresses = [fold_address(row.member.email) for row in rows]
     taken = member_store.known_addresses(transaction, organization_key, addresses)
     fresh: list[GoodRow] = []
     skipped: list[RowProblem] = []

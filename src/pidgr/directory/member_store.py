@@ -11,7 +11,7 @@ from pidgr.directory.role_store import StoredRole
 from pidgr.errors import NotFoundError
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Row, Transaction
-from pidgr.validation import fold
+from pidgr.validation import fold, fold_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +297,7 @@ def refresh_statistics(transaction: Transaction) -> None:
 
 def _row(member: NewMember, organization_key: int, now: int) -> Row:
     profile = member.profile
-    email_folded = fold(member.email)
+    email_folded = fold_address(member.email)
     return (
         member.id,
         organization_key,

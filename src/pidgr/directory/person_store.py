@@ -7,7 +7,7 @@ from typing import Final
 from pidgr.directory.profile import PROFILE_FIELDS
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
-from pidgr.validation import fold
+from pidgr.validation import fold, fold_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def rename(
     Raises:
         UniqueViolationError: the address is another member's.
     """
-    email_folded = fold(email)
+    email_folded = fold_address(email)
     parameters = {
         "organization_key": organization_key,
         "member_key": member_key,

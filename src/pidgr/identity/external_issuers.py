@@ -31,7 +31,7 @@ from pidgr.identity.tokens import (
 )
 from pidgr.settings import TrustedIssuer
 from pidgr.storage.database import Database
-from pidgr.validation import fold
+from pidgr.validation import fold_address
 
 _KEYS_ARE_FRESH_FOR: Final = HOUR
 # Between two requests to an issuer, whatever tokens arrive.
@@ -135,7 +135,7 @@ class ExternalIssuers:
         claims = await self._check(token, issuer)
         external_subject = str(claims["sub"])
         email = str(claims.get("email", ""))
-        verified = fold(email) if claims.get("email_verified") is True else ""
+        verified = fold_address(email) if claims.get("email_verified") is True else ""
         subject = await self._database.read(
             lambda reader: identity_store.external_subject(reader, issuer.issuer, external_subject)
         )

@@ -24,7 +24,7 @@ from pidgr.identity.sessions import Sessions, Tokens
 from pidgr.identity.sign_in_method import OTP
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
-from pidgr.validation import check_email, fold
+from pidgr.validation import check_email, fold_address
 
 # With three tries a code, a mail to the owner for every three guesses.
 CODES_PER_ADDRESS: Final = DoorLimit("code", burst=5, interval=3 * MINUTE)
@@ -84,7 +84,7 @@ class SignIn:
 
         def work(transaction: Transaction) -> None:
             now = self._clock.now()
-            address = fold(email)
+            address = fold_address(email)
             self._limits.take(transaction, CODES_PER_ADDRESS, address, now)
             attempt_store.sweep(transaction, now - _KEPT_FOR)
             key = attempt_store.insert_attempt(

@@ -6,7 +6,7 @@ from pidgr.directory.member_store import StoredMember
 from pidgr.errors import NotFoundError, Violations
 from pidgr.identity.caller import Caller
 from pidgr.storage.transaction import Reader
-from pidgr.validation import check_email, fold, require_uuid
+from pidgr.validation import check_email, fold_address, require_uuid
 
 
 def concerned(reader: Reader, caller: Caller, user_id: str, permission: Permission) -> StoredMember:
@@ -40,7 +40,7 @@ def find(
         violations = Violations()
         check_email(violations, "user_id", user_id)
         violations.raise_if_any()
-        found = member_store.member_of_address(reader, organization_key, fold(user_id))
+        found = member_store.member_of_address(reader, organization_key, fold_address(user_id))
     else:
         found = member_store.member(reader, organization_key, require_uuid("user_id", user_id))
     if caller.person is None or found is None or found.id != caller.person.id:

@@ -48,7 +48,7 @@ from pidgr.privacy.people import concerned, find
 from pidgr.privacy.request_store import NewRequest, StoredRequest
 from pidgr.storage.blobs.links import LINK_LIFE, BlobLinks
 from pidgr.storage.transaction import Reader, Transaction
-from pidgr.validation import check_choice, check_enum, fold, require_uuid
+from pidgr.validation import check_choice, check_enum, fold_address, require_uuid
 
 _CUSTOM: Final = "custom:"
 S: Final = PrivacyRequestStatus
@@ -408,7 +408,7 @@ def _waiting(transaction: Transaction, caller: Caller, request_id: str) -> Store
 
 
 def _confirm(request: StoredRequest, email: str) -> None:
-    if request.email is None or fold(email) != fold(request.email):
+    if request.email is None or fold_address(email) != fold_address(request.email):
         raise invalid_field("confirmation_email", "must be the address of the person")
 
 

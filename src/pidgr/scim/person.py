@@ -21,7 +21,7 @@ from pidgr.scim.resources import (
     PhoneNumber,
     ScimUser,
 )
-from pidgr.validation import EMAIL_LENGTH, NAME_LENGTH, check_email, check_text, fold
+from pidgr.validation import EMAIL_LENGTH, NAME_LENGTH, check_email, check_text, fold_address
 
 LONGEST_USER_NAME: Final = 254
 LONGEST_EXTERNAL_ID: Final = 254
@@ -194,7 +194,7 @@ def _contacts(stored: str, current: str) -> list[Mapping[str, str | bool | None]
         {"value": value, "type": type_, "primary": primary}
         for value, type_, primary in (json.loads(stored) if stored else [])
     ]
-    if fold(chosen([Email(**one) for one in fields])) == fold(current):
+    if fold_address(chosen([Email(**one) for one in fields])) == fold_address(current):
         return fields
     return [{"value": current, "type": _WORK, "primary": True}]
 

@@ -36,7 +36,7 @@ from pidgr.scim.resources import POLICY, ScimUser
 from pidgr.scim.user_store import StoredUser
 from pidgr.scim.versions import Match, represent, stamp, version_of
 from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
-from pidgr.validation import fold, is_uuid
+from pidgr.validation import fold_address, is_uuid
 
 READS: Final = (Permission.MEMBERS_READ, Permission.MEMBERS_MANAGE)
 WRITES: Final = (Permission.MEMBERS_MANAGE,)
@@ -76,11 +76,11 @@ class Users:
         key, value = caller.organization_key, lookup.value
         match lookup.attribute:
             case "userName":
-                found = user_store.of_user_name(unit, key, fold(value), _MOST_ALIKE)
+                found = user_store.of_user_name(unit, key, fold_address(value), _MOST_ALIKE)
             case "externalId":
                 found = user_store.of_external_id(unit, key, value, _MOST_ALIKE)
             case "emails":
-                found = _as_list(user_store.of_address(unit, key, fold(value)))
+                found = _as_list(user_store.of_address(unit, key, fold_address(value)))
             case _:
                 found = _as_list(user_store.user(unit, key, value.lower()))
         return self._shown(unit, caller, [one for one in found if not one.withdrawn])
@@ -111,7 +111,7 @@ class Users:
         person = replace(person, name=with_name(person))
         key = caller.organization_key
         organization_store.lock_organization(unit, key)
-        known = user_store.of_address(unit, key, fold(person.email))
+        known = user_store.of_address(unit, key, fold_address(person.email))
         if known is not None and not known.withdrawn:
             raise _taken("an address")
         self._require_free_name(unit, key, person, None)
@@ -219,7 +219,7 @@ class Users:
         except UniqueViolationError as error:
             raise _taken("an address") from error
         member = member_store.existing_member(unit, key, new.id)
-        user_store.put(unit, key, member.key, _provisioned(person), fold(person.user_name))
+        user_store.put(unit, key, member.key, _provisioned(person), fold_address(person.user_name))
         if person.active:
             self._invitation_mail.enqueue(unit, key, [new.id])
         return new.id
@@ -228,7 +228,7 @@ class Users:
         self, unit: Transaction, caller: Caller, stored: StoredUser, person: Person
     ) -> None:
         key, member = caller.organization_key, stored.member
-        if fold(person.email) != fold(member.email):
+        if fold_address(person.email) != fold_address(member.email):
             self._readdress(unit, caller, member)
         try:
             person_store.rename(unit, key, member.key, person.email, person.name)
@@ -238,7 +238,7 @@ class Users:
             check_manager(unit, key, member.id, person.manager_id)
         kept = {name: getattr(member, name) for name in (*PROFILE_FIELDS, "custom_attributes")}
         person_store.update_profile(unit, key, member.key, kept | person.profile())
-        user_store.put(unit, key, member.key, _provisioned(person), fold(person.user_name))
+        user_store.put(unit, key, member.key, _provisioned(person), fold_address(person.user_name))
         self._let_in_or_out(unit, caller, member, active=person.active)
 
     def _let_in_or_out(
@@ -267,7 +267,8 @@ class Users:
     def _require_free_name(
         self, unit: Reader, organization_key: int, person: Person, own: StoredUser | None
     ) -> None:
-        named = user_store.of_user_name(unit, organization_key, fold(person.user_name), _MOST_ALIKE)
+        folded = fold_address(person.user_name)
+        named = user_store.of_user_name(unit, organization_key, folded, _MOST_ALIKE)
         own_key = own.member.key if own else None
         if any(one.member.key != own_key and not one.withdrawn for one in named):
             raise _taken("a userName")

@@ -45,15 +45,15 @@ def _connect(database: Database) -> Iterator[sqlalchemy.Connection]:
         engine.dispose()
 
 
-def migrate(database: Database) -> None:
-    """Bring the schema to this version's, in one transaction.
+def migrate(database: Database, revision: str = "head") -> None:
+    """Bring the schema to this version's, or to an earlier one, in one transaction.
 
     Raises:
         FailedPreconditionError: a newer version has been here.
     """
     with _connect(database) as connection:
         _is_current(connection)
-        alembic.command.upgrade(_config(connection), "head")
+        alembic.command.upgrade(_config(connection), revision)
 
 
 def pending(database: Database) -> bool:

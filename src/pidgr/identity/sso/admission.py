@@ -20,7 +20,7 @@ from pidgr.identity import identity_store, store
 from pidgr.identity.sso import domains
 from pidgr.identity.sso.provider_store import StoredProvider
 from pidgr.storage.transaction import Transaction
-from pidgr.validation import fold
+from pidgr.validation import fold_address
 
 _CUSTOM: Final = "custom:"
 
@@ -55,14 +55,16 @@ def admit(
     ):
         raise NotAdmittedError("the address is not of the organization", reason="other_domain")
     organization_key = provider.organization_key
-    member = member_store.member_of_address(transaction, organization_key, fold(email))
+    member = member_store.member_of_address(transaction, organization_key, fold_address(email))
     if member is None:
         raise NotAdmittedError("the address is not invited", reason="not_invited")
     if member.status == UserStatus.DEACTIVATED:
         raise NotAdmittedError("the membership was ended", reason="ended")
     subject = identity_store.subject_of_member(transaction, organization_key, member.key)
     if subject is None:
-        subject = store.ensure_identity(transaction, fold(email), secrets.token_hex(16), now)
+        subject = store.ensure_identity(
+            transaction, fold_address(email), secrets.token_hex(16), now
+        )
     store.activate_member(
         transaction,
         member.id,
