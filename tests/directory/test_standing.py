@@ -5,12 +5,14 @@ from collections.abc import Callable
 import pytest
 from support.calls import Calls
 from support.organization import START, Tenant
-from support.waiting import until
+from support.waiting import at_once, until
 
 from pidgr.contract.v1.common_pb import Permission, Platform
 from pidgr.contract.v1.device_pb import RegisterRequest
 from pidgr.contract.v1.member_pb import (
     DeactivateUserRequest,
+    InviteUserRequest,
+    ListUsersRequest,
     ReactivateUserRequest,
     RevokeInviteRequest,
     UpdateUserProfileRequest,
@@ -318,6 +320,48 @@ def test_a_revoked_invitation_leaves_nothing_of_the_person(members: Calls) -> No
         revoke(members, eve)
     again = tenant.add_member("eve@example.com")
     assert again.member().key != key
+
+
+@pytest.mark.parametrize("revoked_first", [True, False])
+def test_nobody_reports_to_a_person_who_is_revoked_meanwhile(
+    members: Calls, revoked_first: bool
+) -> None:
+    tenant = members.tenant
+    manager = tenant.add_member("eve@example.com", status=UserStatus.INVITED).member().id
+    service = tenant.installation.member_service
+    outcomes: list[User | None] = []
+
+    def revoke(unit: Transaction) -> None:
+        service.revoke_invite(RevokeInviteRequest(user_id=manager), tenant.admin, unit)
+
+    def invite(unit: Transaction) -> None:
+        request = InviteUserRequest(email="max@x.com", profile=UserProfile(manager_id=manager))
+        outcomes.append(service.invite_user(request, tenant.admin, unit).user)
+
+    def refused_or(work: Callable[[Transaction], None]) -> None:
+        try:
+            tenant.installation.write(work)
+        except InvalidArgumentError:
+            outcomes.append(None)
+
+    first, second = (revoke, invite) if revoked_first else (invite, revoke)
+    overlap(tenant.installation.database, first, lambda: refused_or(second))
+    (invited,) = outcomes
+    assert (invited is None) == revoked_first
+    found = members("list_users", ListUsersRequest()).users
+    assert [one.profile.manager_id for one in found] == [""] * (1 if revoked_first else 2)
+
+
+def test_members_who_come_and_go_at_once_are_counted(members: Calls) -> None:
+    def come_and_go() -> None:
+        for email in (f"{uuid.uuid4()}@example.com" for _ in range(3)):
+            invited = members("invite_user", InviteUserRequest(email=email)).user
+            members("invite_user", InviteUserRequest(email=f"stays-{email}"))
+            members("revoke_invite", RevokeInviteRequest(user_id=invited.id))
+
+    at_once(4, come_and_go)
+    answer = members("list_users", ListUsersRequest())
+    assert len(answer.users) == answer.pagination_meta.total_count == 1 + 4 * 3
 
 
 def test_what_campaigns_hold_of_a_revoked_person_goes_and_their_counts_stay(

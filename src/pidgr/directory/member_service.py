@@ -100,9 +100,8 @@ class MemberService:
         violations.raise_if_any()
         organization_key = caller.organization_key
         role = invitation_role(unit, caller, request.role_id)
-        if profile.manager_id and not member_store.member_key(
-            unit, organization_key, profile.manager_id.lower()
-        ):
+        manager_id = profile.manager_id.lower()
+        if manager_id and not member_store.hold_members(unit, organization_key, [manager_id]):
             raise invalid_field("profile.manager_id", "is not a member of this organization")
         new = NewMember(
             email=request.email,
