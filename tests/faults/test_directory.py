@@ -8,13 +8,14 @@ from support.organization import Installation
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(1_800)
 def test_the_directory_behaves_like_its_model_for_long(installation: Installation) -> None:
     """Steps are drawn anew each time; a failure prints those that lead to it."""
     machine = type("Machine", (DirectoryMachine,), {"installation": installation, "founded": 0})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=500,
+            max_examples=200,
             stateful_step_count=100,
             deadline=None,
             database=None,
