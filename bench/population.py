@@ -42,6 +42,11 @@ class Population:
             organization_key=self.organization_key,
             role_key=role_key,
         )
+        self._bench.run(
+            "update member_count set members = members + :count where organization_key = :key",
+            count=count,
+            key=self.organization_key,
+        )
         self._bench.run("analyze")
 
     def add_devices(self) -> None:

@@ -24,6 +24,7 @@ LEFT_OUT = {
     "delivery_error",
     "invitation_mail",
     "link_key",
+    "member_count",
     "nudge",
     "oauth_consent",
     "oauth_grant",

@@ -95,7 +95,13 @@ _PAGE: Final = Statement(f"""
     {_SELECT} and (m.sort_name, m.key) > (:after_name, :after_key)
     order by m.sort_name, m.key limit :limit
 """)
-_COUNT: Final = Statement("select count(*) from member where organization_key = :organization_key")
+_COUNT: Final = Statement(
+    "select members from member_count where organization_key = :organization_key"
+)
+_CHANGE_COUNT: Final = Statement("""
+    insert into member_count (organization_key, members) values (:organization_key, :change)
+    on conflict (organization_key) do update set members = member_count.members + excluded.members
+""")
 _KEY: Final = Statement(
     "select key from member where organization_key = :organization_key and id = :id"
 )
@@ -257,8 +263,14 @@ def members_page(
 
 def count_members(reader: Reader, organization_key: int) -> int:
     """Return how many members an organization has, in every status."""
-    count: int = reader.value(_COUNT, {"organization_key": organization_key})
-    return count
+    count: int | None = reader.value(_COUNT, {"organization_key": organization_key})
+    return count or 0
+
+
+def change_count(transaction: Transaction, organization_key: int, change: int) -> None:
+    """Note that there are so many members more, or fewer. Others wait until the end of it."""
+    parameters = {"organization_key": organization_key, "change": change}
+    transaction.execute(_CHANGE_COUNT, parameters)
 
 
 def known_addresses(reader: Reader, organization_key: int, folded: Sequence[str]) -> set[str]:
@@ -284,6 +296,7 @@ def insert_members(
         transaction.execute(
             statement, {"organization_key": organization_key, "added": len(members)}
         )
+    change_count(transaction, organization_key, len(members))
 
 
 def refresh_statistics(transaction: Transaction) -> None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from pidgr.contract.v1.user_pb import UserStatus
+from pidgr.directory import member_store
 from pidgr.identity.permissions import SUPER_ADMIN
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
@@ -179,6 +180,7 @@ def delete_member(
         _FORGET_TELEGRAM,
         _DELETE_INVITATION,
         _DELETE_PROVISIONED,
-        _DELETE_MEMBER,
     ):
         transaction.execute(statement, parameters)
+    deleted = transaction.execute(_DELETE_MEMBER, parameters)
+    member_store.change_count(transaction, organization_key, -deleted)

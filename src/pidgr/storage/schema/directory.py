@@ -165,6 +165,17 @@ member = Table(
     sqlite_autoincrement=True,
 )
 
+# How many members an organization has, in every status, so that a page of them need not count. A
+# row of its own, the last that a transaction locks: nobody who locks the organization's waits for
+# those who invite.
+member_count = Table(
+    "member_count",
+    metadata,
+    Column("organization_key", BIG, ForeignKey("organization.key"), primary_key=True),
+    count("members"),
+    sqlite_with_rowid=False,
+)
+
 
 def _collective(name: str, *more: Column[str] | Index) -> Table:
     """Groups (who is addressed) and teams (who sends) have one shape and separate meanings."""
