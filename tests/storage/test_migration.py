@@ -9,7 +9,7 @@ from pidgr.storage import migration
 from pidgr.storage.database import Database, create_engine, normalise_url
 from pidgr.storage.schema import metadata
 from pidgr.storage.sql import Statement
-from pidgr.storage.transaction import Reader
+from pidgr.storage.transaction import Reader, Transaction
 from pidgr.system import migrate as migrate_everything
 
 _TABLES = Statement(
@@ -22,6 +22,34 @@ _COLLATION = Statement(
     select collation_name from information_schema.columns
     where table_name = 'member' and column_name = 'sort_name'
     """,
+)
+
+_ADDRESSES_FOLDED_TOO_FAR = (
+    Statement("""
+        insert into organization
+          (key, id, name, name_folded, org_type, default_workflow, analytics_salt, created_at)
+        values (1, 'o', 'Acme', 'acme', 1, '{}', '', 1)
+    """),
+    Statement("""
+        insert into role (key, id, organization_key, slug, name, permissions, created_at)
+        values (1, 'r', 1, 'employee', 'Employee', '', 1)
+    """),
+    Statement("""
+        insert into identity (subject, email_folded, created_at)
+        values ('weiß', 'ada@weiss.example', 1), ('plain', 'bob@weiss.example', 1)
+    """),
+    Statement("""
+        insert into member
+          (key, id, organization_key, subject, email, email_folded, name, sort_name, status,
+           role_key, created_at)
+        values
+          (1, 'ada', 1, 'weiß', 'Ada@Weiß.example', 'ada@weiss.example', 'Ada', 'ada', 2, 1, 1),
+          (2, 'bob', 1, 'plain', 'Bob@weiss.example', 'bob@weiss.example', 'Bob', 'bob', 2, 1, 1)
+    """),
+    Statement("""
+        insert into scim_user (member_key, organization_key, user_name, user_name_folded)
+        values (1, 1, 'Ada@Weiß.example', 'ada@weiss.example'), (2, 1, 'Bob', 'bob')
+    """),
 )
 
 
@@ -82,38 +110,13 @@ def test_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
 
 
 def test_addresses_that_were_folded_too_far_are_folded_anew(database: Database) -> None:
-    migration.migrate(database, "0023")
-    for text in (
-        """
-        insert into organization
-          (key, id, name, name_folded, org_type, default_workflow, analytics_salt, created_at)
-        values (1, 'o', 'Acme', 'acme', 1, '{}', :salt, 1)
-        """,
-        """
-        insert into role (key, id, organization_key, slug, name, permissions, created_at)
-        values (1, 'r', 1, 'employee', 'Employee', '', 1)
-        """,
-        """
-        insert into identity (subject, email_folded, created_at)
-        values ('weiß', 'ada@weiss.example', 1), ('plain', 'bob@weiss.example', 1)
-        """,
-        """
-        insert into member
-          (key, id, organization_key, subject, email, email_folded, name, sort_name, status,
-           role_key, created_at)
-        values
-          (1, 'ada', 1, 'weiß', 'Ada@Weiß.example', 'ada@weiss.example', 'Ada', 'ada', 2, 1, 1),
-          (2, 'bob', 1, 'plain', 'Bob@weiss.example', 'bob@weiss.example', 'Bob', 'bob', 2, 1, 1)
-        """,
-        """
-        insert into scim_user (member_key, organization_key, user_name, user_name_folded)
-        values (1, 1, 'Ada@Weiß.example', 'ada@weiss.example'), (2, 1, 'Bob', 'bob')
-        """,
-    ):
-        values = {"salt": b"salt"} if ":salt" in text else {}
-        database.write_now(
-            lambda unit, text=text, values=values: unit.execute(Statement(text), values)
-        )
+    migration.migrate(database, "0024")
+
+    def fill(unit: Transaction) -> None:
+        for statement in _ADDRESSES_FOLDED_TOO_FAR:
+            unit.execute(statement)
+
+    database.write_now(fill)
     migration.migrate(database)
     members = Statement("""
         select m.email_folded, i.email_folded, s.user_name_folded

@@ -23,11 +23,13 @@ def fill_every_table(unit: Transaction, organization_key: int) -> None:
         values = {column.name: _value(unit, table, column, keys) for column in table.columns}
         given = {name: value for name, value in values.items() if name != "key"}
         names, marks = ", ".join(given), ", ".join(f":{name}" for name in given)
-        returning = " returning key" if "key" in table.columns else ""
-        text = f"insert into {table.name} ({names}) values ({marks}){returning}"
-        keys[table.name] = unit.value(Statement(text), given) if returning else 0
-        if not returning:
-            unit.execute(Statement(text), given)
+        text = f"insert into {table.name} ({names}) values ({marks})"
+        if "key" in table.columns:
+            keys[table.name] = unit.value(Statement(f"{text} returning key"), given)
+        else:
+            # Of some every organization has its one row already.
+            unit.execute(Statement(f"{text} on conflict do nothing"), given)
+            keys[table.name] = 0
 
 
 def _value(unit: Transaction, table: Table, column: Any, keys: dict[str, int]) -> Any:
