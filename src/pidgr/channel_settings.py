@@ -48,6 +48,21 @@ class ChannelSettings(BaseSettings):
     whatsapp_url: str = Field(
         "https://graph.facebook.com/v23.0", description="Where the Cloud API of WhatsApp is."
     )
+    google_chat_credentials: SecretStr = Field(
+        SecretStr(""),
+        description="JSON key file of a Google service account; nudges of the channel GOOGLE_CHAT "
+        "are messages of its Chat app.",
+    )
+    google_chat_administrator: str = Field(
+        "",
+        description="Address of an administrator of your Workspace, for whom it looks up people.",
+    )
+    google_chat_url: str = Field(
+        "https://chat.googleapis.com", description="Where Google Chat's API is."
+    )
+    google_directory_url: str = Field(
+        "https://admin.googleapis.com", description="Where Google's Directory API is."
+    )
     sms_account: str = Field("", description="Account SID at Twilio, or at who speaks its API.")
     sms_token: SecretStr = Field(
         SecretStr(""), description="Its token; nudges of the channel SMS then go there."

@@ -15,10 +15,12 @@ from support.http2_peer import Asked, Http2Peer, Told, http2_peer
 from pidgr.clock import MINUTE, SECOND
 from pidgr.errors import SetupError, UnavailableError
 from pidgr.outreach.device_pusher import DevicePusher
-from pidgr.outreach.fcm import Fcm, ServiceAccount
+from pidgr.outreach.fcm import Fcm
+from pidgr.outreach.google_account import ServiceAccount
 from pidgr.outreach.push import Answer, Outcome
 
 KEY = RSAKey.generate_key(2048, private=True)
+SETTING = "PIDGR_FCM_CREDENTIALS"
 SEND = "/v1/projects/acme-push/messages:send"
 
 
@@ -84,7 +86,7 @@ def pusher(peer: Http2Peer, clock: MovedClock) -> Iterator[DevicePusher]:
         "token_uri": f"{peer.url}/token",
         "private_key": KEY.as_pem(private=True).decode(),
     }
-    fcm = Fcm(ServiceAccount.from_json(json.dumps(account)), peer.url, clock)
+    fcm = Fcm(ServiceAccount.from_json(json.dumps(account), SETTING), peer.url, clock)
     pusher = DevicePusher(fcm, per_second=1e6)
     yield pusher
     pusher.close()
@@ -204,6 +206,6 @@ def test_a_token_server_that_says_no_fails_nobody(
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"private_key": "secret"}', "secret"])
 def test_a_bad_key_file_is_refused_without_repeating_it(text: str) -> None:
-    with pytest.raises(SetupError, match="PIDGR_FCM_CREDENTIALS") as bad:
-        ServiceAccount.from_json(text)
+    with pytest.raises(SetupError, match=SETTING) as bad:
+        ServiceAccount.from_json(text, SETTING)
     assert "secret" not in str(bad.value)

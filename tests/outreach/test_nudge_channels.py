@@ -288,6 +288,7 @@ def test_channels_are_those_that_are_set_up() -> None:
     [
         ("sms_token", ("sms_account", "sms_sender")),
         ("teams_secret", ("teams_tenant", "teams_app_id")),
+        ("google_chat_credentials", ("google_chat_administrator",)),
         ("whatsapp_token", ("whatsapp_phone_number_id", "whatsapp_template")),
     ],
 )

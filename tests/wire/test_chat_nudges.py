@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.google_chat import GoogleChat
 from support.grpc_client import Client
 from support.http_peer import http_peer
 from support.push_gateway import PushGateway
@@ -45,23 +46,32 @@ def whatsapp() -> Iterator[WhatsApp]:
 
 
 @pytest.fixture(scope="module")
+def google() -> Iterator[GoogleChat]:
+    with http_peer() as peer:
+        yield GoogleChat(peer)
+
+
+@pytest.fixture(scope="module")
 def installation(
     database_settings: dict[str, Any],
     gateway: PushGateway,
     teams: Teams,
     whatsapp: WhatsApp,
+    google: GoogleChat,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
     with running(
         tmp_path_factory.mktemp("data"),
         push_url=gateway.url,
         issuer="https://pidgr.example",
+        sign_in_url="https://app.example/inbox",
         webhook_allowed_networks=("127.0.0.1",),
         whatsapp_token=TOKEN,
         whatsapp_phone_number_id=SENDER,
         whatsapp_template="pidgr_nudge",
         whatsapp_url=whatsapp.url,
         **teams.settings(),
+        **google.settings(),
         **database_settings,
     ) as installation:
         yield installation
@@ -119,5 +129,18 @@ def test_a_template_goes_to_the_number_of_the_profile(world: World, whatsapp: Wh
     body, button = message["template"]["components"]
     assert [one["text"] for one in body["parameters"]] == ["Ada Grace", "A title"]
     (end,) = button["parameters"]
-    link = f"{world.installation.url}/c/{end['text']}"
-    assert httpx.get(link, timeout=60).status_code == 200
+    answer = httpx.get(f"{world.installation.url}/c/{end['text']}", timeout=60)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("https://app.example/inbox")
+
+
+def test_an_app_writes_in_google_chat_to_who_has_it(world: World, google: GoogleChat) -> None:
+    google.people["person1@example.com"] = "123"
+    google.spaces["123"] = "spaces/AAA"
+    found = remind(world, world.stubs.CHANNEL_NAME_GOOGLE_CHAT, "In a space")
+    assert found == {"person0": NO_IDENTIFIER, "person1": SENT}
+    _, (space, text) = google.messages.popitem()
+    assert google.messages == {}
+    assert space == "spaces/AAA"
+    assert "In a space" in text
+    assert text.rpartition("\n")[2].startswith("https://pidgr.example/c/")

@@ -50,6 +50,7 @@ _CHANNELS: Final = frozenset(
         ChannelName.MICROSOFT_TEAMS,
         ChannelName.TELEGRAM,
         ChannelName.WHATSAPP,
+        ChannelName.GOOGLE_CHAT,
     }
 )
 

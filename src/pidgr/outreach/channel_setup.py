@@ -11,6 +11,8 @@ from pidgr.errors import SetupError
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Channel
 from pidgr.outreach.email_channel import EmailChannel
+from pidgr.outreach.google_account import ServiceAccount
+from pidgr.outreach.google_chat_channel import ChatApp, GoogleChatChannel
 from pidgr.outreach.mail import BulkMailer
 from pidgr.outreach.slack_channel import SlackChannel
 from pidgr.outreach.sms_channel import SmsChannel
@@ -38,47 +40,84 @@ def build_channels(
         telegram: writes to those who have opened a chat, if there is a bot.
 
     Raises:
-        SetupError: settings that lack others.
+        SetupError: settings that lack others, or cannot be read.
     """
-    channels: dict[int, Channel] = {}
-    if mailer is not None:
-        channels[ChannelName.EMAIL] = EmailChannel(mailer)
-    if telegram is not None:
-        channels[ChannelName.TELEGRAM] = telegram
-    if settings.nudge_webhook_url:
-        channels[ChannelName.WEBHOOK] = WebhookChannel(settings.nudge_webhook_url, guard, secret_of)
-    if _has(settings, "slack_bot_token"):
-        channels[ChannelName.SLACK] = SlackChannel(
-            settings.slack_bot_token.get_secret_value(), settings.slack_url, guard
-        )
-    if _has(settings, "sms_token", "sms_account", "sms_sender"):
-        channels[ChannelName.SMS] = SmsChannel(
-            account=settings.sms_account,
-            token=settings.sms_token.get_secret_value(),
-            sender=settings.sms_sender,
-            url=settings.sms_url,
-            guard=guard,
-        )
-    if _has(settings, "teams_secret", "teams_tenant", "teams_app_id"):
-        bot = TeamsBot(
-            tenant=settings.teams_tenant,
-            app_id=settings.teams_app_id,
-            secret=settings.teams_secret.get_secret_value(),
-            login_url=settings.teams_login_url,
-            graph_url=settings.teams_graph_url,
-            connector_url=settings.teams_bot_url,
-        )
-        channels[ChannelName.MICROSOFT_TEAMS] = TeamsChannel(bot, guard, clock)
-    if _has(settings, "whatsapp_token", "whatsapp_phone_number_id", "whatsapp_template"):
-        sender = WhatsAppSender(
-            phone_number_id=settings.whatsapp_phone_number_id,
-            token=settings.whatsapp_token.get_secret_value(),
-            template=settings.whatsapp_template,
-            languages=settings.whatsapp_languages,
-            url=settings.whatsapp_url,
-        )
-        channels[ChannelName.WHATSAPP] = WhatsAppChannel(sender, guard)
-    return channels
+    found: dict[int, Channel | None] = {
+        ChannelName.EMAIL: EmailChannel(mailer) if mailer is not None else None,
+        ChannelName.WEBHOOK: _webhook(settings, guard, secret_of),
+        ChannelName.TELEGRAM: telegram,
+        ChannelName.SLACK: _slack(settings, guard),
+        ChannelName.SMS: _sms(settings, guard),
+        ChannelName.WHATSAPP: _whatsapp(settings, guard),
+        ChannelName.MICROSOFT_TEAMS: _teams(settings, guard, clock),
+        ChannelName.GOOGLE_CHAT: _google_chat(settings, guard, clock),
+    }
+    return {name: channel for name, channel in found.items() if channel is not None}
+
+
+def _webhook(
+    settings: ChannelSettings, guard: AddressGuard, secret_of: Callable[[int], str]
+) -> Channel | None:
+    url = settings.nudge_webhook_url
+    return WebhookChannel(url, guard, secret_of) if url else None
+
+
+def _slack(settings: ChannelSettings, guard: AddressGuard) -> Channel | None:
+    if not _has(settings, "slack_bot_token"):
+        return None
+    return SlackChannel(settings.slack_bot_token.get_secret_value(), settings.slack_url, guard)
+
+
+def _sms(settings: ChannelSettings, guard: AddressGuard) -> Channel | None:
+    if not _has(settings, "sms_token", "sms_account", "sms_sender"):
+        return None
+    return SmsChannel(
+        account=settings.sms_account,
+        token=settings.sms_token.get_secret_value(),
+        sender=settings.sms_sender,
+        url=settings.sms_url,
+        guard=guard,
+    )
+
+
+def _whatsapp(settings: ChannelSettings, guard: AddressGuard) -> Channel | None:
+    if not _has(settings, "whatsapp_token", "whatsapp_phone_number_id", "whatsapp_template"):
+        return None
+    sender = WhatsAppSender(
+        phone_number_id=settings.whatsapp_phone_number_id,
+        token=settings.whatsapp_token.get_secret_value(),
+        template=settings.whatsapp_template,
+        languages=settings.whatsapp_languages,
+        url=settings.whatsapp_url,
+    )
+    return WhatsAppChannel(sender, guard)
+
+
+def _teams(settings: ChannelSettings, guard: AddressGuard, clock: Clock) -> Channel | None:
+    if not _has(settings, "teams_secret", "teams_tenant", "teams_app_id"):
+        return None
+    bot = TeamsBot(
+        tenant=settings.teams_tenant,
+        app_id=settings.teams_app_id,
+        secret=settings.teams_secret.get_secret_value(),
+        login_url=settings.teams_login_url,
+        graph_url=settings.teams_graph_url,
+        connector_url=settings.teams_bot_url,
+    )
+    return TeamsChannel(bot, guard, clock)
+
+
+def _google_chat(settings: ChannelSettings, guard: AddressGuard, clock: Clock) -> Channel | None:
+    if not _has(settings, "google_chat_credentials", "google_chat_administrator"):
+        return None
+    credentials = settings.google_chat_credentials.get_secret_value()
+    app = ChatApp(
+        account=ServiceAccount.from_json(credentials, "PIDGR_GOOGLE_CHAT_CREDENTIALS"),
+        administrator=settings.google_chat_administrator,
+        chat_url=settings.google_chat_url,
+        directory_url=settings.google_directory_url,
+    )
+    return GoogleChatChannel(app, guard, clock)
 
 
 def _has(settings: ChannelSettings, secret: str, *others: str) -> bool:

@@ -1,11 +1,14 @@
 """Channels beside push that nudge a person: the interface, and what passes through it."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 from pidgr.errors import UnavailableError
+
+_REQUEST_IDS: Final = uuid.UUID("2f1b6f0c-54b4-4c37-9a0e-8d5a3c7b1e60")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,12 @@ class Nudge:
     """The whole hint, with a greeting and the link at its end."""
     url: str
     occurred_at: int
+
+    @property
+    def request_id(self) -> str:
+        """The key as a UUID that no other installation has used at the same receiver."""
+        name = f"{self.campaign_id}/{self.member_id}/{self.key}"
+        return str(uuid.uuid5(_REQUEST_IDS, name))
 
 
 class NudgeOutcome(Enum):

@@ -4,58 +4,22 @@ https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages
 """
 
 import asyncio
-import json
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import httpx
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
 
 from pidgr.clock import MINUTE, SECOND, Clock
-from pidgr.errors import SetupError, UnavailableError
+from pidgr.errors import UnavailableError
 from pidgr.outreach.device_pusher import Later, accepted, wants_later
+from pidgr.outreach.google_account import ServiceAccount
 from pidgr.outreach.push import Answer, Outcome, Push
 
 _SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
-_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_ASSERTION_SECONDS: Final = 3600
 # A token is replaced this long before it ends.
 _MARGIN: Final = 5 * MINUTE
 _TIME_TO_LIVE: Final = "86400s"
 _DEAD: Final = frozenset({"UNREGISTERED", "SENDER_ID_MISMATCH"})
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceAccount:
-    """What Google's JSON key file says."""
-
-    project_id: str
-    client_email: str
-    token_uri: str
-    key: RSAKey
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read a key file.
-
-        Raises:
-            SetupError: it is none. The message repeats nothing of it.
-        """
-        try:
-            values = json.loads(text)
-            return cls(
-                project_id=str(values["project_id"]),
-                client_email=str(values["client_email"]),
-                token_uri=str(values["token_uri"]),
-                key=RSAKey.import_key(values["private_key"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, JoseError):
-            raise SetupError(
-                "PIDGR_FCM_CREDENTIALS is not the JSON key file of a Google service account"
-            ) from None
 
 
 class Fcm:
@@ -123,7 +87,7 @@ class Fcm:
                 return self._token
             response = await client.post(
                 self._account.token_uri,
-                data={"grant_type": _GRANT, "assertion": self._assertion(now // SECOND)},
+                data=self._account.token_form(_SCOPE, now),
             )
             if response.is_server_error or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                 raise UnavailableError(f"Google's token server answered {response.status_code}")
@@ -134,16 +98,6 @@ class Fcm:
                 raise self._misconfigured(f"no token: {response.status_code}") from None
             self._token, self._issued_at, self._expires_at = token, now, now + seconds * SECOND
             return token
-
-    def _assertion(self, now: int) -> str:
-        claims = {
-            "iss": self._account.client_email,
-            "scope": _SCOPE,
-            "aud": self._account.token_uri,
-            "iat": now,
-            "exp": now + _ASSERTION_SECONDS,
-        }
-        return jwt.encode({"alg": "RS256", "typ": "JWT"}, claims, self._account.key)
 
 
 def message(push: Push) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pidgr.contract.v1.common_pb import Platform
 from pidgr.errors import SetupError
 from pidgr.outreach.apns import Apns
 from pidgr.outreach.device_pusher import DevicePusher
-from pidgr.outreach.fcm import Fcm, ServiceAccount
+from pidgr.outreach.fcm import Fcm
+from pidgr.outreach.google_account import ServiceAccount
 from pidgr.outreach.http_push import HttpPusher
 from pidgr.outreach.push import LogPusher, Pusher
 from pidgr.outreach.push_routes import PushRoutes
@@ -30,7 +31,9 @@ def build_pusher(settings: Settings, clock: Clock) -> Pusher:
     routes: dict[str, Pusher] = {}
     credentials = settings.fcm_credentials.get_secret_value()
     if credentials:
-        fcm = Fcm(ServiceAccount.from_json(credentials), settings.fcm_url, clock)
+        fcm = Fcm(
+            ServiceAccount.from_json(credentials, "PIDGR_FCM_CREDENTIALS"), settings.fcm_url, clock
+        )
         pusher = DevicePusher(fcm, settings.push_rate_per_second)
         routes = {_ANDROID: pusher, _IOS: pusher}
     key = settings.apns_key.get_secret_value()

@@ -1,0 +1,105 @@
+"""Nudges as direct messages of a Chat app in Google Workspace, to people found by e-mail address.
+
+An app may not name people by their address, only by their id of Workspace, which the Directory API
+tells: https://developers.google.com/workspace/chat/identify-reference-users. There is a direct
+message to write in where the app is installed for the person.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from pidgr.clock import Clock
+from pidgr.outreach.access_tokens import AccessTokens
+from pidgr.outreach.address_guard import AddressGuard
+from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.google_account import ServiceAccount
+from pidgr.outreach.nudge_http import JsonReply, NudgeHttp, not_taken, one_by_one
+
+_SETTINGS: Final = "PIDGR_GOOGLE_CHAT_..."
+_CHAT_SCOPE: Final = "https://www.googleapis.com/auth/chat.bot"
+_DIRECTORY_SCOPE: Final = "https://www.googleapis.com/auth/admin.directory.user.readonly"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatApp:
+    """A Chat app's service account, and the administrator for whom it looks people up."""
+
+    account: ServiceAccount
+    administrator: str
+    chat_url: str
+    directory_url: str
+
+
+class GoogleChatChannel:
+    """Writes as one Chat app of one Workspace."""
+
+    def __init__(self, app: ChatApp, guard: AddressGuard, clock: Clock) -> None:
+        self._http = NudgeHttp("Google Chat", guard)
+        self._chat = f"{app.chat_url.rstrip('/')}/v1"
+        self._directory = f"{app.directory_url.rstrip('/')}/admin/directory/v1"
+        self._chat_tokens = self._tokens(app.account, _CHAT_SCOPE, "", clock)
+        self._directory_tokens = self._tokens(
+            app.account, _DIRECTORY_SCOPE, app.administrator, clock
+        )
+
+    def _tokens(
+        self, account: ServiceAccount, scope: str, subject: str, clock: Clock
+    ) -> AccessTokens:
+        def form(now: int) -> Mapping[str, str]:
+            return account.token_form(scope, now, subject)
+
+        return AccessTokens(self._http, account.token_uri, form, clock, _SETTINGS)
+
+    def send(self, nudges: Sequence[Nudge]) -> Handed:
+        """Send a batch."""
+        return one_by_one(nudges, self._write)
+
+    def _write(self, nudge: Nudge) -> NudgeAnswer:
+        person = self._find_person(nudge.email)
+        if person.status != HTTPStatus.OK:
+            return self._not_found(person)
+        space = self._find_space(person.text("id"))
+        if space.status != HTTPStatus.OK:
+            return self._not_found(space)
+        # A repeat returns the message that is there.
+        query = urlencode({"requestId": nudge.request_id})
+        url = f"{self._chat}/{quote(space.text('name'))}/messages?{query}"
+        written = self._call(self._chat_tokens, "POST", url, {"text": nudge.text})
+        if written.status == HTTPStatus.OK:
+            return NudgeAnswer(NudgeOutcome.SENT)
+        return not_taken(written.status, written.code("error", "status"))
+
+    def _find_person(self, email: str) -> JsonReply:
+        url = f"{self._directory}/users/{quote(email, safe='')}?fields=id"
+        return self._call(self._directory_tokens, "GET", url)
+
+    def _find_space(self, person_id: str) -> JsonReply:
+        query = urlencode({"name": f"users/{person_id}"})
+        return self._call(
+            self._chat_tokens, "GET", f"{self._chat}/spaces:findDirectMessage?{query}"
+        )
+
+    def _call(
+        self,
+        tokens: AccessTokens,
+        method: str,
+        url: str,
+        document: Mapping[str, object] | None = None,
+    ) -> JsonReply:
+        token = tokens.token()
+        reply = self._http.call(method, url, document, token=token)
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            tokens.forget(token)
+            raise self._http.outage(f"it answered {reply.status}: look at {_SETTINGS}")
+        return reply
+
+    def _not_found(self, reply: JsonReply) -> NudgeAnswer:
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return NudgeAnswer(NudgeOutcome.UNREACHABLE)
+        code = reply.code("error", "status")
+        if reply.status == HTTPStatus.FORBIDDEN:
+            raise self._http.outage(f"it answered {code or reply.status}: look at {_SETTINGS}")
+        return not_taken(reply.status, code)
