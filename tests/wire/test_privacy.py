@@ -239,6 +239,41 @@ class TestDeletion:
             installation.system.erasure.run(office.key(asked.request_id))
             assert office.user(user_id).email == email
 
+    def test_a_restriction_asked_for_meanwhile_stays_when_a_deletion_is_called_off(
+        self, office: Office, world: World
+    ) -> None:
+        user_id, email = office.person()
+        asked = office(DELETE, user_id=user_id)
+        for _ in range(2):
+            office(RESTRICT, user_id=user_id, restricted=True)
+        office(CANCEL, request_id=asked.request_id, confirmation_email=email)
+        assert office.user(user_id).processing_restricted
+        mine = office(MINE, world.tokens[user_id]).requests
+        assert [one.request_type for one in mine] == ["restriction", "deletion"]
+
+    def test_who_has_become_the_last_super_admin_meanwhile_stays_as_they_were(
+        self, office: Office, installation: Installation
+    ) -> None:
+        other = installation.found()
+        officer = installation.token(other.admin_id)
+        roles = {one.slug: one.id for one in office("RoleService/ListRoles", officer).roles}
+        email = f"{secrets.token_hex(6)}@example.com"
+        invite = {"email": email, "role_id": roles["super_admin"]}
+        successor = office("MemberService/InviteUser", officer, **invite).user.id
+        own = installation.token(successor)
+        asked = office(DELETE, own)
+        demotion = {"user_id": other.admin_id, "role_id": roles["admin"]}
+        office("MemberService/UpdateUserRole", officer, **demotion)
+        office(NOW, officer, request_id=asked.request_id, confirmation_email=email)
+
+        def deletion() -> Any:
+            (found,) = office(MINE, own).requests
+            return found
+
+        until(lambda: deletion().status == office.stubs.PRIVACY_REQUEST_STATUS_FAILED)
+        assert "last super admin" in deletion().metadata["error"]
+        assert not office("MemberService/GetUser", own).user.processing_restricted
+
     def test_the_last_super_admin_stays(self, office: Office, world: World) -> None:
         code, told = office.refusal(DELETE)
         assert code is grpc.StatusCode.FAILED_PRECONDITION

@@ -64,12 +64,7 @@ class Erasure:
         facts = write_facts(outcome="cancelled")
         if not request_store.finish(transaction, request.key, S.FAILED, facts, self._clock.now()):
             return False
-        restrict(
-            transaction,
-            request.organization_key,
-            request.member_key,
-            restricted=bool(request.was_restricted),
-        )
+        self._restore(transaction, request)
         self._engine.cancel(transaction, [_task_key(request.id)])
         return True
 
@@ -88,6 +83,7 @@ class Erasure:
             if is_last_super_admin(transaction, request.organization_key, member):
                 message = "this is the last super admin; make somebody else one, then ask again"
                 self._end(transaction, request, S.FAILED, message)
+                self._restore(transaction, request)
                 return
             self._erase(transaction, request, member)
         self._end(transaction, request, S.COMPLETED)
@@ -118,6 +114,15 @@ class Erasure:
             now=self._clock.now(),
             reason="erased",
             privacy_request_id=request.id,
+        )
+
+    def _restore(self, transaction: Transaction, request: StoredRequest) -> None:
+        """Restrict a person who will not be erased only as far as they were."""
+        restrict(
+            transaction,
+            request.organization_key,
+            request.member_key,
+            restricted=bool(request.was_restricted),
         )
 
     def _end(

@@ -111,6 +111,9 @@ _FINISH: Final = Statement(f"""
     update privacy_request set status = :status, facts = :facts, completed_at = :now
     where key = :key and status in ({_PENDING}, {_PROCESSING})
 """)
+_LEAVE_RESTRICTED: Final = Statement(
+    "update privacy_request set was_restricted = true where key = :key"
+)
 _DELETE: Final = Statement("delete from privacy_request where key = :key")
 
 
@@ -182,6 +185,11 @@ def move(
     """Change a request's status; False when it had another one already."""
     parameters = {"key": key, "before": int(before), "after": int(after)}
     return transaction.execute(_MOVE, parameters) == 1
+
+
+def leave_restricted(transaction: Transaction, key: int) -> None:
+    """Have a deletion leave the person restricted if it is called off."""
+    transaction.execute(_LEAVE_RESTRICTED, {"key": key})
 
 
 def finish(

@@ -1,25 +1,15 @@
 """PrivacyService: what people may ask about their own data, and administrators for them."""
 
-import uuid
-from collections.abc import Mapping
 from typing import Final
 
-from pidgr.audit import trail
-from pidgr.audit.trail import Fact
 from pidgr.clock import Clock, to_datetime, to_timestamp
 from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.common_pb import Permission
 from pidgr.contract.v1.privacy_pb import (
-    CancelDeletionRequest,
-    CancelDeletionResponse,
-    DeleteUserDataRequest,
-    DeleteUserDataResponse,
     ExportUserDataRequest,
     ExportUserDataResponse,
     GetDataExistenceConfirmationRequest,
     GetDataExistenceConfirmationResponse,
-    ImmediateDeleteRequest,
-    ImmediateDeleteResponse,
     ListMyPrivacyRequestsRequest,
     ListMyPrivacyRequestsResponse,
     ListPrivacyRequestsRequest,
@@ -31,32 +21,31 @@ from pidgr.contract.v1.privacy_pb import (
     RestrictProcessingRequest,
     RestrictProcessingResponse,
 )
-from pidgr.contract.v1.user_pb import UserProfile
 from pidgr.directory import organization_store
-from pidgr.directory.member_store import StoredMember
-from pidgr.directory.profile import PROFILE_FIELDS
 from pidgr.directory.profile_change import change_profile
-from pidgr.errors import FailedPreconditionError, NotFoundError, Violations, invalid_field
+from pidgr.errors import FailedPreconditionError, Violations
 from pidgr.identity.caller import Caller
 from pidgr.pagination import PageTokens
 from pidgr.privacy import person_data, request_store
-from pidgr.privacy.erasure import GRACE, Erasure, require_not_last, restrict
+from pidgr.privacy.corrections import profile_of
+from pidgr.privacy.deletion_rpcs import DeletionRpcs
+from pidgr.privacy.erasure import Erasure, restrict
 from pidgr.privacy.exports import DataExports, file_name
 from pidgr.privacy.facts import read_facts, write_facts
 from pidgr.privacy.organization_rpcs import DEFAULT_PAGE_SIZE, LAST, OrganizationRpcs
 from pidgr.privacy.people import concerned, find
-from pidgr.privacy.request_store import NewRequest, StoredRequest
+from pidgr.privacy.request_store import StoredRequest
+from pidgr.privacy.requesting import new_request, record
 from pidgr.storage.blobs.links import LINK_LIFE, BlobLinks
 from pidgr.storage.transaction import Reader, Transaction
-from pidgr.validation import check_choice, check_enum, fold_address, require_uuid
+from pidgr.validation import check_choice, check_enum
 
-_CUSTOM: Final = "custom:"
 S: Final = PrivacyRequestStatus
 
 ListRequest = ListPrivacyRequestsRequest | ListMyPrivacyRequestsRequest
 
 
-class PrivacyService(OrganizationRpcs):
+class PrivacyService(OrganizationRpcs, DeletionRpcs):
     """Takes requests and lists them; tasks do what takes long."""
 
     def __init__(
@@ -67,8 +56,8 @@ class PrivacyService(OrganizationRpcs):
         clock: Clock,
         page_tokens: PageTokens,
     ) -> None:
-        super().__init__(exports, clock, page_tokens)
-        self._erasure = erasure
+        OrganizationRpcs.__init__(self, exports, clock, page_tokens)
+        DeletionRpcs.__init__(self, erasure, clock)
         self._links = links
 
     def export_user_data(
@@ -83,85 +72,12 @@ class PrivacyService(OrganizationRpcs):
             ResourceExhaustedError: five copies are not finished.
         """
         member = concerned(transaction, caller, request.user_id, Permission.PRIVACY_WRITE)
-        new = self._new(caller, member, request_store.EXPORT, S.PENDING)
+        now = self._clock.now()
+        new = new_request(caller, member, request_store.EXPORT, S.PENDING, now)
         self._exports.begin(transaction, new)
-        self._record(transaction, caller, AuditEventType.DATA_EXPORT_REQUESTED, member, new.id)
+        event_type = AuditEventType.DATA_EXPORT_REQUESTED
+        record(transaction, caller, event_type, member.id, new.id, now)
         return ExportUserDataResponse(status=S.PENDING, export_id=new.id)
-
-    def delete_user_data(
-        self, request: DeleteUserDataRequest, caller: Caller, transaction: Transaction
-    ) -> DeleteUserDataResponse:
-        """Have a person erased in 30 days.
-
-        Raises:
-            InvalidArgumentError, PermissionDeniedError, NotFoundError: as above.
-            FailedPreconditionError: it is the last super admin.
-        """
-        organization_key = caller.organization_key
-        organization_store.lock_organization(transaction, organization_key)
-        member = concerned(transaction, caller, request.user_id, Permission.PRIVACY_WRITE)
-        waiting = request_store.waiting_deletion(transaction, organization_key, member.key)
-        if waiting is None:
-            require_not_last(transaction, organization_key, member)
-            new = self._new(
-                caller,
-                member,
-                request_store.DELETION,
-                S.PENDING,
-                anonymize=request.anonymize,
-                due_at=self._clock.now() + GRACE,
-            )
-            self._erasure.schedule(transaction, new)
-            self._record(
-                transaction,
-                caller,
-                AuditEventType.DATA_DELETION_REQUESTED,
-                member,
-                new.id,
-                anonymize=request.anonymize,
-            )
-            waiting = request_store.request(transaction, organization_key, new.id)
-        assert waiting is not None  # noqa: S101 - found or stored a moment ago
-        assert waiting.due_at is not None  # noqa: S101 - every deletion has one
-        return DeleteUserDataResponse(
-            status=S(waiting.status),
-            deleted_at=to_timestamp(waiting.due_at),
-            request_id=waiting.id,
-        )
-
-    def cancel_deletion(
-        self, request: CancelDeletionRequest, caller: Caller, transaction: Transaction
-    ) -> CancelDeletionResponse:
-        """Call a deletion off.
-
-        Raises:
-            InvalidArgumentError: a malformed id, or not the person's address.
-            PermissionDeniedError: somebody else without PRIVACY_WRITE.
-            NotFoundError: no such deletion.
-            FailedPreconditionError: it does not wait any more.
-        """
-        found = _waiting(transaction, caller, request.request_id)
-        _confirm(found, request.confirmation_email)
-        if not self._erasure.call_off(transaction, found):
-            raise _too_late()
-        self._record_request(transaction, caller, AuditEventType.DELETION_CANCELLED, found)
-        return CancelDeletionResponse(status=S.FAILED)
-
-    def immediate_delete(
-        self, request: ImmediateDeleteRequest, caller: Caller, transaction: Transaction
-    ) -> ImmediateDeleteResponse:
-        """Have a deletion that waits done now.
-
-        Raises:
-            InvalidArgumentError, NotFoundError, FailedPreconditionError: as above.
-        """
-        found = _waiting(transaction, caller, request.request_id)
-        _confirm(found, request.confirmation_email)
-        if not request_store.move(transaction, found.key, S.PENDING, S.PROCESSING):
-            raise _too_late()
-        self._erasure.hasten(transaction, found)
-        self._record_request(transaction, caller, AuditEventType.DELETION_IMMEDIATE, found)
-        return ImmediateDeleteResponse(status=S.PROCESSING)
 
     def rectify_user_data(
         self, request: RectifyUserDataRequest, caller: Caller, transaction: Transaction
@@ -173,31 +89,29 @@ class PrivacyService(OrganizationRpcs):
             PermissionDeniedError, NotFoundError: as above.
         """
         member = concerned(transaction, caller, request.user_id, Permission.PRIVACY_WRITE)
-        profile = _profile(request.corrections)
+        profile = profile_of(request.corrections)
         _, changed = change_profile(transaction, caller.organization_key, member.id, profile)
         if changed:
-            new = self._new(
+            now = self._clock.now()
+            new = new_request(
                 caller,
                 member,
                 request_store.RECTIFICATION,
                 S.COMPLETED,
+                now,
                 facts=write_facts(fields=",".join(changed)),
             )
             request_store.insert(transaction, new)
-            self._record(
-                transaction,
-                caller,
-                AuditEventType.DATA_RECTIFIED,
-                member,
-                new.id,
-                fields=changed,
-            )
+            event_type = AuditEventType.DATA_RECTIFIED
+            record(transaction, caller, event_type, member.id, new.id, now, fields=changed)
         return RectifyUserDataResponse(rectified_fields=changed)
 
     def restrict_processing(
         self, request: RestrictProcessingRequest, caller: Caller, transaction: Transaction
     ) -> RestrictProcessingResponse:
         """Leave a person out of campaigns and analytics, or let them in again.
+
+        While a deletion waits they are left out anyway; asked for then, it stays if that is off.
 
         Raises:
             InvalidArgumentError, PermissionDeniedError, NotFoundError: as above.
@@ -211,22 +125,27 @@ class PrivacyService(OrganizationRpcs):
             message = "a deletion waits, which restricts the data; call it off to lift that"
             raise FailedPreconditionError(message)
         now = self._clock.now()
-        if bool(member.processing_restricted) != request.restricted:
+        was_restricted = member.processing_restricted if waits is None else waits.was_restricted
+        if bool(was_restricted) != request.restricted:
             restrict(transaction, organization_key, member.key, restricted=request.restricted)
-            new = self._new(
+            if waits is not None:
+                request_store.leave_restricted(transaction, waits.key)
+            new = new_request(
                 caller,
                 member,
                 request_store.RESTRICTION,
                 S.COMPLETED,
+                now,
                 facts=write_facts(restricted="true" if request.restricted else "false"),
             )
             request_store.insert(transaction, new)
-            self._record(
+            record(
                 transaction,
                 caller,
                 AuditEventType.PROCESSING_RESTRICTED,
-                member,
+                member.id,
                 new.id,
+                now,
                 restricted=request.restricted,
             )
         return RestrictProcessingResponse(
@@ -318,71 +237,6 @@ class PrivacyService(OrganizationRpcs):
             metadata=facts,
         )
 
-    def _new(
-        self,
-        caller: Caller,
-        member: StoredMember,
-        request_type: str,
-        status: PrivacyRequestStatus,
-        *,
-        anonymize: bool = False,
-        due_at: int | None = None,
-        facts: str = "",
-    ) -> NewRequest:
-        now = self._clock.now()
-        return NewRequest(
-            id=str(uuid.uuid4()),
-            organization_key=caller.organization_key,
-            member_key=member.key,
-            user_id=member.id,
-            request_type=request_type,
-            status=int(status),
-            anonymize=anonymize,
-            was_restricted=bool(member.processing_restricted),
-            asker_key=caller.person.key if caller.person else None,
-            facts=facts,
-            due_at=due_at,
-            created_at=now,
-            completed_at=now if status is S.COMPLETED else None,
-        )
-
-    def _record(
-        self,
-        transaction: Transaction,
-        caller: Caller,
-        event_type: AuditEventType,
-        member: StoredMember,
-        request_id: str,
-        **facts: Fact,
-    ) -> None:
-        trail.record(
-            transaction,
-            caller,
-            event_type,
-            "user",
-            member.id,
-            now=self._clock.now(),
-            privacy_request_id=request_id,
-            **facts,
-        )
-
-    def _record_request(
-        self,
-        transaction: Transaction,
-        caller: Caller,
-        event_type: AuditEventType,
-        request: StoredRequest,
-    ) -> None:
-        trail.record(
-            transaction,
-            caller,
-            event_type,
-            "user",
-            request.user_id,
-            now=self._clock.now(),
-            privacy_request_id=request.id,
-        )
-
 
 def _may_fetch(stored: StoredRequest, caller: Caller) -> bool:
     """Tell whether a caller who sees a request may have its file.
@@ -391,47 +245,3 @@ def _may_fetch(stored: StoredRequest, caller: Caller) -> bool:
     """
     whole = stored.request_type == request_store.ORGANIZATION_EXPORT
     return not whole or caller.has(Permission.PRIVACY_WRITE)
-
-
-def _waiting(transaction: Transaction, caller: Caller, request_id: str) -> StoredRequest:
-    """Return a deletion that waits, the caller's own or, with the permission, anybody's."""
-    request_id = require_uuid("request_id", request_id)
-    found = request_store.request(transaction, caller.organization_key, request_id)
-    own = found is not None and caller.person is not None and caller.person.id == found.user_id
-    if not own:
-        caller.require(Permission.PRIVACY_WRITE)
-    if found is None or found.request_type != request_store.DELETION:
-        raise NotFoundError(f"no deletion has the id {request_id}")
-    if found.status != S.PENDING:
-        raise _too_late()
-    return found
-
-
-def _confirm(request: StoredRequest, email: str) -> None:
-    if request.email is None or fold_address(email) != fold_address(request.email):
-        raise invalid_field("confirmation_email", "must be the address of the person")
-
-
-def _too_late() -> FailedPreconditionError:
-    return FailedPreconditionError("the deletion does not wait any more; list the requests")
-
-
-def _profile(corrections: Mapping[str, str]) -> UserProfile:
-    """Return corrections as what is merged into a profile."""
-    violations = Violations()
-    if not corrections:
-        violations.add("corrections", "must have at least one entry")
-    fields: dict[str, str] = {}
-    attributes: dict[str, str] = {}
-    for name, value in corrections.items():
-        path = f"corrections[{name[:100]}]"
-        if name.startswith(_CUSTOM) and name.removeprefix(_CUSTOM).strip():
-            attributes[name.removeprefix(_CUSTOM)] = value
-        elif name not in (*PROFILE_FIELDS, "manager_id"):
-            violations.add(path, "is no field of a profile, and not custom:NAME")
-        elif not value.strip():
-            violations.add(path, "must not be empty")
-        else:
-            fields[name] = value
-    violations.raise_if_any()
-    return UserProfile(**fields, custom_attributes=attributes)

@@ -89,7 +89,8 @@ class PrivacyService(Protocol):
 
     async def restrict_processing(self, request: RestrictProcessingRequest, ctx: RequestContext[RestrictProcessingRequest, RestrictProcessingResponse], /) -> RestrictProcessingResponse:
         """
-        Leaves a person out of campaigns and analytics, or lets them in again.
+        Leaves a person out of campaigns and analytics, or lets them in again. Asked for while a deletion
+        waits, which leaves them out anyway, it stays when the deletion is called off.
 
         Caller: oneself, or PRIVACY_WRITE.
         Errors: NOT_FOUND for an unknown person; FAILED_PRECONDITION to lift it while a deletion waits.
@@ -439,7 +440,8 @@ class PrivacyServiceClient(ConnectClient):
         timeout_ms: int | None = None,
     ) -> RestrictProcessingResponse:
         """
-        Leaves a person out of campaigns and analytics, or lets them in again.
+        Leaves a person out of campaigns and analytics, or lets them in again. Asked for while a deletion
+        waits, which leaves them out anyway, it stays when the deletion is called off.
 
         Caller: oneself, or PRIVACY_WRITE.
         Errors: NOT_FOUND for an unknown person; FAILED_PRECONDITION to lift it while a deletion waits.
@@ -685,7 +687,8 @@ class PrivacyServiceSync(Protocol):
 
     def restrict_processing(self, request: RestrictProcessingRequest, ctx: RequestContext[RestrictProcessingRequest, RestrictProcessingResponse], /) -> RestrictProcessingResponse:
         """
-        Leaves a person out of campaigns and analytics, or lets them in again.
+        Leaves a person out of campaigns and analytics, or lets them in again. Asked for while a deletion
+        waits, which leaves them out anyway, it stays when the deletion is called off.
 
         Caller: oneself, or PRIVACY_WRITE.
         Errors: NOT_FOUND for an unknown person; FAILED_PRECONDITION to lift it while a deletion waits.
@@ -1033,7 +1036,8 @@ class PrivacyServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
     ) -> RestrictProcessingResponse:
         """
-        Leaves a person out of campaigns and analytics, or lets them in again.
+        Leaves a person out of campaigns and analytics, or lets them in again. Asked for while a deletion
+        waits, which leaves them out anyway, it stays when the deletion is called off.
 
         Caller: oneself, or PRIVACY_WRITE.
         Errors: NOT_FOUND for an unknown person; FAILED_PRECONDITION to lift it while a deletion waits.
