@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pidgr.clock import SECOND
 from pidgr.contract.v1.heatmap_pb import TouchEvent, TouchEventType
@@ -18,9 +18,11 @@ _TYPES: Final = frozenset(TouchEventType) - {TouchEventType.UNSPECIFIED}
 _NANOSECONDS: Final = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A well-formed event; the campaign's id in lower case, or empty."""
+class Event(NamedTuple):
+    """A well-formed event; the campaign's id in lower case, or empty.
+
+    A tuple, because a hundred come with each request: a frozen data class takes twice as long.
+    """
 
     screen_name: str
     campaign_id: str
@@ -55,13 +57,18 @@ def well_formed(
     ``first_day`` would be deleted at once and is dropped. So is one that names its own person.
     """
     person = own_names(caller)
+    # The events of a request are about a few places, which are looked at once.
+    places: dict[tuple[str, str], bool] = {}
     for event in events:
+        place = (event.screen_name, event.campaign_id)
+        known = places.get(place)
+        if known is None:
+            known = places[place] = _is_place(*place, person)
         moment = _moment(event, now)
-        if moment is None or not _keeps_to_the_contract(event):
+        if not known or moment is None or not _keeps_to_the_contract(event):
             continue
         day, minute = minute_of(moment)
-        text = f"{event.screen_name} {event.campaign_id}".casefold()
-        if day >= first_day and not any(name in text for name in person):
+        if day >= first_day:
             yield Event(
                 event.screen_name,
                 event.campaign_id.lower(),
@@ -80,18 +87,25 @@ def own_names(caller: Caller) -> tuple[str, ...]:
     return tuple({name.casefold() for name in known if name})
 
 
+def _is_place(screen_name: str, campaign_id: str, person: tuple[str, ...]) -> bool:
+    """Tell whether a screen and a campaign are well-formed, and tell nothing about a person."""
+    text = f"{screen_name} {campaign_id}".casefold()
+    return (
+        bool(screen_name.strip())
+        and len(screen_name) <= NAME_LENGTH
+        and "\0" not in screen_name
+        and (not campaign_id or is_uuid(campaign_id.lower()))
+        and not any(name in text for name in person)
+    )
+
+
 def _keeps_to_the_contract(event: TouchEvent) -> bool:
-    name = event.screen_name
     return (
         0.0 <= event.x_pct <= 1.0
         and 0.0 <= event.y_pct <= 1.0
         and event.event_type in _TYPES
         and event.screen_width >= 0
         and event.screen_height >= 0
-        and bool(name.strip())
-        and len(name) <= NAME_LENGTH
-        and "\0" not in name
-        and (not event.campaign_id or is_uuid(event.campaign_id.lower()))
     )
 
 
