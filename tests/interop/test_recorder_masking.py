@@ -34,8 +34,19 @@ ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "checked": (True,),
     "onclick": ("x",),
     "content": ("x",),
+    "data-state": ("is-open", "Ada", "a1", "", "a\n", "{{pii}}x"),
+    "DATA-name": ("ada", "Ada Lovelace"),
+    "src": ("/a/b@2x.png?c", "//a:b@c/d", "data:image/png;base64,a1", 3, ["x"]),
+    "action": (
+        "/a/0123456789abcdefghij/b",
+        "https://a-long-host-with-digits-2.example:8080/a@b/%40",
+        " mailto:a@b",
+        "tel:+49",
+        "plain/a-very-long-title-of-a-page",
+    ),
+    "_cssText": ("@import 'a?b'; a{b:url( \"c?d\")}", "{{pii}}a"),
     "rr_width": (4.5,),
-    "style": ({"color": "red"}, "color:red"),
+    "style": ({"color": "red", "b": ["url(a?b)", "important"]}, "color:url(/a?b#c)"),
 }
 TAGS = ("p", "DIV", "textarea", "select", "meta", "script", "input", "style")
 

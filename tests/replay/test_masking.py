@@ -4,9 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pidgr.replay.batch import inflate, keep, read_events
-from pidgr.replay.masking import MASK, Event, Masked, mask, mask_text, strip_url
+from pidgr.replay.masking import Event, Masked, mask
+from pidgr.replay.texts import MASK, mask_style, mask_text, strip_page_url, strip_url
 
 SECRET = "s3cret"
 
@@ -14,7 +17,7 @@ SECRET = "s3cret"
 def element(number: int, tag: str, *children: Any, **attributes: Any) -> Event:
     # Python's names have no hyphens; rrweb's own attributes have no others.
     named = {
-        name if name.startswith("rr_") else name.replace("_", "-"): value
+        name if name.startswith(("rr_", "_")) else name.replace("_", "-"): value
         for name, value in attributes.items()
     }
     return {
@@ -35,7 +38,7 @@ def snapshot(*body: Event) -> Event:
     return {"type": 2, "timestamp": 1, "data": {"node": node, "initialOffset": {"top": 0}}}
 
 
-def increment(source: int, **data: Any) -> Event:
+def increment(source: Any, **data: Any) -> Event:
     return {"type": 3, "timestamp": 2, "data": {"source": source, **data}}
 
 
@@ -73,6 +76,21 @@ def told(*events: Event, masked: Masked | None = None) -> str:
         element(9, "script", text(10, SECRET)),
         element(9, "noscript", text(10, SECRET)),
         element(9, "meta", name="user", content=SECRET),
+        element(9, "p", data_name=SECRET, **{"class": "rr-mask"}),
+        element(9, "p", data_email=f"{SECRET}@example.com"),
+        element(9, "p", data_phone=f"+49 {SECRET}"),
+        element(9, "img", src=f"/photos/{SECRET}.jpg", **{"class": "rr-mask"}),
+        element(9, "textarea", text(10, SECRET) | {"isStyle": True}),
+        element(9, "p", text(10, "{{pii}}"), text(11, SECRET) | {"isStyle": True}),
+        element(9, "a", href=f"mailto:{SECRET}@example.com"),
+        element(9, "a", href=f"https://ada:{SECRET}@example.com/a"),
+        element(9, "a", href=f"/join/0123456789abcdef{SECRET}"),
+        element(9, "form", action=f"/people/{SECRET}@example.com/edit"),
+        element(9, "p", style=f"background: url('/a.png?token={SECRET}')"),
+        element(9, "link", _cssText=f"@import 'a.css?token={SECRET}'; p {{}}"),
+        element(9, "style", text(10, f"p{{b:url(/a?t={SECRET})}}") | {"isStyle": True}),
+        element(9, "a", href=[SECRET], title={"a": SECRET}),
+        element(9, "input", value=[SECRET]),
         {"type": 5, "id": 9, "textContent": SECRET},
         {"type": 9, "id": 9, "textContent": SECRET},
         {"type": 2, "id": SECRET, "tagName": "p", "attributes": SECRET, "childNodes": SECRET},
@@ -91,6 +109,10 @@ def test_no_secret_of_a_page_is_kept(node: Event) -> None:
         increment(0, texts=[{"id": 4, "value": f"{{{{pii}}}}{SECRET}{{{{/pii}}}}"}]),
         increment(0, texts=[{"id": 4, "value": f"{SECRET}{{{{/pii}}}}"}]),
         increment(0, attributes=[{"id": 4, "attributes": {"value": SECRET}}]),
+        increment(0, attributes=[{"id": 4, "attributes": {"style": {"b": f"url(/?t={SECRET})"}}}]),
+        increment(8, adds=[{"rule": f"p{{b:url('/a?t={SECRET}')}}"}]),
+        increment([SECRET]),
+        increment({"a": SECRET}, text=SECRET),
         increment(0, attributes=[{"id": 4, "attributes": {"href": f"/a?t={SECRET}"}}]),
         increment(0, attributes=SECRET, texts=SECRET, removes=SECRET, adds=SECRET),
         increment(0, removes=[{"parentId": 1, "id": 2, "note": SECRET}]),
@@ -208,7 +230,7 @@ def test_markers_are_met_in_the_order_of_the_page_whatever_order_new_nodes_come_
 def test_what_is_harmless_is_kept_as_it_is() -> None:
     style = {"type": 3, "id": 12, "textContent": "p{color:red}", "isStyle": True}
     page = snapshot(
-        element(9, "p", text(10, "Hello"), **{"class": "big", "id": "a"}),
+        element(9, "p", text(10, "Hello"), data_state="is-open", **{"class": "big", "id": "a"}),
         element(11, "style", style),
         element(13, "a", text(14, "Read"), href="https://example.com/policy"),
     )
@@ -251,10 +273,77 @@ def test_marked_text(given: str, expected: str) -> None:
     assert mask_text(given) == expected
 
 
+NAMES = (
+    *("type", "source", "node", "id", "childNodes", "attributes", "tagName", "textContent"),
+    *("adds", "texts", "removes", "parentId", "nextId", "value", "class", "style", "isStyle"),
+)
+ANYTHING = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-1, 16),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.sampled_from(["p", "textarea", "{{pii}}", "{{/pii}}", "rr-mask"]),
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "type": st.integers(0, 7),
+                "timestamp": st.just(1),
+                "data": st.dictionaries(st.sampled_from(NAMES), ANYTHING),
+            }
+        ),
+        max_size=3,
+    )
+)
+def test_whatever_is_an_event_is_masked_and_not_masked_further(events: list[Event]) -> None:
+    once = mask(read_events(json.dumps(events).encode()), set())
+    assert mask(once, set()) == once
+
+
 def test_urls() -> None:
     assert strip_url("https://a/b?c=d#e") == "https://a/b"
+    assert strip_url("//ada:pw@a/b@2x.png") == "//a/b@2x.png"
     assert strip_url("/a/{{pii}}b{{/pii}}") == "/a/***"
-    assert strip_url(" JavaScript:alert(1)") == ""
+    for scheme in (" JavaScript:", "data:text/html,", "mailto:", "TEL:", "sms:"):
+        assert strip_url(f"{scheme}x") == ""
+    assert strip_page_url("telephones/a-very-long-title-of-a-page") == (
+        "telephones/a-very-long-title-of-a-page"
+    )
+    uuid = "8f14e45f-ceea-467a-9575-0f3f2d2f0c11"
+    host = "https://a-long-host-with-digits-2.example.com:8080"
+    assert strip_page_url(f"{host}/p/{uuid}/7/{uuid}") == f"{host}/p/***/7/***"
+    assert strip_page_url("users/ada%40example.com/") == "users/***/"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("a{b:url(/c?d=e)}", "a{b:url(/c)}"),
+        ("a{b:URL( '/c?d=e' ),url(\"f?\")}", "a{b:URL( '/c' ),url(\"f\")}"),
+        ("@import 'a.css?b';", "@import 'a.css';"),
+        ("a{b:url(#c)}", "a{b:url(#c)}"),
+        ("a{b:url('data:image/svg+xml,<?x#f?>')}", "a{b:url('data:image/svg+xml,<?x#f?>')}"),
+        ("a:b{c:'?'}", "a:b{c:'?'}"),
+    ],
+)
+def test_rules_of_style(given: str, expected: str) -> None:
+    assert mask_style(given) == expected
+
+
+@pytest.mark.parametrize("unit", ["url(", "@import ", "url(a", "//", "a@", "a", "{{pii}}", "/ "])
+def test_a_long_text_takes_no_longer_than_its_length(unit: str) -> None:
+    """A quadratic rule would take hours of a processor, not seconds."""
+    long = unit * (1_000_000 // len(unit))
+    for rule in (mask_style, mask_text, strip_url, strip_page_url):
+        assert rule(long) is not None
 
 
 def test_a_batch_is_measured() -> None:

@@ -1,25 +1,30 @@
 """Takes everything personal out of rrweb events, whatever the browser has done already.
 
 rrweb's own masking leaks in known ways (hidden inputs, attributes, options of a select), and a
-client can be old or wrong. So the server decides anew: event types, mutation sources and attributes
-that are not known to be harmless go; what people typed or chose goes; text marked as personal goes.
+client can be old or wrong. So the server decides anew: event types and mutation sources that are
+not known to be harmless go, what people typed or chose goes, text marked as personal goes, and so
+do attributes that may tell about a person (``attributes``).
 
 What is masked by where it stands (in a text area, in an element with the class ``rr-mask``, between
 markers in other nodes) stays masked when only the text changes later, so the ids of such nodes are
 carried from one batch to the next in a :class:`Masked`.
 """
 
-import json
-import re
 from collections.abc import Iterable
 from enum import IntEnum
-from importlib.resources import files
 from typing import Any, Final
 
+from pidgr.replay.attributes import harmless, is_masking, mask_attributes
 from pidgr.replay.order import Place, document_order
-
-MASK: Final = "***"
-"""What stands where something was: as long for a letter as for a book."""
+from pidgr.replay.texts import (
+    MARKER_END,
+    MARKER_START,
+    MASK,
+    mask_style,
+    mask_text,
+    strip_page_url,
+    without_marked,
+)
 
 Event = dict[str, Any]
 Masked = set[int]
@@ -56,9 +61,6 @@ class Source(IntEnum):
 _STYLES: Final = frozenset(
     {Source.STYLE_SHEET_RULE, Source.STYLE_DECLARATION, Source.ADOPTED_STYLE_SHEET}
 )
-# No increment that is known nests as far.
-_DEEPEST: Final = 8
-
 INTERACTIONS: Final = frozenset({Source.MOUSE_INTERACTION, Source.SCROLL, Source.INPUT})
 """What counts as activity."""
 
@@ -74,21 +76,6 @@ _NODE_NUMBERS: Final = (
 _ELEMENT: Final = 2
 _TEXT, _CDATA, _COMMENT = 3, 4, 5
 
-_LISTS: Final = json.loads((files("pidgr.replay") / "personal.json").read_text("utf-8"))
-"""The recorder in the browser goes by the same file."""
-# Text that a person put there, or that runs.
-_MASKED_TAGS: Final = frozenset(_LISTS["maskedTags"])
-_MASK_CLASS: Final[str] = _LISTS["maskClass"]
-_DROPPED_ATTRIBUTES: Final = frozenset(_LISTS["droppedAttributes"])
-_MASKED_ATTRIBUTES: Final = frozenset(_LISTS["maskedAttributes"])
-# What is read out or shown in place of a text, and so is masked with it.
-_SPOKEN_ATTRIBUTES: Final = frozenset(_LISTS["spokenAttributes"])
-_URL_ATTRIBUTES: Final = frozenset(_LISTS["urlAttributes"])
-# To the end of the text where the marker is not closed: the rest may be in another node.
-_PII: Final = re.compile(r"\{\{pii\}\}.*?(?:\{\{/pii\}\}|\Z)", re.DOTALL)
-_PII_START: Final = "{{pii}}"
-_PII_END: Final = "{{/pii}}"
-
 
 def mask(events: Iterable[Event], masked: Masked) -> list[Event]:
     """Return what may be kept of some events, in their order.
@@ -102,17 +89,6 @@ def mask(events: Iterable[Event], masked: Masked) -> list[Event]:
     return [event for event in kept if event is not None]
 
 
-def mask_text(text: str) -> str:
-    """Return a text without what is marked as personal in it."""
-    return _PII.sub(MASK, text) if _PII_START in text else text
-
-
-def strip_url(url: str) -> str:
-    """Return a URL without its query and fragment, which carry tokens and addresses."""
-    bare = re.split(r"[?#]", url, maxsplit=1)[0]
-    return "" if bare.strip().lower().startswith(("javascript:", "data:text")) else mask_text(bare)
-
-
 def _mask_event(event: Event, masked: Masked) -> Event | None:
     data = event["data"]
     match event["type"]:
@@ -120,7 +96,7 @@ def _mask_event(event: Event, masked: Masked) -> Event | None:
             cleaned: Event | None = {}
         case EventType.META:
             cleaned = {
-                "href": strip_url(str(data.get("href", ""))),
+                "href": strip_page_url(str(data.get("href", ""))),
                 "width": _number(data.get("width")),
                 "height": _number(data.get("height")),
             }
@@ -144,7 +120,7 @@ def _mask_event(event: Event, masked: Masked) -> Event | None:
 
 
 def _mask_increment(data: Event, masked: Masked) -> Event | None:
-    source = data.get("source")
+    source = _reference(data, "source")
     if source not in frozenset(Source):
         return None
     if source == Source.INPUT:
@@ -153,25 +129,8 @@ def _mask_increment(data: Event, masked: Masked) -> Event | None:
     if source == Source.MUTATION:
         return _mask_mutation(data, masked)
     if source in _STYLES:
-        return {name: _harmless(value, styles=True) for name, value in data.items()}
-    return {name: _harmless(value, styles=False) for name, value in data.items()}
-
-
-def _harmless(value: object, *, styles: bool, depth: int = 0) -> object:
-    """Return numbers as they are, and texts only where they are rules of style."""
-    match value:
-        case bool() | int() | float() | None:
-            return value
-        case str():
-            return mask_text(value) if styles else ""
-        case list() if depth < _DEEPEST:
-            return [_harmless(one, styles=styles, depth=depth + 1) for one in value]
-        case dict() if depth < _DEEPEST:
-            return {
-                str(name): _harmless(one, styles=styles, depth=depth + 1)
-                for name, one in value.items()
-            }
-    return None
+        return {name: harmless(value, styles=True) for name, value in data.items()}
+    return {name: harmless(value, styles=False) for name, value in data.items()}
 
 
 def _mask_mutation(data: Event, masked: Masked) -> Event:
@@ -182,7 +141,7 @@ def _mask_mutation(data: Event, masked: Masked) -> Event:
     attributes = [
         {
             "id": _id(one),
-            "attributes": _mask_attributes("", one.get("attributes"), inside=_id(one) in masked),
+            "attributes": mask_attributes("", one.get("attributes"), inside=_id(one) in masked),
         }
         for one in _objects(data.get("attributes"))
     ]
@@ -224,7 +183,7 @@ def _changed_text(change: Event, masked: Masked) -> str:
     if _id(change) in masked:
         return MASK if text else ""
     # The other half of a marker may be in a node that has not changed.
-    return MASK if _PII_END in _PII.sub("", text) else mask_text(text)
+    return MASK if MARKER_END in without_marked(text) else mask_text(text)
 
 
 class _Walk:
@@ -253,7 +212,7 @@ class _Walk:
             if opened or self._marker_open:
                 # What is put beside it later is between the markers too.
                 self._between_markers |= {_reference(node, "id"), above}
-            if inside or _PII_START in str(node.get("textContent")):
+            if inside or MARKER_START in str(node.get("textContent")):
                 self._remember(_reference(node, "id"))
             children = _objects(node.get("childNodes"))
             if "childNodes" in node:
@@ -267,24 +226,25 @@ class _Walk:
         self._masked.update(number for number in ids if number is not None)
 
     def _node(self, node: Event, *, inside: bool) -> tuple[Event, bool]:
-        kind = node.get("type")
+        kind = _reference(node, "type")
         copy: Event = {
             name: node[name] for name in _NODE_NUMBERS if isinstance(node.get(name), int)
         }
         if kind == _ELEMENT:
             tag = str(node.get("tagName", "")).lower()
             attributes = _object(node.get("attributes"))
-            inside = inside or _is_masking(tag, attributes)
+            inside = inside or is_masking(tag, attributes)
             copy["tagName"] = tag
-            copy["attributes"] = _mask_attributes(
+            copy["attributes"] = mask_attributes(
                 tag, attributes, inside=inside or self._marker_open
             )
         elif kind in {_TEXT, _CDATA}:
             text = str(node.get("textContent") or "")
-            is_style = node.get("isStyle") is True
-            copy["textContent"] = mask_text(text) if is_style else self._text(text, inside=inside)
-            if is_style:
+            copy["textContent"] = self._text(text, inside=inside)
+            if node.get("isStyle") is True:
                 copy["isStyle"] = True
+                if not (inside or self._marker_open):
+                    copy["textContent"] = mask_style(text)
         elif kind == _COMMENT:
             copy["textContent"] = ""
         else:
@@ -298,49 +258,15 @@ class _Walk:
     def _text(self, text: str, *, inside: bool) -> str:
         before = ""
         if self._marker_open:
-            _, end, rest = text.partition(_PII_END)
+            _, end, rest = text.partition(MARKER_END)
             if not end:
                 return MASK if text.strip() else text
             before, text = MASK, rest
             self._marker_open = False
-        self._marker_open = text.rfind(_PII_START) > text.rfind(_PII_END)
+        self._marker_open = text.rfind(MARKER_START) > text.rfind(MARKER_END)
         if inside:
             return MASK if text.strip() or before else text
         return before + mask_text(text)
-
-
-def _is_masking(tag: str, attributes: Event) -> bool:
-    classes = str(attributes.get("class") or "").split()
-    editable = attributes.get("contenteditable")
-    return (
-        tag in _MASKED_TAGS
-        or _MASK_CLASS in classes
-        or "data-pii" in attributes
-        or (editable is not None and str(editable).lower() != "false")
-    )
-
-
-def _mask_attributes(tag: str, attributes: object, *, inside: bool) -> Event:
-    """Return attributes without values; a changed attribute does not tell its element's tag."""
-    if not isinstance(attributes, dict):
-        return {}
-    kept: Event = {}
-    for name, value in attributes.items():
-        lowered = str(name).lower()
-        if lowered in _DROPPED_ATTRIBUTES or lowered.startswith("on"):
-            continue
-        if lowered in _MASKED_ATTRIBUTES or (inside and lowered in _SPOKEN_ATTRIBUTES):
-            # A submit button shows its value, but so does a field somebody has filled in.
-            kept[name] = MASK if value else value
-        elif not isinstance(value, str):
-            kept[name] = value
-        elif lowered in _URL_ATTRIBUTES:
-            kept[name] = strip_url(value)
-        elif tag == "meta" and lowered == "content":
-            continue
-        else:
-            kept[name] = mask_text(value)
-    return kept
 
 
 def _objects(value: object) -> list[Event]:

@@ -1,20 +1,18 @@
 // Takes everything personal out of rrweb events before they leave the browser.
 //
 // The rules are those of src/pidgr/replay/masking.py, which masks again: a test holds one against
-// the other. Events, sources and attributes that are not known to be harmless go.
+// the other.
 
-import lists from "../../../src/pidgr/replay/personal.json";
+import { harmless, isMasking, maskAttributes } from "./attributes";
+import { isObject, mapValues, toObject, toObjects, type Json } from "./json";
 import { documentOrder } from "./order";
-
-export type Json = Record<string, unknown>;
+import { END, MASK, START, maskStyle, maskText, stripPageUrl, withoutMarked } from "./texts";
 
 export interface RecordedEvent extends Json {
   type: number;
   data: Json;
   timestamp: number;
 }
-
-export const MASK = "***";
 
 const enum Kind {
   DomContentLoaded = 0,
@@ -33,17 +31,7 @@ const TEXT = 3;
 const CDATA = 4;
 const COMMENT = 5;
 const NODE_NUMBERS = ["type", "id", "rootId", "isSVG", "isShadow", "isShadowHost", "needBlock"];
-const DEEPEST = 8;
-const START = "{{pii}}";
-const END = "{{/pii}}";
-// To the end of the text where the marker is not closed: the rest may be in another node.
-const MARKED = /\{\{pii\}\}[\s\S]*?(?:\{\{\/pii\}\}|$)/g;
 
-const maskedTags = new Set(lists.maskedTags);
-const maskedAttributes = new Set(lists.maskedAttributes);
-const spokenAttributes = new Set(lists.spokenAttributes);
-const droppedAttributes = new Set(lists.droppedAttributes);
-const urlAttributes = new Set(lists.urlAttributes);
 
 /**
  * Return what may leave of an event, or null.
@@ -63,7 +51,7 @@ function cleaned({ type, data }: RecordedEvent, masked: Set<number>): Json | nul
       return {};
     case Kind.Meta:
       return {
-        href: stripUrl(String(data["href"] ?? "")),
+        href: stripPageUrl(String(data["href"] ?? "")),
         width: toNumber(data["width"]),
         height: toNumber(data["height"]),
       };
@@ -95,22 +83,6 @@ function maskIncrement(data: Json, masked: Set<number>): Json | null {
     return maskMutation(data, masked);
   }
   return mapValues(data, (value) => harmless(value, STYLES.has(source)));
-}
-
-/** Return numbers as they are, and texts only where they are rules of style. */
-function harmless(value: unknown, styles: boolean, depth = 0): unknown {
-  if (typeof value === "number" || typeof value === "boolean") {
-    return value;
-  }
-  if (typeof value === "string") {
-    return styles ? maskText(value) : "";
-  }
-  if (value === null || typeof value !== "object" || depth >= DEEPEST) {
-    return null;
-  }
-  return Array.isArray(value)
-    ? value.map((one) => harmless(one, styles, depth + 1))
-    : mapValues(value as Json, (one) => harmless(one, styles, depth + 1));
 }
 
 function maskMutation(data: Json, masked: Set<number>): Json {
@@ -159,7 +131,7 @@ function changedText(change: Json, masked: Set<number>): string {
     return text ? MASK : "";
   }
   // The other half of a marker may be in a node that has not changed.
-  return text.replace(MARKED, "").includes(END) ? MASK : maskText(text);
+  return withoutMarked(text).includes(END) ? MASK : maskText(text);
 }
 
 /** Copies trees of nodes in the order of the document. */
@@ -234,10 +206,12 @@ class Walk {
       case TEXT:
       case CDATA: {
         const text = String(node["textContent"] ?? "");
-        const isStyle = node["isStyle"] === true;
-        copy["textContent"] = isStyle ? maskText(text) : this.#text(text, inside);
-        if (isStyle) {
+        copy["textContent"] = this.#text(text, inside);
+        if (node["isStyle"] === true) {
           copy["isStyle"] = true;
+          if (!inside && !this.#markerOpen) {
+            copy["textContent"] = maskStyle(text);
+          }
         }
         break;
       }
@@ -271,59 +245,6 @@ class Walk {
   }
 }
 
-function isMasking(tag: string, attributes: Json): boolean {
-  const editable = attributes["contenteditable"];
-  return (
-    maskedTags.has(tag) ||
-    String(attributes["class"] ?? "").split(/\s+/).includes(lists.maskClass) ||
-    "data-pii" in attributes ||
-    (editable !== undefined && editable !== null && String(editable).toLowerCase() !== "false")
-  );
-}
-
-/** Return attributes without values; a changed attribute does not tell its element's tag. */
-function maskAttributes(tag: string, attributes: unknown, inside: boolean): Json {
-  const kept: Json = {};
-  for (const [name, value] of Object.entries(toObject(attributes))) {
-    const lowered = name.toLowerCase();
-    if (droppedAttributes.has(lowered) || lowered.startsWith("on")) {
-      continue;
-    }
-    if (maskedAttributes.has(lowered) || (inside && spokenAttributes.has(lowered))) {
-      kept[name] = value ? MASK : value;
-    } else if (typeof value !== "string") {
-      kept[name] = value;
-    } else if (urlAttributes.has(lowered)) {
-      kept[name] = stripUrl(value);
-    } else if (tag !== "meta" || lowered !== "content") {
-      kept[name] = maskText(value);
-    }
-  }
-  return kept;
-}
-
-function maskText(text: string): string {
-  return text.replace(MARKED, MASK);
-}
-
-/** Return a URL without its query and fragment, which carry tokens and addresses. */
-function stripUrl(url: string): string {
-  const bare = url.split(/[?#]/, 1)[0] ?? "";
-  return /^(javascript:|data:text)/i.test(bare.trim()) ? "" : maskText(bare);
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function toObject(value: unknown): Json {
-  return isObject(value) ? value : {};
-}
-
-function toObjects(value: unknown): Json[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
 function toNumber(value: unknown): number {
   return typeof value === "number" ? value : 0;
 }
@@ -334,10 +255,6 @@ function reference(value: unknown): number | null {
 
 function idOf(value: Json): number {
   return reference(value["id"]) ?? -1;
-}
-
-function mapValues(object: Json, change: (value: unknown) => unknown): Json {
-  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, change(value)]));
 }
 
 function pick(object: Json, names: string[]): Json {

@@ -2,7 +2,8 @@
 
 import { record } from "@rrweb/record";
 import { type Batch, Batches } from "./batches";
-import { MASK, type RecordedEvent, maskEvent } from "./masking";
+import { type RecordedEvent, maskEvent } from "./masking";
+import { MASK } from "./texts";
 import { type Outcome, type Source, failure } from "./sender";
 import type { Server } from "./server";
 
