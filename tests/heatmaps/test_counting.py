@@ -5,13 +5,12 @@ from collections import Counter as Tally
 import numpy as np
 import pytest
 import sqlalchemy
-from alembic import command
 
 from pidgr.heatmaps import blocks, counting
 from pidgr.heatmaps.blocks import CAPACITY, Touches
 from pidgr.heatmaps.counting import Counter
 from pidgr.heatmaps.touches import MINUTES_PER_DAY, UNITS, encode, kind_of
-from pidgr.storage import migration
+from pidgr.storage import revisions
 from pidgr.storage.database import Database, create_engine
 from pidgr.storage.sql import Statement
 from pidgr.system import migrate
@@ -98,7 +97,7 @@ def test_blocks_of_the_first_form_are_converted(database: Database) -> None:
     )
     engine = create_engine(database.url)
     with engine.begin() as connection:
-        command.upgrade(migration._config(connection), "0019")
+        revisions.upgrade(connection, "0019")
         for text in _REFERRED_TO:
             connection.exec_driver_sql(text)
         connection.execute(_BEFORE, {"events": encode(list(rows))})

@@ -23,10 +23,10 @@ from pidgr.storage.blobs import (
     BlobMissingError,
     BlobStore,
     FileBlobs,
-    S3Blobs,
     build_blobs,
     delete_under,
 )
+from pidgr.storage.blobs.s3 import S3Blobs
 
 MEBIBYTE = 1024 * 1024
 

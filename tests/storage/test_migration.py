@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+from alembic.script import ScriptDirectory
 from support.waiting import at_once
 
-from pidgr.storage import migration
+from pidgr.storage import migration, migrations
 from pidgr.storage.database import Database, create_engine, normalise_url
 from pidgr.storage.schema import metadata
 from pidgr.storage.sql import Statement
@@ -63,6 +64,15 @@ def test_the_migrated_schema_is_the_declared_one(database: Database) -> None:
     assert not migration.pending(database)
     assert migration.drift(database) == []
     assert metadata.tables.keys() <= tables(database)
+
+
+def test_files_of_revisions_are_named_by_their_number() -> None:
+    """``pending`` goes by the names, so as not to import what they take to run."""
+    folder = Path(migrations.__file__).parent
+    revisions = list(ScriptDirectory(str(folder)).walk_revisions())
+    names = [Path(revision.path).name[:5] for revision in revisions]
+    assert names == [f"v{revision.revision}" for revision in revisions]
+    assert names == sorted(names, reverse=True)
 
 
 def test_migrating_again_changes_nothing_and_keeps_the_rows(database: Database) -> None:

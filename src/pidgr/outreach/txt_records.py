@@ -2,13 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Final
-
-import dns.asyncresolver
-import dns.exception
-import dns.name
-import dns.resolver
-from dns.nameserver import Do53Nameserver
+from typing import Final, NamedTuple
 
 from pidgr.errors import SetupError
 
@@ -18,6 +12,13 @@ _PORT: Final = 53
 
 class LookupFailedError(Exception):
     """Nobody can say now which records there are."""
+
+
+class NameServer(NamedTuple):
+    """Where a name server answers."""
+
+    address: str
+    port: int
 
 
 class TxtRecords:
@@ -40,25 +41,26 @@ class TxtRecords:
         Raises:
             LookupFailedError: no name server answers.
         """
+        # 4 MB that only installations with providers need.
+        import dns.asyncresolver  # noqa: PLC0415
+        import dns.exception  # noqa: PLC0415
+        import dns.name  # noqa: PLC0415
+        from dns.nameserver import Do53Nameserver  # noqa: PLC0415
+
+        # A resolver that remembers nothing: records change while people set them up.
+        resolver = dns.asyncresolver.Resolver(configure=not self._servers)
+        if self._servers:
+            resolver.nameservers = [Do53Nameserver(*server) for server in self._servers]
         try:
-            answer = await self._resolver().resolve(
-                dns.name.from_text(name), "TXT", lifetime=_SECONDS
-            )
+            answer = await resolver.resolve(dns.name.from_text(name), "TXT", lifetime=_SECONDS)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.resolver.YXDOMAIN):
             return []
         except (dns.exception.DNSException, OSError) as error:
             raise LookupFailedError(f"the name servers cannot be asked for {name}") from error
         return [b"".join(record.strings).decode("ascii", "replace") for record in answer]
 
-    def _resolver(self) -> dns.asyncresolver.Resolver:
-        """Return a resolver that remembers nothing: records change while people set them up."""
-        resolver = dns.asyncresolver.Resolver(configure=not self._servers)
-        if self._servers:
-            resolver.nameservers = list(self._servers)
-        return resolver
 
-
-def _server(entry: str) -> Do53Nameserver:
+def _server(entry: str) -> NameServer:
     try:
         host, port = entry.strip("[]"), _PORT
         ipaddress.ip_address(host)
@@ -71,7 +73,7 @@ def _server(entry: str) -> Do53Nameserver:
         raise _no_server(entry) from error
     if not 0 < port < 1 << 16:
         raise _no_server(entry)
-    return Do53Nameserver(host, port)
+    return NameServer(host, port)
 
 
 def _no_server(entry: str) -> SetupError:

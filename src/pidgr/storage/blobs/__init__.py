@@ -14,7 +14,6 @@ from pidgr.storage.blobs.port import (
     check_name,
     delete_under,
 )
-from pidgr.storage.blobs.s3 import S3Blobs
 from pidgr.storage.blobs.setup import build_blobs
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "BlobStore",
     "Content",
     "FileBlobs",
-    "S3Blobs",
     "build_blobs",
     "check_name",
     "delete_under",

@@ -8,7 +8,6 @@ from pidgr.errors import SetupError
 from pidgr.settings import Settings
 from pidgr.storage.blobs.files import FileBlobs
 from pidgr.storage.blobs.port import BlobStore, check_name
-from pidgr.storage.blobs.s3 import S3Blobs
 
 _FORMS: Final = "PIDGR_BLOB_URL is file:///DIRECTORY or s3://BUCKET/FOLDER"
 
@@ -45,6 +44,8 @@ def _s3(settings: Settings, bucket: str, folder: str) -> BlobStore:
     except ValueError as error:
         message = "the folder of PIDGR_BLOB_URL has lower case letters, digits and - _ . in it"
         raise SetupError(message) from error
+    from pidgr.storage.blobs.s3 import S3Blobs  # noqa: PLC0415 - 5 MB that files do not need
+
     return S3Blobs(
         bucket,
         folder,
