@@ -63,6 +63,12 @@ class ChannelSettings(BaseSettings):
     google_directory_url: str = Field(
         "https://admin.googleapis.com", description="Where Google's Directory API is."
     )
+    line_token: SecretStr = Field(
+        SecretStr(""),
+        description="Channel access token of a LINE Official Account; nudges of the channel LINE "
+        "are its messages to those whose profile has the custom attribute line_user_id.",
+    )
+    line_url: str = Field("https://api.line.me", description="Where LINE's Messaging API is.")
     sms_account: str = Field("", description="Account SID at Twilio, or at who speaks its API.")
     sms_token: SecretStr = Field(
         SecretStr(""), description="Its token; nudges of the channel SMS then go there."

@@ -31,6 +31,7 @@ NUDGE = Nudge(
     member_id="988a4e2c-c305-4a78-afc1-4a271eb494b3",
     email="ada+x@example.com",
     phone="+49 (171) 123-4567",
+    line_user_id="U4af4980629f0e3f4a7e5b8c1d2e3f405",
     locale="pt-BR",
     first_name="Ada",
     campaign_id="34124d84-cc19-4105-86b6-02b4a24e4b2a",
@@ -273,6 +274,7 @@ def test_channels_are_those_that_are_set_up() -> None:
         whatsapp_token="secret",
         whatsapp_phone_number_id="106540352242922",
         whatsapp_template="pidgr_nudge",
+        line_token="secret",
     )
     assert everything == {
         ChannelName.WEBHOOK,
@@ -280,6 +282,7 @@ def test_channels_are_those_that_are_set_up() -> None:
         ChannelName.SMS,
         ChannelName.MICROSOFT_TEAMS,
         ChannelName.WHATSAPP,
+        ChannelName.LINE,
     }
 
 

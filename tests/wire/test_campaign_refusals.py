@@ -260,13 +260,6 @@ def test_an_id_leads_only_to_the_callers_own_campaigns(
     assert stranger.get(theirs.id).status == story.stubs.CAMPAIGN_STATUS_CREATED
 
 
-def test_steps_of_later_versions_say_so(story: Story, refuse: Refuse) -> None:
-    remind = story.steps.remind("call", third_party_channels=[story.stubs.CHANNEL_NAME_LINE])
-    error = refuse(workflow=story.steps(story.steps.send(), remind))
-    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "step 'call': the channel LINE" in error.details()
-
-
 def test_an_unknown_status_is_no_filter(story: Story) -> None:
     campaign = story.create()
     error = story.client.error(

@@ -8,6 +8,8 @@ import pytest
 from support.google_chat import GoogleChat
 from support.grpc_client import Client
 from support.http_peer import http_peer
+from support.line import TOKEN as LINE_TOKEN
+from support.line import Line
 from support.push_gateway import PushGateway
 from support.running import Installation, running
 from support.story import World
@@ -52,12 +54,19 @@ def google() -> Iterator[GoogleChat]:
 
 
 @pytest.fixture(scope="module")
+def line() -> Iterator[Line]:
+    with http_peer() as peer:
+        yield Line(peer)
+
+
+@pytest.fixture(scope="module")
 def installation(
     database_settings: dict[str, Any],
     gateway: PushGateway,
     teams: Teams,
     whatsapp: WhatsApp,
     google: GoogleChat,
+    line: Line,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
     with running(
@@ -70,6 +79,8 @@ def installation(
         whatsapp_phone_number_id=SENDER,
         whatsapp_template="pidgr_nudge",
         whatsapp_url=whatsapp.url,
+        line_token=LINE_TOKEN,
+        line_url=line.url,
         **teams.settings(),
         **google.settings(),
         **database_settings,
@@ -144,3 +155,19 @@ def test_an_app_writes_in_google_chat_to_who_has_it(world: World, google: Google
     assert space == "spaces/AAA"
     assert "In a space" in text
     assert text.rpartition("\n")[2].startswith("https://pidgr.example/c/")
+
+
+def test_an_account_writes_in_line_to_the_id_of_the_profile(world: World, line: Line) -> None:
+    friend = f"U{'1' * 32}"
+    world.client(
+        "MemberService/UpdateUserProfile",
+        world.key,
+        user_id=world.bob,
+        profile={"custom_attributes": {"line_user_id": friend, "other": "x"}},
+    )
+    found = remind(world, world.stubs.CHANNEL_NAME_LINE, "In a line")
+    assert found == {"person0": NO_IDENTIFIER, "person1": SENT}
+    _, (person, text) = line.messages.popitem()
+    assert line.messages == {}
+    assert person == friend
+    assert "In a line" in text

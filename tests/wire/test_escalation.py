@@ -257,16 +257,3 @@ def test_personal_messages_are_escalated_as_the_recipient_got_them(story: Story)
     (entry,) = entries(story, mia)
     assert entry.message.body == "For Ann"
     assert entry.message.content_id == entries(story, ann)[0].message.content_id
-
-
-def test_a_channel_that_this_version_lacks_is_refused_at_creation(story: Story) -> None:
-    step = escalate(story, [target(story, "MANAGER")], third_party_channels=[1, 8])
-    error = story.client.error(
-        "CampaignService/CreateCampaign",
-        story.key,
-        name="n",
-        template_id=story.template(),
-        sender_name="People team",
-        workflow=workflow(story, step),
-    )
-    assert error.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -81,6 +81,7 @@ class Letters:
             member_id=nudged.member_id,
             email=nudged.email,
             phone=nudged.phone,
+            line_user_id=nudged.line_user_id,
             locale=text.locale,
             first_name=text.first_name,
             campaign_id=campaign.id,

@@ -42,6 +42,7 @@ class WaitingNudge:
     member_id: str | None
     email: str
     phone: str
+    line_user_id: str
     first_name: str
     preferred_locale: str
     is_active: bool
@@ -68,6 +69,8 @@ class NudgingOrganization:
     is_closed: bool
 
 
+# Of a profile's custom attributes, the one with the id that people have in LINE.
+_LINE_ATTRIBUTE: Final = "line_user_id"
 # Of deliveries that nobody has confirmed.
 _OPEN: Final = ", ".join(
     str(int(status))
@@ -114,6 +117,7 @@ _OF_ROUND: Final = """
 # A person's deliveries are found by the inbox's index.
 _NEXT: Final = """
     select n.member_key, m.id, coalesce(m.email, ''), coalesce(m.phone, ''),
+           coalesce({line_user_id}, ''),
            coalesce(m.first_name, ''),
            coalesce(m.preferred_locale, ''),
            coalesce(m.status <> :deactivated, false),
@@ -130,8 +134,16 @@ _NEXT: Final = """
 """
 _VALUES: Final = {"open": _OPEN, "of_round": _OF_ROUND, "waiting": int(NudgeStatus.WAITING)}
 _WAITING_NUDGES: Final = Statement(
-    _NEXT.format(own_runs="select value from json_each(:own_runs)", **_VALUES),
-    postgresql=_NEXT.format(own_runs="select unnest(:own_runs::bigint[])", **_VALUES),
+    _NEXT.format(
+        own_runs="select value from json_each(:own_runs)",
+        line_user_id=f"json_extract(m.custom_attributes, '$.{_LINE_ATTRIBUTE}')",
+        **_VALUES,
+    ),
+    postgresql=_NEXT.format(
+        own_runs="select unnest(:own_runs::bigint[])",
+        line_user_id=f"m.custom_attributes::json ->> '{_LINE_ATTRIBUTE}'",
+        **_VALUES,
+    ),
 )
 _SETTLE: Final = f"""
     update nudge as n set status = :status, reason = :reason, settled_at = :now

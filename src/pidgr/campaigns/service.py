@@ -115,7 +115,6 @@ class CampaignService(LinkRpcs):
         Raises:
             InvalidArgumentError: a bad field, an unknown sender or recipient.
             NotFoundError: an unknown template or version.
-            UnimplementedError: a workflow step that this version cannot run.
         """
         creation.validate(request)
         definition = request.workflow
@@ -178,7 +177,6 @@ class CampaignService(LinkRpcs):
             InvalidArgumentError: a bad field, an unknown sender or recipient.
             NotFoundError: no such campaign, template or version.
             FailedPreconditionError: it has been started or cancelled.
-            UnimplementedError: a workflow step that this version cannot run.
         """
         editing.validate(request)
         row = self._lock(transaction, caller, request.campaign_id)

@@ -22,7 +22,7 @@ from pidgr.contract.v1.common_pb import (
     WorkflowDefinition,
     WorkflowStep,
 )
-from pidgr.errors import UnimplementedError, Violations
+from pidgr.errors import Violations
 from pidgr.validation import check_enum, check_text, is_uuid
 
 END: Final = "end"
@@ -40,19 +40,6 @@ _VARIABLES: Final = 100
 _VARIABLE_NAME: Final = 100
 _VARIABLE_VALUE: Final = 10_000
 _NOTIFY_TARGETS: Final = 5
-# Over which this version can nudge; where one is not set up, its nudges are skipped.
-_CHANNELS: Final = frozenset(
-    {
-        ChannelName.EMAIL,
-        ChannelName.WEBHOOK,
-        ChannelName.SLACK,
-        ChannelName.SMS,
-        ChannelName.MICROSOFT_TEAMS,
-        ChannelName.TELEGRAM,
-        ChannelName.WHATSAPP,
-        ChannelName.GOOGLE_CHAT,
-    }
-)
 
 PUSH: Final = int(ChannelName.UNSPECIFIED)
 """Stands for push among channels; the contract's enum has no name for it."""
@@ -235,31 +222,6 @@ def _check_escalation(config: EscalateConfig, path: str, violations: Violations)
         violations.add(f"{path}.repeat_interval_minutes", "must be at least 1 when repeating")
     for channel in config.third_party_channels:
         check_enum(violations, f"{path}.third_party_channels", channel, required=True)
-
-
-def require_runnable(definition: WorkflowDefinition) -> None:
-    """Refuse steps that are valid and that this version cannot run, rather than skip them later.
-
-    Raises:
-        UnimplementedError: naming the step.
-    """
-    for step in definition.steps:
-        missing = _missing(step)
-        if missing:
-            message = f"step '{step.id}': {missing} is not available in this version"
-            raise UnimplementedError(message)
-
-
-def _missing(step: WorkflowStep) -> str:
-    config = step.config.value if step.config is not None else None
-    match config:
-        case SendReminderConfig() | EscalateConfig() if (
-            set(config.third_party_channels) - _CHANNELS
-        ):
-            missing = min(set(config.third_party_channels) - _CHANNELS)
-            return f"the channel {ChannelName(missing).name}"
-        case _:
-            return ""
 
 
 def find_step(definition: WorkflowDefinition, step_id: str) -> WorkflowStep:

@@ -13,6 +13,7 @@ from pidgr.outreach.channels import Channel
 from pidgr.outreach.email_channel import EmailChannel
 from pidgr.outreach.google_account import ServiceAccount
 from pidgr.outreach.google_chat_channel import ChatApp, GoogleChatChannel
+from pidgr.outreach.line_channel import LineChannel
 from pidgr.outreach.mail import BulkMailer
 from pidgr.outreach.slack_channel import SlackChannel
 from pidgr.outreach.sms_channel import SmsChannel
@@ -50,6 +51,7 @@ def build_channels(
         ChannelName.SMS: _sms(settings, guard),
         ChannelName.WHATSAPP: _whatsapp(settings, guard),
         ChannelName.MICROSOFT_TEAMS: _teams(settings, guard, clock),
+        ChannelName.LINE: _line(settings, guard),
         ChannelName.GOOGLE_CHAT: _google_chat(settings, guard, clock),
     }
     return {name: channel for name, channel in found.items() if channel is not None}
@@ -91,6 +93,12 @@ def _whatsapp(settings: ChannelSettings, guard: AddressGuard) -> Channel | None:
         url=settings.whatsapp_url,
     )
     return WhatsAppChannel(sender, guard)
+
+
+def _line(settings: ChannelSettings, guard: AddressGuard) -> Channel | None:
+    if not _has(settings, "line_token"):
+        return None
+    return LineChannel(settings.line_token.get_secret_value(), settings.line_url, guard)
 
 
 def _teams(settings: ChannelSettings, guard: AddressGuard, clock: Clock) -> Channel | None:

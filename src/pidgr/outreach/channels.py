@@ -23,6 +23,8 @@ class Nudge:
     email: str
     phone: str
     """As the member's profile has it, which may be empty or no number at all."""
+    line_user_id: str
+    """The same."""
     locale: str
     """Of the contract's five; what the nudge is written in."""
     first_name: str
