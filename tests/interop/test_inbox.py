@@ -1,5 +1,6 @@
 """The inbox in a real browser, before a real server."""
 
+import json
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -8,11 +9,14 @@ from typing import Any
 
 import grpc
 import pytest
+from support.browser import PushService, push_service
 from support.grpc_client import Client, Stubs
+from support.http_peer import Scripted, http_peer
 from support.named_server import named_server
 from support.node import NodeProject
 from support.running import Installation
 from support.story import Story
+from support.waiting import until
 
 from pidgr.campaigns import link_store
 from pidgr.campaigns.short_codes import short_code_of
@@ -20,6 +24,8 @@ from pidgr.clock import HOUR
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Transaction
 
+LANGUAGES = ("en", "es", "pt-BR", "zh", "ja")
+LONG = "Arbeitssicherheitsunterweisungsbescheinigung"
 CAMPAIGN = Statement("select key, organization_key from campaign where id = :id")
 ROOT = Path(__file__).parents[2]
 
@@ -38,11 +44,18 @@ def _built() -> None:
 
 
 @pytest.fixture(scope="module")
+def browsers() -> Iterator[PushService]:
+    with push_service() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
 def place(
-    _built: None, tmp_path_factory: pytest.TempPathFactory
+    _built: None, browsers: PushService, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Installation, str]]:
     """A server with its inbox, and where its mail can be read."""
-    with named_server(tmp_path_factory.mktemp("place")) as place:
+    services = (browsers.origin,)
+    with named_server(tmp_path_factory.mktemp("place"), web_push_services=services) as place:
         yield place
 
 
@@ -95,13 +108,17 @@ def employee(
 
 
 def test_an_employee_signs_in_reads_and_confirms_by_keyboard_alone(employee: Employee) -> None:
-    campaign = employee.start()
-    seen = employee.browse("read")
+    campaign = employee.start(title=LONG)
+    seen = employee.browse("read", languages=LANGUAGES)
     assert employee.statuses(campaign.id) == {employee.user_id: "ACKNOWLEDGED"}
-    assert [one["violations"] for one in seen["screens"]] == [[]] * 5
-    screens = {one["name"]: one["text"] for one in seen["screens"]}
+    looked = seen["screens"]
+    assert [one["violations"] for one in looked] == [[]] * 11
+    assert [one["hidden"] for one in looked] == [0] * 11, "nothing is beside the screen"
+    assert [one["language"] for one in looked[5:]] == [*LANGUAGES, LANGUAGES[-1]]
+    assert len({one["text"] for one in looked[5:]}) == 6
+    screens = {one["name"]: one["text"] for one in looked}
     assert "Sign in to read your messages" in screens["welcome"]
-    for told in ("Unread", "To confirm", "New policy", "People team", "Please read it."):
+    for told in ("Unread", "To confirm", LONG, "People team", "Please read it."):
         assert told in screens["list"]
     assert seen["focused"] == "H1"
     assert "Got it" in screens["message"]
@@ -140,3 +157,95 @@ def test_a_link_of_a_nudge_leads_to_its_message(employee: Employee) -> None:
         assert "Please read it." in seen[opened]["text"]
     assert "sent to somebody else" in seen["refused"]["text"]
     assert "Parking" not in seen["refused"]["text"]
+
+
+def test_recordings_of_a_message_have_nothing_personal_in_them(employee: Employee) -> None:
+    """Nor can a body run anything, or load anything from elsewhere."""
+    secret = secrets.token_hex(12)
+    body = """Welcome, **{{secret}}**, to the [plan](https://example.com/{{secret}}/plan).
+
+| room | host |
+|------|------|
+| Blue | {{secret}} and others |
+
+<img src="https://example.com/x" onerror="alert(1)"><script>alert(2)</script>
+[harmless](https://example.com/a) [harmful](javascript:alert(3)) <b onclick="alert(4)">bold</b>
+"""
+    template = employee.template(
+        title="For {{secret}}",
+        body=body,
+        variables=[employee.stubs.TemplateVariable(name="secret", pii=True)],
+    )
+    member = employee.stubs.AudienceMember(user_id=employee.user_id, variables={"secret": secret})
+    campaign = employee.start(template_id=template, user_ids=[], audience=[member])
+    seen = employee.browse("recorded")
+    article = seen["article"]
+    assert f'<strong><span data-pii="">{secret}</span></strong>' in article
+    assert f'href="https://example.com/{secret}/plan"' in article
+    assert f'<span data-pii="">{secret}</span> and others' in article
+    for harmful in ("<img", "<script", "alert", "javascript", "onclick", "\ufdd0", "%EF%B7"):
+        assert harmful not in article
+    paths = [one["pathname"] for one in seen["sent"]]
+    assert paths[0] == "/replay/recordings"
+    assert any("IngestTouchEvents" in path for path in paths)
+    assert secret not in json.dumps(seen["sent"])
+    recordings = employee.client(
+        "ReplayService/ListSessionRecordings", employee.key, campaign_id=campaign.id
+    ).recordings
+    (recording,) = recordings
+    played = employee.client(
+        "ReplayService/GetSessionSnapshots", employee.key, recording_id=recording.id
+    ).snapshot_data
+    assert secret not in played
+    for told in ("Welcome, ", " and others", "You have confirmed this message", "***"):
+        assert told in played
+
+
+def test_a_push_opens_its_message(employee: Employee, browsers: PushService) -> None:
+    browser = browsers.browser(employee.user_id)
+    campaigns: list[str] = []
+
+    def push(_request: object) -> Scripted:
+        """Send a campaign, and answer what the push service gets for the browser."""
+        campaigns.append(employee.start(title="Fire drill").id)
+        until(lambda: browsers.pushes(browser))
+        return Scripted(body=json.dumps(browsers.pushes(browser)[0]).encode())
+
+    with http_peer() as peer:
+        peer.answer = push
+        seen = employee.browse("notified", subscription=browser.subscription, next=peer.url())
+    assert seen["key"] == employee.installation.system.vapid.public_key
+    delivery_id = employee.delivery_id(campaigns[0], employee.user_id)
+    shown = {name: seen["shown"][name] for name in ("title", "body", "tag", "requireInteraction")}
+    assert shown == {
+        "title": "Fire drill",
+        "body": "Please read it.",
+        "tag": delivery_id,
+        "requireInteraction": False,
+    }
+    assert seen["opened"]["url"] == f"{employee.address}#{delivery_id}"
+    # Signing out leaves nothing behind, here or there.
+    assert seen["kept"] == {"pidgr.outbox": "[]"}
+    later = employee.start(title="Later", until_step="wait")
+    assert employee.statuses(later.id) == {employee.user_id: "NO_DEVICE"}
+
+
+def test_a_person_of_two_organizations_keeps_one_session_in_all_tabs(employee: Employee) -> None:
+    employee.start(title="Here")
+    elsewhere = Story(
+        employee.installation,
+        employee.client,
+        employee.installation.found("Elsewhere"),
+        people=0,
+    )
+    elsewhere.invite(employee.email)
+    elsewhere.start(title="There")
+    seen = employee.browse("stay")
+    assert "Here" in seen["first"]["text"]
+    assert "There" not in seen["first"]["text"]
+    assert "There" in seen["second"]["text"]
+    assert "Here" not in seen["second"]["text"]
+    # One for the two tabs, whose token was too old; and one with what is no token at all.
+    assert seen["refreshed"] == 2
+    assert "Your session has ended" in seen["ended"]["text"]
+    assert "There" not in seen["ended"]["text"]

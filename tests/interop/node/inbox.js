@@ -1,12 +1,17 @@
 // An employee in front of the inbox.
 
+import { gunzipSync } from "node:zlib";
 import { axeIn, axePage } from "./pages.js";
 import { asPerson } from "./person.js";
 
 const SUBMIT = "**/pidgr.v1.ActionService/SubmitAction";
 
-/** Sign in, read and confirm by keyboard alone; look at every screen with axe. */
-export async function read({ address, ...argument }) {
+/**
+ * Sign in, read and confirm by keyboard alone; look at every screen with axe.
+ *
+ * Afterwards again on a narrow phone in the dark, in each language.
+ */
+export async function read({ address, languages, ...argument }) {
   return await asPerson(argument, async (person) => {
     const { page } = person;
     const screens = [];
@@ -27,6 +32,17 @@ export async function read({ address, ...argument }) {
     await person.press("back");
     await ready(page, ".entry");
     await look("list afterwards");
+    await page.setViewportSize({ width: 320, height: 640 });
+    await page.emulateMedia({ colorScheme: "dark" });
+    for (const language of languages) {
+      await page.setExtraHTTPHeaders({ "accept-language": language });
+      await page.reload();
+      await ready(page, ".entry");
+      await look("narrow list");
+    }
+    await page.click(".entry");
+    await ready(page, "article");
+    await look("narrow message");
     return { screens, focused, errors };
   }, axePage);
 }
@@ -45,7 +61,8 @@ function ready(page, selector) {
 }
 
 async function seen(page) {
-  return { url: page.url(), text: await page.locator("body").innerText() };
+  const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  return { url: page.url(), text: await page.locator("body").innerText(), hidden: width };
 }
 
 /** What the browser finds wrong with the page, among it what its policy forbids. */
@@ -112,10 +129,141 @@ export async function follow({ link, foreign, ...argument }) {
   });
 }
 
+/** Belong to two organizations, have two tabs, and lose the session. */
+export async function stay({ address, ...argument }) {
+  return await asPerson(argument, async (person) => {
+    const { page } = person;
+    const errors = trouble(page);
+    await page.goto(address);
+    await ready(page, "#sign-in");
+    await signIn(person);
+    const first = await seen(page);
+    await Promise.all([page.waitForNavigation(), page.selectOption("#organization", { index: 1 })]);
+    await ready(page, ".entry");
+    const second = await seen(page);
+    const refreshed = [];
+    page.context().on("request", (request) => {
+      if (request.url().endsWith("/auth/refresh")) refreshed.push(request);
+    });
+    await page.evaluate(change, { expiresAt: 0 });
+    const tabs = [page, await page.context().newPage()];
+    await Promise.all(
+      tabs.map(async (tab) => {
+        await tab.goto(address);
+        await ready(tab, ".entry");
+      }),
+    );
+    await page.evaluate(change, { expiresAt: 0, refreshToken: "none" });
+    await page.reload();
+    await ready(page, "#sign-in");
+    const ended = await seen(page);
+    // The browser logs that the last refresh was refused.
+    return { first, second, refreshed: refreshed.length, ended, errors: errors.slice(1) };
+  });
+}
+
+/** Change what the page has kept of its session. */
+function change(values) {
+  const kept = JSON.parse(localStorage.getItem("pidgr.session"));
+  localStorage.setItem("pidgr.session", JSON.stringify({ ...kept, ...values }));
+}
+
 async function until(condition) {
   const deadline = Date.now() + 60_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`this did not come true: ${condition}`);
     await new Promise((done) => setTimeout(done, 20));
   }
+}
+
+/** Read and confirm while the recorder observes; return what it has sent, and what the body became. */
+export async function recorded({ address, ...argument }) {
+  return await asPerson(argument, async (person) => {
+    const { page } = person;
+    const errors = trouble(page);
+    const sent = [];
+    page.on("request", (request) => {
+      const { pathname } = new URL(request.url());
+      if (pathname.startsWith("/replay/") || pathname.includes("Heatmap")) {
+        const isPacked = request.headers()["content-encoding"] === "gzip";
+        const body = request.postDataBuffer();
+        sent.push({ pathname, text: (isPacked ? gunzipSync(body) : body).toString() });
+      }
+    });
+    const answered = (part) => page.waitForResponse((response) => response.url().includes(part));
+    await page.goto(address);
+    await ready(page, "#sign-in");
+    await signIn(person);
+    await Promise.all([answered("/replay/recordings"), page.click(".entry")]);
+    const article = await page.locator("article").innerHTML();
+    // The answer to this comes after the recorder has read that it is wanted.
+    await page.click("#action-ack");
+    await ready(page, ".youConfirmed");
+    await Promise.all([answered("/replay/recordings/"), answered("Heatmap"), page.click("#back")]);
+    return { article, sent, errors };
+  });
+}
+
+/**
+ * Sign up for pushes, get one, and open its message.
+ *
+ * `subscription` is what the browser's own push service would give, which is out of reach; `next`
+ * answers the push that another one got for it. Chromium delivers that to the worker.
+ */
+export async function notified({ address, subscription, next, ...argument }) {
+  return await asPerson(argument, async (person) => {
+    const { page } = person;
+    const errors = trouble(page);
+    await page.context().grantPermissions(["notifications"], { origin: new URL(address).origin });
+    await page.addInitScript((given) => {
+      let current = null;
+      PushManager.prototype.subscribe = async ({ applicationServerKey }) => {
+        current = { toJSON: () => given };
+        globalThis.subscribedWith = applicationServerKey;
+        return current;
+      };
+      PushManager.prototype.getSubscription = async () => current;
+    }, subscription);
+    await page.goto(address);
+    await ready(page, "#sign-in");
+    await signIn(person, "#notify");
+    await page.click("#notify");
+    await page.locator("#notify").waitFor({ state: "hidden" });
+    const key = await page.evaluate(() => globalThis.subscribedWith);
+    const [worker] = page.context().serviceWorkers();
+    // Headless Chromium has nothing to show notifications on.
+    await worker.evaluate(() => {
+      registration.showNotification = async (title, options) => {
+        globalThis.shown = { title, ...options };
+      };
+    });
+    const push = await (await fetch(next)).text();
+    await deliver(page, new URL(address).origin, push);
+    // The worker has told the page, too.
+    await ready(page, ".entry");
+    const shown = await worker.evaluate(() => globalThis.shown);
+    await worker.evaluate(() => {
+      const notification = { data: globalThis.shown.data, close() {} };
+      dispatchEvent(Object.assign(new Event("notificationclick"), { notification, waitUntil() {} }));
+    });
+    await ready(page, "article");
+    const opened = await seen(page);
+    await page.click("#sign-out");
+    await ready(page, "#sign-in");
+    return { key, shown, opened, kept: await page.evaluate(() => ({ ...localStorage })), errors };
+  });
+}
+
+/** Let Chromium hand a push to the worker of an origin. */
+async function deliver(page, origin, data) {
+  const session = await page.context().newCDPSession(page);
+  const registered = new Promise((found) => {
+    session.on("ServiceWorker.workerRegistrationUpdated", ({ registrations }) => {
+      const [first] = registrations;
+      if (first) found(first.registrationId);
+    });
+  });
+  await session.send("ServiceWorker.enable");
+  const registrationId = await registered;
+  await session.send("ServiceWorker.deliverPushMessage", { origin, registrationId, data });
 }

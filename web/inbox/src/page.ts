@@ -15,6 +15,8 @@ export class Page {
 
   constructor() {
     document.body.replaceChildren(this.#notice, this.#main);
+    // It is a message's title at times: see `personal`.
+    document.querySelector("title")?.setAttribute("data-pii", "");
   }
 
   head(header: HTMLElement): void {

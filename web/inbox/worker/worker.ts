@@ -22,6 +22,9 @@ worker.addEventListener("notificationclick", (event) => {
 });
 
 async function show(push: Push): Promise<void> {
+  for (const page of await pages()) {
+    page.postMessage({ arrived: push.delivery_id });
+  }
   await worker.registration.showNotification(push.title, {
     body: push.body,
     // A push that comes again replaces what is shown.
@@ -29,9 +32,6 @@ async function show(push: Push): Promise<void> {
     requireInteraction: push.critical,
     data: push.delivery_id,
   });
-  for (const page of await pages()) {
-    page.postMessage({ arrived: push.delivery_id });
-  }
 }
 
 async function open(deliveryId: string): Promise<void> {
