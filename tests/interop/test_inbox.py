@@ -225,7 +225,7 @@ def test_a_push_opens_its_message(employee: Employee, browsers: PushService) -> 
     }
     assert seen["opened"]["url"] == f"{employee.address}#{delivery_id}"
     # Signing out leaves nothing behind, here or there.
-    assert seen["kept"] == {"pidgr.outbox": "[]"}
+    assert seen["kept"] == {"pidgr.outbox": "[]", "subscription": None}
     later = employee.start(title="Later", until_step="wait")
     assert employee.statuses(later.id) == {employee.user_id: "NO_DEVICE"}
 

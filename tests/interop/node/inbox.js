@@ -141,24 +141,25 @@ export async function stay({ address, ...argument }) {
     await Promise.all([page.waitForNavigation(), page.selectOption("#organization", { index: 1 })]);
     await ready(page, ".entry");
     const second = await seen(page);
-    const refreshed = [];
-    page.context().on("request", (request) => {
-      if (request.url().endsWith("/auth/refresh")) refreshed.push(request);
+    const tabs = [page, await page.context().newPage()];
+    let refreshed = 0;
+    // Nobody's token is renewed before both tabs want one.
+    const loaded = Promise.all(tabs.map((tab) => tab.waitForEvent("load")));
+    await page.context().route("**/auth/refresh", async (route) => {
+      refreshed += 1;
+      await loaded;
+      await Promise.all(tabs.map((tab) => tab.evaluate(() => new Promise(setTimeout))));
+      await route.continue();
     });
     await page.evaluate(change, { expiresAt: 0 });
-    const tabs = [page, await page.context().newPage()];
-    await Promise.all(
-      tabs.map(async (tab) => {
-        await tab.goto(address);
-        await ready(tab, ".entry");
-      }),
-    );
+    await Promise.all(tabs.map((tab) => tab.goto(address)));
+    await Promise.all(tabs.map((tab) => ready(tab, ".entry")));
     await page.evaluate(change, { expiresAt: 0, refreshToken: "none" });
     await page.reload();
     await ready(page, "#sign-in");
     const ended = await seen(page);
     // The browser logs that the last refresh was refused.
-    return { first, second, refreshed: refreshed.length, ended, errors: errors.slice(1) };
+    return { first, second, refreshed, ended, errors: errors.slice(1) };
   });
 }
 
@@ -218,7 +219,12 @@ export async function notified({ address, subscription, next, ...argument }) {
     await page.addInitScript((given) => {
       let current = null;
       PushManager.prototype.subscribe = async ({ applicationServerKey }) => {
-        current = { toJSON: () => given };
+        current = {
+          toJSON: () => given,
+          unsubscribe: async () => {
+            current = null;
+          },
+        };
         globalThis.subscribedWith = applicationServerKey;
         return current;
       };
@@ -250,7 +256,11 @@ export async function notified({ address, subscription, next, ...argument }) {
     const opened = await seen(page);
     await page.click("#sign-out");
     await ready(page, "#sign-in");
-    return { key, shown, opened, kept: await page.evaluate(() => ({ ...localStorage })), errors };
+    const kept = await page.evaluate(async () => {
+      const { pushManager } = await navigator.serviceWorker.ready;
+      return { ...localStorage, subscription: await pushManager.getSubscription() };
+    });
+    return { key, shown, opened, kept, errors };
   });
 }
 

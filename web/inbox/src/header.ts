@@ -5,8 +5,8 @@ import { UnreachableError } from "./http";
 import type { Outbox } from "./outbox";
 import type { Page } from "./page";
 import { canNotify, isNotified, notify, stopNotifying } from "./push";
-import { type Session, choose, signOut } from "./session";
-import { type TextName, text } from "./texts";
+import { type Session, SignedOutError, choose, signOut } from "./session";
+import { text } from "./texts";
 
 export function header(session: Session, page: Page, outbox: Outbox): HTMLElement {
   const out = make("button", { type: "button", id: "sign-out" }, text("signOut"));
@@ -30,7 +30,14 @@ function organization({ organizations, organizationId }: Session, page: Page): H
   const select = make("select", { id: "organization" }, ...options);
   select.setAttribute("aria-label", text("organization"));
   select.addEventListener("change", () => {
-    void page.patiently(() => choose(select.value)).then(() => begin());
+    void page.patiently(() => choose(select.value)).then((isChosen) => {
+      if (isChosen) {
+        begin();
+      } else {
+        select.value = organizationId;
+        page.tell("otherSignIn");
+      }
+    });
   });
   return select;
 }
@@ -40,16 +47,15 @@ function notifications(page: Page): HTMLElement | null {
     return null;
   }
   const button = make("button", { type: "button", id: "notify", hidden: true }, text("notify"));
-  const sayHow = (name: TextName) => page.tell(name);
   button.addEventListener("click", () => {
     void page.patiently(notify).then((isOn) => {
       button.hidden = isOn;
-      sayHow(isOn ? "notifying" : "notNotified");
+      page.tell(isOn ? "notifying" : "notNotified");
     });
   });
   void isNotified().then((isOn) => {
     button.hidden = isOn;
-    // The browser may have been somebody else's since.
+    // The server keeps the twenty browsers that it has heard of last.
     return isOn && page.patiently(notify);
   });
   return button;
@@ -58,16 +64,15 @@ function notifications(page: Page): HTMLElement | null {
 /** End the session; what waits to be sent is lost with it. */
 async function leave(outbox: Outbox): Promise<void> {
   outbox.clear();
-  try {
-    await stopNotifying();
-    await signOut();
-  } catch (error) {
-    if (!(error instanceof UnreachableError)) {
-      throw error;
-    }
-  } finally {
-    begin();
+  for (const step of [stopNotifying, signOut]) {
+    // It ends here in any case, whether or not the server hears of it.
+    await step().catch((error: unknown) => {
+      if (!(error instanceof UnreachableError || error instanceof SignedOutError)) {
+        throw error;
+      }
+    });
   }
+  begin();
 }
 
 /** Begin anew with whoever is signed in now. */

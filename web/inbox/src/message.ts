@@ -16,6 +16,8 @@ const ALLOWED_URI_REGEXP = /^(?:https?|mailto|tel):/i;
 // Noncharacters of Unicode stand for the marks meanwhile: Markdown takes no notice of them.
 const START = "\uFDD0";
 const END = "\uFDD1";
+// The contract does not tell bodies of HTML templates from Markdown, which may have tags too.
+const HTML = /^\s*<(?:blockquote|dl|h[1-6]|hr|ol|p|pre|table|ul)\b/i;
 const MARKS = /[\uFDD0\uFDD1]/g;
 const ENCODED_MARKS = /%EF%B7%9[01]/gi;
 /** A heading of the body stands under the page's own. */
@@ -32,8 +34,7 @@ export function render(body: string): DocumentFragment {
     .replace(MARKS, "")
     .replaceAll("{{pii}}", START)
     .replaceAll("{{/pii}}", END);
-  // Bodies of HTML templates begin with a tag; the contract does not tell them from Markdown.
-  const html = /^\s*</.test(source) ? source : marked.parse(source, { async: false });
+  const html = HTML.test(source) ? source : marked.parse(source, { async: false });
   const fragment = DOMPurify.sanitize(html, {
     ALLOWED_TAGS,
     ALLOWED_ATTR,

@@ -26,9 +26,7 @@ export function canNotify(): boolean {
 
 /** Whether the person has said yes on this device. */
 export async function isNotified(): Promise<boolean> {
-  const registration = await navigator.serviceWorker.getRegistration(SCOPE);
-  const subscription = await registration?.pushManager.getSubscription();
-  return Boolean(subscription) && Notification.permission === "granted";
+  return (await subscriptionHere()) !== null && Notification.permission === "granted";
 }
 
 /**
@@ -53,8 +51,9 @@ export async function notify(): Promise<boolean> {
   return true;
 }
 
-/** Sign this browser off; throws as `call`. */
+/** Sign this browser off, so that whoever comes next is asked; throws as `call`. */
 export async function stopNotifying(): Promise<void> {
+  await (await subscriptionHere())?.unsubscribe();
   const id = localStorage.getItem(SUBSCRIPTION);
   localStorage.removeItem(SUBSCRIPTION);
   if (id) {
@@ -65,6 +64,11 @@ export async function stopNotifying(): Promise<void> {
       }
     });
   }
+}
+
+async function subscriptionHere(): Promise<PushSubscription | null> {
+  const registration = await navigator.serviceWorker?.getRegistration(SCOPE);
+  return (await registration?.pushManager?.getSubscription()) ?? null;
 }
 
 async function subscribe(): Promise<PushSubscription> {

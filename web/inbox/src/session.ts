@@ -62,9 +62,17 @@ export async function accessToken(): Promise<string> {
   return kept && isFresh(kept) ? kept.accessToken : (await renew()).accessToken;
 }
 
-/** Act in another organization of the person's from now on; throws as `accessToken`. */
-export async function choose(organizationId: string): Promise<void> {
-  await renew(organizationId);
+/**
+ * Act in another organization of the person's from now on.
+ *
+ * Returns false if that wants another way to sign in; throws as `accessToken`.
+ */
+export async function choose(organizationId: string): Promise<boolean> {
+  return await inTurn(async (kept) => {
+    const given = { refresh_token: kept.refreshToken, organization_id: organizationId };
+    // A refused choice leaves the session as it is.
+    return (await fetchTokens("auth/refresh", given)) !== null;
+  });
 }
 
 /** Forget the session here, and end it at the server if that can be reached. */
@@ -84,23 +92,28 @@ function isFresh(session: Session): boolean {
   return session.expiresAt - Date.now() > MARGIN_MILLISECONDS;
 }
 
-function renew(organizationId?: string): Promise<Session> {
-  return navigator.locks.request(SESSION, async () => {
-    const kept = current();
-    if (!kept) {
-      throw new SignedOutError();
-    }
-    const wanted = organizationId ?? kept.organizationId;
-    if (isFresh(kept) && kept.organizationId === wanted) {
+function renew(): Promise<Session> {
+  return inTurn(async (kept) => {
+    if (isFresh(kept)) {
       return kept;
     }
-    const given = { refresh_token: kept.refreshToken, organization_id: wanted };
-    const renewed = await fetchTokens("auth/refresh", given);
+    const renewed = await fetchTokens("auth/refresh", { refresh_token: kept.refreshToken });
     if (!renewed) {
       forget();
       throw new SignedOutError();
     }
     return renewed;
+  });
+}
+
+/** Do what uses up the refresh token while no other tab does. */
+async function inTurn<Result>(work: (kept: Session) => Promise<Result>): Promise<Result> {
+  return await navigator.locks.request(SESSION, async () => {
+    const kept = current();
+    if (!kept) {
+      throw new SignedOutError();
+    }
+    return await work(kept);
   });
 }
 

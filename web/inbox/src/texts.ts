@@ -57,6 +57,13 @@ const ROWS = {
     "您的角色在此组织中没有收件箱。",
     "この組織では、あなたのロールに受信箱がありません。",
   ],
+  otherSignIn: [
+    "That organization wants you to sign in another way. Sign out first.",
+    "Esa organización pide otra forma de acceso. Sal primero.",
+    "Essa organização exige outra forma de acesso. Saia primeiro.",
+    "该组织要求使用其他登录方式，请先退出登录。",
+    "その組織では別の方法でのサインインが必要です。先にサインアウトしてください。",
+  ],
   organization: ["Organization", "Organización", "Organização", "组织", "組織"],
   loading: ["Loading…", "Cargando…", "Carregando…", "正在加载…", "読み込み中…"],
   empty: [
