@@ -19,8 +19,11 @@ from pidgr.identity.authenticator import Authenticator
 from pidgr.identity.caller import Caller
 from pidgr.rpc.client_address import client_name
 from pidgr.rpc.limits import Limiter, Limits
+from pidgr.rpc.pace import Pace
 
 _REMEMBERED_CREDENTIALS: Final = 100_000
+_REFUSALS_PER_SECOND: Final = 500
+_LONGEST_WAIT_SECONDS: Final = 5.0
 
 
 class Doorkeeper:
@@ -30,6 +33,9 @@ class Doorkeeper:
         self._authenticator = authenticator
         self._bad = limits.bad_credentials
         self._callers = limits.organizations
+        # Such refusals take turns, with all addresses together: what guessers who wait for their
+        # answers cost is bounded, however many they are, and good callers have the rest.
+        self._refusals = Pace(_REFUSALS_PER_SECOND, _LONGEST_WAIT_SECONDS)
         # Credentials that have been good lately. It decides who waits, never who enters.
         self._good: OrderedDict[bytes, None] = OrderedDict()
         # Where too many made-up credentials come from, unknown ones are checked one at a time:
@@ -55,8 +61,8 @@ class Doorkeeper:
         digest = hashlib.sha256((authorization or "").encode()).digest()
         address = client_name(host)
         trusted = digest in self._good or self._bad.has_room(address)
-        async with nullcontext() if trusted else self._doubtful:
-            try:
+        try:
+            async with nullcontext() if trusted else self._doubtful:
                 caller = await self._authenticator.authenticate(
                     authorization,
                     organization_id,
@@ -64,15 +70,20 @@ class Doorkeeper:
                     applications=applications,
                     provisioning=provisioning,
                 )
-            except UnknownCredentialError as error:
-                self._good.pop(digest, None)
-                try:
-                    self._bad.take_now(address)
-                except ResourceExhaustedError as exhausted:
-                    raise exhausted from error
-                raise
+        except UnknownCredentialError as error:
+            self._good.pop(digest, None)
+            await self._count(address, error)
+            raise
         self._remember(digest)
         return caller
+
+    async def _count(self, address: str, error: UnknownCredentialError) -> None:
+        if not self._bad.has_room(address):
+            await self._refusals.turn()
+        try:
+            self._bad.take_now(address)
+        except ResourceExhaustedError as exhausted:
+            raise exhausted from error
 
     async def admit(self, request: Request, *, provisioning: bool = False) -> Caller:
         """Return the caller of a plain door, one call of their allowance taken.
@@ -98,6 +109,16 @@ class Doorkeeper:
         self._good.move_to_end(digest)
         if len(self._good) > _REMEMBERED_CREDENTIALS:
             self._good.popitem(last=False)
+
+
+def is_noise(error: Exception | None) -> bool:
+    """Tell whether a refusal is counted and not logged: a made-up credential beyond the allowance.
+
+    Each within it has its line; beyond, strangers would decide how fast the disk fills.
+    """
+    return isinstance(error, ResourceExhaustedError) and isinstance(
+        error.__cause__, UnknownCredentialError
+    )
 
 
 def chosen_organization(headers: Mapping[str, str]) -> str:

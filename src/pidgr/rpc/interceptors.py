@@ -32,7 +32,7 @@ from pidgr.errors import (
 from pidgr.identity.caller import ANONYMOUS, Caller
 from pidgr.rpc import metrics
 from pidgr.rpc.client_address import client_name
-from pidgr.rpc.doorkeeper import Doorkeeper, chosen_organization, take_of_caller
+from pidgr.rpc.doorkeeper import Doorkeeper, chosen_organization, is_noise, take_of_caller
 from pidgr.rpc.error_mapping import to_connect_error
 from pidgr.rpc.limits import Limiter, Limits
 from pidgr.rpc.policy import POLICY, STEP_UP_SECONDS, Access, Rule, Unit
@@ -103,15 +103,16 @@ class Observe(MetadataInterceptor[Call]):
         metrics.OPEN.dec()
         metrics.REQUESTS.labels(token.method, code).inc()
         metrics.DURATION.labels(token.method).observe(elapsed)
-        organization = token.caller.organization
-        log.info(
-            "rpc",
-            method=token.method,
-            code=code,
-            milliseconds=round(elapsed * 1000, 2),
-            organization_id=organization.id if organization else "",
-            actor_id=token.caller.actor_id,
-        )
+        if not is_noise(error):
+            organization = token.caller.organization
+            log.info(
+                "rpc",
+                method=token.method,
+                code=code,
+                milliseconds=round(elapsed * 1000, 2),
+                organization_id=organization.id if organization else "",
+                actor_id=token.caller.actor_id,
+            )
         if error is not None:
             _release_frames(error)
         if visible is not None and visible is not error:

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from pidgr.errors import InvalidArgumentError, ResourceExhaustedError, invalid_field
 from pidgr.rpc import metrics
 from pidgr.rpc.client_address import client_name
+from pidgr.rpc.doorkeeper import is_noise
 from pidgr.rpc.error_mapping import to_connect_error
 from pidgr.rpc.limits import Limiter
 
@@ -60,14 +61,14 @@ def door(name: str, limiter: Limiter | None, handler: Handler) -> Callable[[Requ
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
         headers = Headers(_NO_STORE)
-        code = "ok"
+        code, noise = "ok", False
         try:
             if limiter is not None:
                 await limiter.take(client_of(request))
             response: Response = JSONResponse(await handler(request), headers=dict(headers))
         except Exception as error:  # noqa: BLE001 - mapped here as an RPC's is by its interceptor
             visible = to_connect_error(error, headers)
-            code = visible.code.name.lower()
+            code, noise = visible.code.name.lower(), is_noise(error)
             response = JSONResponse(
                 {"code": code, "message": visible.message},
                 STATUS[visible.code],
@@ -76,7 +77,8 @@ def door(name: str, limiter: Limiter | None, handler: Handler) -> Callable[[Requ
         elapsed = time.perf_counter() - started
         metrics.REQUESTS.labels(name, code).inc()
         metrics.DURATION.labels(name).observe(elapsed)
-        log.info("http", door=name, code=code, milliseconds=round(elapsed * 1000, 2))
+        if not noise:
+            log.info("http", door=name, code=code, milliseconds=round(elapsed * 1000, 2))
         return response
 
     return endpoint

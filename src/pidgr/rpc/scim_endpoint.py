@@ -17,7 +17,7 @@ from pidgr.errors import (
     UnauthenticatedError,
 )
 from pidgr.rpc import metrics
-from pidgr.rpc.doorkeeper import Doorkeeper
+from pidgr.rpc.doorkeeper import Doorkeeper, is_noise
 from pidgr.rpc.error_mapping import to_connect_error
 from pidgr.rpc.plain_http import STATUS, read_body
 from pidgr.rpc.scim_handlers import Answer, Handler, ScimHandlers, ScimRequest
@@ -53,7 +53,7 @@ def scim_endpoint(system: System, doorkeeper: Doorkeeper, base: str) -> Endpoint
         started = time.perf_counter()
         headers = Headers({"cache-control": "no-store"})
         resource, _, id_ = str(request.path_params["path"]).strip("/").partition("/")
-        door, code = "scim", "ok"
+        door, code, noise = "scim", "ok", False
         try:
             caller = await doorkeeper.admit(request, provisioning=True)
             handler = _find(handlers, request.method, resource, id_)
@@ -61,12 +61,13 @@ def scim_endpoint(system: System, doorkeeper: Doorkeeper, base: str) -> Endpoint
             response = _response(await handler(caller, await _read(request, id_)), headers)
         except Exception as error:  # noqa: BLE001 - mapped here as an RPC's is by its interceptor
             refusal = _refusal(error, headers)
-            code = str(refusal.status)
+            code, noise = str(refusal.status), is_noise(error)
             response = _response(Answer(refusal.status or 500, refusal.model_dump()), headers)
         elapsed = time.perf_counter() - started
         metrics.REQUESTS.labels(door, code).inc()
         metrics.DURATION.labels(door).observe(elapsed)
-        log.info("http", door=door, code=code, milliseconds=round(elapsed * 1000, 2))
+        if not noise:
+            log.info("http", door=door, code=code, milliseconds=round(elapsed * 1000, 2))
         return response
 
     return endpoint
