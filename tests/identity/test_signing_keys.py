@@ -249,6 +249,9 @@ def test_a_storm_of_unknown_keys_reads_the_database_once_in_five_seconds(desk: D
         return True
 
     async def story() -> None:
+        for nameless in ("a.b.c", "garbage", rs256(GOOD, STRANGER, kid=None)):
+            assert not await attempt(nameless)
+        assert database.reads == 0
         for expected in (1, 2):
             for _ in range(200):
                 assert not await attempt(unknown)
@@ -260,6 +263,29 @@ def test_a_storm_of_unknown_keys_reads_the_database_once_in_five_seconds(desk: D
     database.close()
 
 
+def test_a_key_is_opened_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening takes so long that everybody would notice who makes the server do it again."""
+    opened = []
+    open_key = RSAKey.import_key
+
+    def opening(*given: Any) -> RSAKey:
+        opened.append(given)
+        return open_key(*given)
+
+    monkeypatch.setattr(RSAKey, "import_key", opening)
+    signer = desk.new_signer()
+    assert len(opened) == 1
+    unknown = rs256(GOOD, STRANGER, kid=STRANGER.thumbprint())
+    for token in (unknown, ""):
+        desk.clock.advance(2 * MINUTE)
+        asyncio.run(signer.refresh_keys(token))
+    assert len(opened) == 1
+    signer.rotate_keys()
+    desk.clock.advance(2 * MINUTE)
+    asyncio.run(signer.refresh_keys())
+    assert len(opened) == 2
+
+
 def test_a_key_made_elsewhere_is_found_by_its_first_token(desk: Desk) -> None:
     here, there = desk.new_signer(), desk.new_signer()
     desk.clock.advance(SECOND)
@@ -268,7 +294,7 @@ def test_a_key_made_elsewhere_is_found_by_its_first_token(desk: Desk) -> None:
             unit, desk.master_key, STRANGER, desk.clock.now(), signs_from=desk.clock.now()
         )
     )
-    asyncio.run(there.refresh_keys("a.b.c"))
+    asyncio.run(there.refresh_keys(rs256(GOOD, STRANGER, kid=STRANGER.thumbprint())))
     token = sign(there)
     assert kid_of(token) == STRANGER.thumbprint()
     assert asyncio.run(here.authenticate(token)).subject == "s"

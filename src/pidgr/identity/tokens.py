@@ -108,7 +108,7 @@ class TokenSigner:
         Raises:
             MasterKeyError: they were sealed with another master key.
         """
-        self._keys = signing_keys.read(reader, self._master_key)
+        self._keys = signing_keys.read(reader, self._master_key, self._keys)
         self._stale_at = self._clock.now() + _KEYS_ARE_FRESH_FOR
 
     async def refresh_keys(self, token: str = "") -> None:
@@ -119,7 +119,8 @@ class TokenSigner:
         """
         now = self._clock.now()
         if now < self._stale_at:
-            if not token or now < self._unknown_key_at or key_id(token) in self._keys:
+            kid = key_id(token)
+            if not kid or now < self._unknown_key_at or kid in self._keys:
                 return
             self._unknown_key_at = now + _UNKNOWN_KEY_PAUSE
         # Others that come by meanwhile need not read too.
