@@ -337,25 +337,22 @@ def test_a_person_can_name_the_organization(
     run(story)
 
 
-def test_an_organization_that_refuses_codes_sends_none(desk: Desk, acme: Tenant) -> None:
-    desk.disable_otp(acme)
-
-    async def story() -> None:
-        attempt_id, code = await desk.ask(ADA)
-        assert attempt_id
-        assert not code
-
-    run(story)
-
-
-def test_a_code_sent_before_an_organization_refused_codes_opens_nothing(
+def test_a_code_opens_nothing_of_an_organization_that_refuses_codes(
     desk: Desk, acme: Tenant
 ) -> None:
+    """It leads to the first passkey only, see test_passkeys.py."""
+
     async def story() -> None:
         attempt_id, code = await desk.ask(ADA)
         desk.disable_otp(acme)
-        with pytest.raises(UnauthenticatedError):
-            await desk.sign_in.verify_code(attempt_id, code)
+        for tokens in (await desk.sign_in.verify_code(attempt_id, code), await desk.enter(ADA)):
+            assert tokens.organization_id == ""
+            assert tokens.organizations == ()
+            claims = desk.signer.verify(tokens.access_token)
+            assert claims.organization_id == ""
+        attempt_id, code = await desk.ask(ADA)
+        with pytest.raises(PermissionDeniedError):
+            await desk.sign_in.verify_code(attempt_id, code, acme.id)
 
     run(story)
 

@@ -162,6 +162,27 @@ def test_an_organization_without_codes_is_entered_by_passkey(visitor: Visitor) -
     refusal(visitor.sign_in(organization_id=foreign.id), 403, "permission_denied")
 
 
+def test_a_code_changes_no_passkeys_where_codes_are_refused(visitor: Visitor) -> None:
+    made = visitor.enrol()
+    headers = {"authorization": f"Bearer {visitor.organization.api_key}"}
+    visitor.http.post("/auth/policy", json={"otp_disabled": True}, headers=headers)
+    system = visitor.installation.system
+    claims = system.signer.verify(visitor.token)
+    by_code = system.signer.sign(
+        subject=claims.subject,
+        email=claims.email,
+        organization_id="",
+        lifetime=15 * MINUTE,
+        method="otp",
+        authenticated_at=system.clock.now(),
+    )
+    other = Authenticator(SITE).create(visitor.post("options").json()["public_key"])
+    for name in ("options", "verify", "revoke"):
+        refused = visitor.post(name, by_code, id=made["id"], credential=other)
+        assert "sign in with a passkey" in refusal(refused, 403, "permission_denied")
+    assert [one["id"] for one in visitor.listed()] == [made["id"]]
+
+
 def test_making_and_revoking_need_a_sign_in_of_the_last_minutes(visitor: Visitor) -> None:
     made = visitor.enrol()
     old = stale_token(visitor)
@@ -234,6 +255,8 @@ def test_telling_of_a_passkey_is_noted_once_for_each(visitor: Visitor) -> None:
     for number in (1, 2):
         visitor.device = Authenticator(SITE)
         visitor.enrol()
+        # The door tells by itself; a client that tells too adds nothing.
+        assert told() == number
         for _ in range(2):
             assert visitor.confirm().json() == {"confirmed": True}
             assert told() == number

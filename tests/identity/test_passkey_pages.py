@@ -17,6 +17,10 @@ from support.running import Installation, running
 
 from pidgr.clock import HOUR, MINUTE, SECOND, ManualClock
 from pidgr.contract.v1.audit_pb import AuditEventType
+from pidgr.identity.proof import Proof
+from pidgr.identity.sign_in_method import OTP
+from pidgr.rpc.html_pages import SealedFields
+from pidgr.rpc.sign_in_steps import sealable
 from pidgr.storage.sql import Statement
 
 LANGUAGES = ("en", "es", "pt-BR", "zh", "ja")
@@ -71,6 +75,25 @@ def test_every_organization_that_takes_the_person_is_told(
     database = site.system.database
     told = database.read_now(lambda reader: reader.rows(EVENTS, parameters))
     assert sorted(told) == sorted((key, member, member) for key, member in members.items())
+
+
+def test_where_codes_are_refused_a_code_shows_no_passkeys_once_there_is_one(
+    holder: PasskeyHolder, site: Installation
+) -> None:
+    headers = {"authorization": f"Bearer {holder.organization.api_key}"}
+    refusing = {"otp_disabled": True}
+    assert holder.http.post("/auth/policy", json=refusing, headers=headers).status_code == 200
+    subject = site.system.signer.verify(site.token(holder.organization.admin_id)).subject
+    # Somebody invites the address where codes count, and reads its mail.
+    by_code = Proof(subject, OTP, site.system.clock.now())
+    steps = SealedFields(site.system.master_key, "passkey-page", site.system.clock)
+    seal = steps.text(sealable(by_code))
+    for fields in ({}, {"revoke": holder.passkey_id}):
+        refused_page = holder.http.post("/passkeys", data={"seal": seal, **fields})
+        assert refused(refused_page)
+        assert "accepts no codes" in refused_page.text
+        assert ADDRESS in refused_page.text
+    assert keys_in(holder.sign_in()) == ["<Phone>"]
 
 
 def test_nobody_sees_or_removes_another_person_s_passkey(

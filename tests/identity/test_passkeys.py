@@ -24,6 +24,7 @@ from pidgr.errors import (
 )
 from pidgr.identity import store
 from pidgr.identity.passkeys.relying_party import RelyingParty
+from pidgr.identity.sign_in_method import OTP, PASSKEY
 from pidgr.storage.sql import Statement
 
 ADA = "ada@example.com"
@@ -48,8 +49,8 @@ class Person(Desk):
 
     async def enrol(self, name: str = "") -> Any:
         await self.arrive()
-        options = await self.passkeys.options(self.subject)
-        return await self.passkeys.add(self.subject, self.device.create(options), name)
+        options = await self.passkeys.options(self.subject, OTP)
+        return await self.passkeys.add(self.subject, OTP, self.device.create(options), name)
 
     async def come_in(self, organization_id: str = "", **faults: Any) -> Any:
         answer = self.device.get(await self.passkey_sign_in.options(), **faults)
@@ -86,7 +87,7 @@ def test_options_ask_for_a_discoverable_key_of_this_site_that_checks_its_holder(
 ) -> None:
     async def story() -> None:
         subject = await ada.arrive()
-        options: Any = await ada.passkeys.options(subject)
+        options: Any = await ada.passkeys.options(subject, OTP)
         assert options["rp"] == {"id": "pidgr.example", "name": "Pidgr"}
         assert options["user"]["name"] == ADA
         assert decode(options["user"]["id"]) == subject.encode()
@@ -98,7 +99,7 @@ def test_options_ask_for_a_discoverable_key_of_this_site_that_checks_its_holder(
         assert options["attestation"] == "none"
         assert options["timeout"] == 300_000
         assert len(decode(options["challenge"])) == 32
-        again: Any = await ada.passkeys.options(subject)
+        again: Any = await ada.passkeys.options(subject, OTP)
         assert again["challenge"] != options["challenge"]
 
     run(story)
@@ -151,7 +152,7 @@ def test_a_person_has_several_and_each_opens_on_its_own(ada: Person) -> None:
 def test_a_device_is_told_which_keys_there_are_already(ada: Person) -> None:
     async def story() -> None:
         await ada.enrol()
-        options: Any = await ada.passkeys.options(ada.subject)
+        options: Any = await ada.passkeys.options(ada.subject, OTP)
         assert options["excludeCredentials"] == [
             {
                 "id": encode(ada.device.credentials[0].id),
@@ -172,12 +173,12 @@ def test_a_key_is_registered_once_whoever_tries(ada: Person, acme: Tenant) -> No
         eve = await ada.arrive("eve@example.com")
         forged = Authenticator(SITE)
         forged._new_key = lambda: stolen.private_key  # type: ignore[method-assign]
-        answer = forged.create(await ada.passkeys.options(eve))
+        answer = forged.create(await ada.passkeys.options(eve, OTP))
         raw = decode(answer["response"]["attestationObject"])
         raw = raw.replace(forged.credentials[0].id, stolen.id)
         answer["response"]["attestationObject"] = encode(raw)
         with pytest.raises(AlreadyExistsError):
-            await ada.passkeys.add(eve, answer)
+            await ada.passkeys.add(eve, OTP, answer)
         assert await ada.passkeys.passkeys(eve) == []
 
     run(story)
@@ -186,12 +187,14 @@ def test_a_key_is_registered_once_whoever_tries(ada: Person, acme: Tenant) -> No
 def test_twenty_are_enough_even_if_all_come_at_once(ada: Person) -> None:
     async def story() -> None:
         await ada.arrive()
-        answers = [ada.device.create(await ada.passkeys.options(ada.subject)) for _ in range(22)]
-        found = await outcomes(*(ada.passkeys.add(ada.subject, one) for one in answers))
+        answers = [
+            ada.device.create(await ada.passkeys.options(ada.subject, OTP)) for _ in range(22)
+        ]
+        found = await outcomes(*(ada.passkeys.add(ada.subject, OTP, one) for one in answers))
         assert sum(isinstance(one, FailedPreconditionError) for one in found) == 2
         assert len(await ada.passkeys.passkeys(ada.subject)) == 20
         with pytest.raises(FailedPreconditionError, match="20"):
-            await ada.passkeys.options(ada.subject)
+            await ada.passkeys.options(ada.subject, OTP)
 
     run(story)
 
@@ -212,14 +215,14 @@ def test_a_key_made_elsewhere_or_carelessly_is_not_taken(
     async def story() -> None:
         await ada.arrive()
         device = Authenticator(**{"origin": SITE, **fault})
-        answer = device.create(await ada.passkeys.options(ada.subject))
+        answer = device.create(await ada.passkeys.options(ada.subject, OTP))
         with pytest.raises(problem, match="credential"):
-            await ada.passkeys.add(ada.subject, answer)
+            await ada.passkeys.add(ada.subject, OTP, answer)
         assert await ada.passkeys.passkeys(ada.subject) == []
-        good = Authenticator(SITE).create(await ada.passkeys.options(ada.subject))
+        good = Authenticator(SITE).create(await ada.passkeys.options(ada.subject, OTP))
         good["response"]["clientDataJSON"] = answer["response"]["clientDataJSON"]
         with pytest.raises(FailedPreconditionError, match="used or have expired"):
-            await ada.passkeys.add(ada.subject, good)
+            await ada.passkeys.add(ada.subject, OTP, good)
 
     run(story)
 
@@ -228,15 +231,15 @@ def test_a_key_made_elsewhere_or_carelessly_is_not_taken(
 def test_options_live_five_minutes(ada: Person, age: int, good: bool) -> None:
     async def story() -> None:
         await ada.enrol()
-        making = ada.device.create(await ada.passkeys.options(ada.subject) | NO_EXCLUSIONS)
+        making = ada.device.create(await ada.passkeys.options(ada.subject, OTP) | NO_EXCLUSIONS)
         signing = ada.device.get(await ada.passkey_sign_in.options(), ada.device.credentials[0])
         ada.clock.advance(age)
         if good:
-            assert await ada.passkeys.add(ada.subject, making)
+            assert await ada.passkeys.add(ada.subject, OTP, making)
             assert await ada.passkey_sign_in.verify(signing)
             return
         with pytest.raises(FailedPreconditionError):
-            await ada.passkeys.add(ada.subject, making)
+            await ada.passkeys.add(ada.subject, OTP, making)
         await ada.refused(signing)
 
     run(story)
@@ -255,14 +258,16 @@ def test_options_are_no_use_to_another_person_or_for_another_purpose(
         own = ada.subject
         eve = await ada.arrive("eve@example.com")
         with pytest.raises(FailedPreconditionError):
-            await ada.passkeys.add(eve, Authenticator(SITE).create(await ada.passkeys.options(own)))
-        for_making: Any = await ada.passkeys.options(own)
+            await ada.passkeys.add(
+                eve, OTP, Authenticator(SITE).create(await ada.passkeys.options(own, OTP))
+            )
+        for_making: Any = await ada.passkeys.options(own, OTP)
         await ada.refused(ada.device.get(for_making))
         for_signing: Any = await ada.passkey_sign_in.options()
-        template: Any = await ada.passkeys.options(own) | NO_EXCLUSIONS
+        template: Any = await ada.passkeys.options(own, OTP) | NO_EXCLUSIONS
         template["challenge"] = for_signing["challenge"]
         with pytest.raises(FailedPreconditionError):
-            await ada.passkeys.add(own, ada.device.create(template))
+            await ada.passkeys.add(own, OTP, ada.device.create(template))
 
     run(story)
 
@@ -271,10 +276,10 @@ def test_options_are_no_use_to_another_person_or_for_another_purpose(
 def test_a_bad_name_costs_no_challenge(ada: Person, name: str) -> None:
     async def story() -> None:
         await ada.arrive()
-        answer = ada.device.create(await ada.passkeys.options(ada.subject))
+        answer = ada.device.create(await ada.passkeys.options(ada.subject, OTP))
         with pytest.raises(InvalidArgumentError, match="name"):
-            await ada.passkeys.add(ada.subject, answer, name)
-        made = await ada.passkeys.add(ada.subject, answer)
+            await ada.passkeys.add(ada.subject, OTP, answer, name)
+        made = await ada.passkeys.add(ada.subject, OTP, answer)
         for bad in (name, "", "  "):
             with pytest.raises(InvalidArgumentError, match="name"):
                 await ada.passkeys.rename(ada.subject, made.id, bad)
@@ -305,7 +310,7 @@ def test_what_is_no_answer_is_told_so(ada: Person, answer: dict[str, Any]) -> No
     async def story() -> None:
         await ada.arrive()
         with pytest.raises(InvalidArgumentError, match="create"):
-            await ada.passkeys.add(ada.subject, answer)
+            await ada.passkeys.add(ada.subject, OTP, answer)
         with pytest.raises(InvalidArgumentError, match="get"):
             await ada.passkey_sign_in.verify(answer)
 
@@ -316,10 +321,10 @@ def test_garbage_inside_an_answer_is_refused_like_everything_else(ada: Person) -
     async def story() -> None:
         await ada.enrol()
         for garbage in ("", "AA", encode(b"\xa1" * 40), encode(bytes(36)), encode(b"\xff" * 3000)):
-            making = Authenticator(SITE).create(await ada.passkeys.options(ada.subject))
+            making = Authenticator(SITE).create(await ada.passkeys.options(ada.subject, OTP))
             making["response"]["attestationObject"] = garbage
             with pytest.raises(InvalidArgumentError):
-                await ada.passkeys.add(ada.subject, making)
+                await ada.passkeys.add(ada.subject, OTP, making)
             for member in ("authenticatorData", "signature"):
                 options = await ada.passkey_sign_in.options()
                 await ada.refused(ada.device.get(options, None, **{member: garbage}))
@@ -411,7 +416,7 @@ def test_every_refusal_of_a_passkey_reads_the_same(ada: Person) -> None:
             await ada.refused(ada.device.get(await options(), signature="AAAA")),
             await ada.refused(ada.device.get(await options(), userHandle=None)),
         }
-        await ada.passkeys.revoke(ada.subject, made.id)
+        await ada.passkeys.revoke(ada.subject, OTP, made.id)
         sentences.add(await ada.refused(ada.device.get(await options())))
         assert len(sentences) == 1
 
@@ -422,11 +427,11 @@ def test_a_revoked_key_opens_nothing_even_in_the_middle(ada: Person) -> None:
     async def story() -> None:
         made = await ada.enrol()
         begun = ada.device.get(await ada.passkey_sign_in.options())
-        await ada.passkeys.revoke(ada.subject, made.id.upper())
+        await ada.passkeys.revoke(ada.subject, OTP, made.id.upper())
         await ada.refused(begun)
         assert await ada.passkeys.passkeys(ada.subject) == []
         with pytest.raises(NotFoundError):
-            await ada.passkeys.revoke(ada.subject, made.id)
+            await ada.passkeys.revoke(ada.subject, OTP, made.id)
 
     run(story)
 
@@ -440,7 +445,7 @@ def test_nobody_else_can_rename_or_revoke_a_key(ada: Person, acme: Tenant) -> No
         eve = await ada.arrive("eve@example.com")
         sentences = set()
         for key in (made.id, "no key at all"):
-            for call in (ada.passkeys.rename(eve, key, "Mine"), ada.passkeys.revoke(eve, key)):
+            for call in (ada.passkeys.rename(eve, key, "Mine"), ada.passkeys.revoke(eve, OTP, key)):
                 with pytest.raises(NotFoundError) as refused:
                     await call
                 sentences.add(str(refused.value))
@@ -448,6 +453,81 @@ def test_nobody_else_can_rename_or_revoke_a_key(ada: Person, acme: Tenant) -> No
         renamed = await ada.passkeys.rename(owner, made.id, " Telephone ")
         assert [one.name for one in await ada.passkeys.passkeys(owner)] == ["Telephone"]
         assert renamed.name == "Telephone"
+
+    run(story)
+
+
+# --- where codes are refused ---
+
+
+def test_a_code_makes_the_first_passkey_and_no_other_where_codes_are_refused(
+    ada: Person, installation: Installation, acme: Tenant
+) -> None:
+    globex = installation.found("Globex", "boss@example.com")
+
+    async def story() -> None:
+        await ada.arrive()
+        ada.disable_otp(acme)
+        # Without a passkey there is no other way in; the code opens the person and nothing else.
+        tokens = await ada.enter(ADA)
+        assert (tokens.organization_id, tokens.user_id) == ("", "")
+        made = await ada.enrol()
+        assert (await ada.come_in()).organization_id == acme.id
+        assert (await ada.ask(ADA))[1] == ""
+        # Nor does one that another organization accepts: there anybody could invite the address.
+        globex.add_member(ADA)
+        assert (await ada.enter(ADA)).organization_id == globex.id
+        prepared = await ada.passkeys.options(ada.subject, PASSKEY)
+        answer = Authenticator(SITE).create(prepared)
+        for change in (
+            ada.passkeys.options(ada.subject, OTP),
+            ada.passkeys.add(ada.subject, OTP, answer),
+            ada.passkeys.revoke(ada.subject, OTP, made.id),
+            ada.passkeys.require_change(ada.subject, OTP),
+        ):
+            with pytest.raises(PermissionDeniedError, match="sign in with a passkey"):
+                await change
+        assert [one.id for one in await ada.passkeys.passkeys(ada.subject)] == [made.id]
+        other = Authenticator(SITE).create(await ada.passkeys.options(ada.subject, PASSKEY))
+        assert await ada.passkeys.add(ada.subject, PASSKEY, other)
+        await ada.passkeys.revoke(ada.subject, PASSKEY, made.id)
+
+    run(story)
+
+
+def test_of_two_first_passkeys_by_code_one_is_made(ada: Person, acme: Tenant) -> None:
+    async def story() -> None:
+        await ada.arrive()
+        ada.disable_otp(acme)
+        options = [await ada.passkeys.options(ada.subject, OTP) for _ in range(2)]
+        answers = [Authenticator(SITE).create(one) for one in options]
+        found = await outcomes(*(ada.passkeys.add(ada.subject, OTP, one) for one in answers))
+        assert sum(isinstance(one, PermissionDeniedError) for one in found) == 1
+        assert len(await ada.passkeys.passkeys(ada.subject)) == 1
+
+    run(story)
+
+
+def test_an_ended_membership_and_an_invitation_decide_about_codes_as_they_should(
+    ada: Person, installation: Installation, acme: Tenant
+) -> None:
+    invited = "new@example.com"
+    globex = installation.found("Globex", "boss@example.com")
+
+    async def story() -> None:
+        acme.add_member(invited)
+        await ada.arrive(invited)
+        await ada.passkeys.add(
+            ada.subject, OTP, ada.device.create(await ada.passkeys.options(ada.subject, OTP))
+        )
+        await ada.passkeys.require_change(ada.subject, OTP)
+        # What the passkey would open once the invitation is taken up counts already.
+        member = globex.add_member(invited, status=UserStatus.INVITED)
+        ada.disable_otp(globex)
+        with pytest.raises(PermissionDeniedError):
+            await ada.passkeys.require_change(ada.subject, OTP)
+        ada.set_status(member.member().id, UserStatus.DEACTIVATED)
+        await ada.passkeys.require_change(ada.subject, OTP)
 
     run(story)
 
@@ -471,7 +551,7 @@ def test_a_counter_that_goes_back_closes_the_key_and_ends_the_sessions(ada: Pers
             await ada.refused(ada.device.get(await ada.passkey_sign_in.options()))
         assert ada.incidents() == ["passkey_cloned"]
         assert await ada.enter(ADA)
-        await ada.passkeys.revoke(ada.subject, kept.id)
+        await ada.passkeys.revoke(ada.subject, OTP, kept.id)
         ada.device = Authenticator(SITE)
         await ada.enrol()
         assert await ada.come_in()

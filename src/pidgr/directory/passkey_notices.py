@@ -7,6 +7,7 @@ from pidgr.directory import person_store
 from pidgr.identity import identity_store, people
 from pidgr.identity.caller import Caller
 from pidgr.identity.passkeys import passkey_store
+from pidgr.identity.sign_in_method import PASSKEY
 from pidgr.storage.transaction import Transaction
 
 
@@ -28,12 +29,12 @@ def note(
         trail.record(transaction, by, event, "user", member_id, now=now)
 
 
-def note_everywhere(transaction: Transaction, subject: str, method: str, now: int) -> None:
-    """Do so in each organization that a person may act in after a sign-in by this method."""
+def note_everywhere(transaction: Transaction, subject: str, now: int) -> None:
+    """Do so in each organization that the passkey opens, however the person has signed in."""
     newest = passkey_store.newest(transaction, subject)
     if newest is None:
         return
     for membership in identity_store.memberships(transaction, subject, now):
-        if people.accepts(membership, method):
+        if people.accepts(membership, PASSKEY):
             member = Actor(membership.organization_key, ActorKind.USER, membership.member_id)
             note(transaction, member, membership.member_id, newest, now)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.identity import identity_store, store
 from pidgr.identity.identity_store import Membership
+from pidgr.identity.passkeys import passkey_store
 from pidgr.identity.sign_in_method import OTP, PASSKEY, SSO
 from pidgr.identity.sso import domains
 from pidgr.storage.transaction import Reader, Transaction
@@ -19,8 +20,9 @@ def accepts(membership: Membership, method: str) -> bool:
 def welcome(reader: Reader, email_folded: str, method: str, now: int) -> list[Membership] | None:
     """Return the memberships a sign-in with an address opens, invitations included.
 
-    The list is empty for a person who belongs to no organization (any more, or yet). None: nobody
-    may sign in with this address and by this method.
+    The list is empty for a person who belongs to no organization (any more, or yet), and for one
+    who has yet to make the passkey that their organizations want. None: nobody may sign in with
+    this address and by this method.
     """
     members = identity_store.memberships_of_address(reader, email_folded, now)
     subject = identity_store.subject_of_address(reader, email_folded)
@@ -33,6 +35,9 @@ def welcome(reader: Reader, email_folded: str, method: str, now: int) -> list[Me
     ]
     if opened or (subject is not None and not members):
         return opened
+    ours = [member for member in members if member.subject in {None, subject}]
+    if method == OTP and _lacks_first_passkey(reader, subject, ours):
+        return []
     return None
 
 
@@ -76,6 +81,41 @@ def readmit(transaction: Transaction, subject: str, method: str, now: int) -> bo
         return any(accepts(one, method) for one in joined)
     admit(transaction, address, opened, now)
     return True
+
+
+def code_suffices_for_passkeys(reader: Reader, subject: str, now: int) -> bool:
+    """Tell whether a sign-in by code is enough to make a passkey, or to take one away.
+
+    A passkey opens what a code does not. So where an organization of the person refuses codes, a
+    code suffices for the first passkey and for no other: who reads somebody's mail does not get
+    past what they have proved once.
+    """
+    address = identity_store.address_of_subject(reader, subject)
+    invited = identity_store.memberships_of_address(reader, address, now)
+    ours = [
+        *identity_store.memberships(reader, subject, now),
+        *(member for member in invited if member.subject is None),
+    ]
+    return not _closed_to_codes(ours) or _lacks_first_passkey(reader, subject, ours)
+
+
+def _lacks_first_passkey(reader: Reader, subject: str | None, ours: Sequence[Membership]) -> bool:
+    """Tell whether somebody needs a passkey, has none, and no provider has vouched for them."""
+    closed = _closed_to_codes(ours)
+    if not closed or any(needs_sso(member.email, member.sso_domain) for member in closed):
+        return False
+    return subject is None or not passkey_store.count(reader, subject)
+
+
+def _closed_to_codes(ours: Sequence[Membership]) -> list[Membership]:
+    """Return the memberships that a passkey opens and a code does not."""
+    return [
+        member
+        for member in ours
+        if member.status != UserStatus.DEACTIVATED
+        and refuses(member, OTP)
+        and not refuses(member, PASSKEY)
+    ]
 
 
 def refuses(membership: Membership | store.Membership, method: str) -> bool:

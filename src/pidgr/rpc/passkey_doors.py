@@ -23,10 +23,12 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from pidgr.clock import SECOND
+from pidgr.directory import passkey_notices
 from pidgr.errors import PermissionDeniedError
+from pidgr.identity.caller import Caller
 from pidgr.identity.passkeys.enrolment import CHALLENGE_LIFETIME
 from pidgr.identity.passkeys.passkey_store import Passkey
-from pidgr.identity.sign_in_method import SSO
+from pidgr.identity.sign_in_method import OTP, SSO
 from pidgr.rpc.doorkeeper import Doorkeeper
 from pidgr.rpc.interceptors import require_fresh_sign_in
 from pidgr.rpc.limits import Limiter, Limits
@@ -77,40 +79,48 @@ class _PasskeyDoors:
 
     async def options(self, request: Request) -> Answer:
         """Begin a new key."""
-        subject = await self._person(request, fresh=True)
-        return _options(await self._system.passkeys.options(subject))
+        caller = await self._person(request, fresh=True)
+        return _options(await self._system.passkeys.options(caller.subject, _method(caller)))
 
     async def add(self, request: Request) -> Answer:
         """Take the new key."""
-        subject = await self._person(request, fresh=True)
+        caller = await self._person(request, fresh=True)
         fields = await Fields.of(request)
         made = await self._system.passkeys.add(
-            subject, fields.object("credential"), fields.text("name", required=False)
+            caller.subject,
+            _method(caller),
+            fields.object("credential"),
+            fields.text("name", required=False),
+        )
+        now = self._system.clock.now()
+        await self._system.database.write(
+            lambda transaction: passkey_notices.note_everywhere(transaction, caller.subject, now)
         )
         return {"passkey": _passkey(made)}
 
     async def list(self, request: Request) -> Answer:
         """Show the person's keys."""
-        subject = await self._person(request)
-        found = await self._system.passkeys.passkeys(subject)
+        caller = await self._person(request)
+        found = await self._system.passkeys.passkeys(caller.subject)
         return {"passkeys": [_passkey(one) for one in found]}
 
     async def rename(self, request: Request) -> Answer:
         """Give a key another name."""
-        subject = await self._person(request)
+        caller = await self._person(request)
         fields = await Fields.of(request)
         renamed = await self._system.passkeys.rename(
-            subject, fields.text("id"), fields.text("name")
+            caller.subject, fields.text("id"), fields.text("name")
         )
         return {"passkey": _passkey(renamed)}
 
     async def revoke(self, request: Request) -> Answer:
         """Forget a key."""
-        subject = await self._person(request, fresh=True)
-        await self._system.passkeys.revoke(subject, (await Fields.of(request)).text("id"))
+        caller = await self._person(request, fresh=True)
+        passkey_id = (await Fields.of(request)).text("id")
+        await self._system.passkeys.revoke(caller.subject, _method(caller), passkey_id)
         return {}
 
-    async def _person(self, request: Request, *, fresh: bool = False) -> str:
+    async def _person(self, request: Request, *, fresh: bool = False) -> Caller:
         caller = await self._doorkeeper.admit(request)
         if not caller.subject:
             raise PermissionDeniedError("this call is for signed-in people, not API keys")
@@ -120,7 +130,11 @@ class _PasskeyDoors:
             raise PermissionDeniedError(message)
         if fresh:
             require_fresh_sign_in(caller, self._system.clock.now())
-        return caller.subject
+        return caller
+
+
+def _method(caller: Caller) -> str:
+    return OTP if OTP in caller.methods else ""
 
 
 def _options(public_key: Answer) -> Answer:

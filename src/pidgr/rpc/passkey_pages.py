@@ -22,6 +22,7 @@ from pidgr.errors import (
     FailedPreconditionError,
     InvalidArgumentError,
     NotFoundError,
+    PermissionDeniedError,
 )
 from pidgr.identity.passkeys.enrolment import NAME_LENGTH
 from pidgr.identity.passkeys.passkey_store import Passkey
@@ -83,6 +84,10 @@ class _PasskeyPages:
 
     async def show(self, request: Request, _kept: Mapping[str, str], proof: Proof) -> Response:
         """Show the keys of who has signed in."""
+        try:
+            await self._passkeys.require_change(proof.subject, proof.method)
+        except PermissionDeniedError:
+            return self._begin(request, "by_passkey")
         return await self._list(_Page(request, proof))
 
     async def answer(self, request: Request) -> Response:
@@ -92,16 +97,19 @@ class _PasskeyPages:
         if self._system.clock.now() - proof.authenticated_at >= _LIFETIME:
             return self._begin(request, "again")
         page = _Page(request, proof)
-        if "credential" in form:
-            return await self._add(page, form)
-        if "revoke" in form:
-            return await self._revoke(page, form["revoke"])
-        return await self._prepare(page)
+        try:
+            if "credential" in form:
+                return await self._add(page, form)
+            if "revoke" in form:
+                return await self._revoke(page, form["revoke"])
+            return await self._prepare(page)
+        except PermissionDeniedError:
+            return self._begin(request, "by_passkey")
 
     async def _prepare(self, page: "_Page") -> Response:
         """Show the form that makes a key; its options are good for one answer."""
         try:
-            options = await self._passkeys.options(page.proof.subject)
+            options = await self._passkeys.options(page.proof.subject, page.proof.method)
         except FailedPreconditionError:
             return await self._list(page, alert(page.words["most"]))
         words, given = page.words, html.escape(json.dumps(options))
@@ -119,21 +127,21 @@ class _PasskeyPages:
     async def _add(self, page: "_Page", form: Mapping[str, str]) -> Response:
         subject, name = page.proof.subject, form.get("name", "")
         try:
-            made = await self._passkeys.add(subject, credential_in(form["credential"]), name)
+            made = await self._passkeys.add(
+                subject, page.proof.method, credential_in(form["credential"]), name
+            )
         except (AlreadyExistsError, FailedPreconditionError, InvalidArgumentError):
             return await self._list(page, alert(page.words["refused"]))
         now = self._system.clock.now()
         await self._system.database.write(
-            lambda transaction: passkey_notices.note_everywhere(
-                transaction, subject, page.proof.method, now
-            )
+            lambda transaction: passkey_notices.note_everywhere(transaction, subject, now)
         )
         said = page.words["added"].format(name=f"<strong>{html.escape(made.name)}</strong>")
         return await self._list(page, f'<p role="status">{said}</p>')
 
     async def _revoke(self, page: "_Page", passkey_id: str) -> Response:
         try:
-            await self._passkeys.revoke(page.proof.subject, passkey_id)
+            await self._passkeys.revoke(page.proof.subject, page.proof.method, passkey_id)
         except NotFoundError:
             # Gone already, which is what was asked for; a foreign one is not told apart.
             return await self._list(page)

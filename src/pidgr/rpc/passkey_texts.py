@@ -28,6 +28,13 @@ ROWS: Final[Rows] = {
         "已超过五分钟。请重新登录。",
         "5分を過ぎました。もう一度サインインしてください。",
     ),
+    "by_passkey": (
+        "An organization of yours accepts no codes. Sign in with a passkey.",
+        "Una de tus organizaciones no acepta códigos. Entra con una llave de acceso.",
+        "Uma das suas organizações não aceita códigos. Entre com uma chave de acesso.",
+        "您的一个组织不接受验证码。请使用通行密钥登录。",
+        "コードを受け付けない組織に属しています。パスキーでサインインしてください。",
+    ),
     "none": (
         "You have no passkey yet.",
         "Todavía no tienes ninguna llave de acceso.",

@@ -11,10 +11,11 @@ from pidgr.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
     NotFoundError,
+    PermissionDeniedError,
     Violations,
     invalid_field,
 )
-from pidgr.identity import identity_store
+from pidgr.identity import identity_store, people
 from pidgr.identity.passkeys import challenge_store, passkey_store
 from pidgr.identity.passkeys.passkey_store import Passkey
 from pidgr.identity.passkeys.relying_party import (
@@ -24,6 +25,7 @@ from pidgr.identity.passkeys.relying_party import (
     RelyingParty,
     read_registration,
 )
+from pidgr.identity.sign_in_method import OTP
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction, UniqueViolationError
 from pidgr.validation import check_text
@@ -56,10 +58,19 @@ class Enrolment:
         self._party = relying_party
         self._clock = clock
 
-    async def options(self, subject: str) -> Json:
+    async def require_change(self, subject: str, method: str) -> None:
+        """Demand that a person may change their keys after a sign-in by this method.
+
+        Raises:
+            PermissionDeniedError: they have signed in by a code, and that is not enough.
+        """
+        await self._database.read(lambda reader: self._require_change(reader, subject, method))
+
+    async def options(self, subject: str, method: str) -> Json:
         """Return what the person's browser needs to make a key, good for ``CHALLENGE_LIFETIME``.
 
         Raises:
+            PermissionDeniedError: as above.
             FailedPreconditionError: they have as many as one may have, or this site has no name.
         """
         self._party.require_host_name()
@@ -67,6 +78,7 @@ class Enrolment:
 
         def work(transaction: Transaction) -> Json:
             now = self._clock.now()
+            self._require_change(transaction, subject, method)
             _require_room(transaction, subject)
             challenge_store.sweep(transaction, now)
             challenge_store.insert(transaction, challenge, subject, now + CHALLENGE_LIFETIME)
@@ -80,10 +92,11 @@ class Enrolment:
 
         return await self._database.write(work)
 
-    async def add(self, subject: str, answer: Json, name: str = "") -> Passkey:
+    async def add(self, subject: str, method: str, answer: Json, name: str = "") -> Passkey:
         """Take the key a browser has made.
 
         Raises:
+            PermissionDeniedError: as above.
             InvalidArgumentError: a bad name, an unreadable answer, or one that proves nothing.
             FailedPreconditionError: its options were for somebody else, used or have expired, or
                 the person has as many keys as one may have.
@@ -112,15 +125,16 @@ class Enrolment:
             ) from error
         try:
             return await self._database.write(
-                lambda transaction: self._store(transaction, subject, new, name.strip())
+                lambda transaction: self._store(transaction, subject, method, new, name.strip())
             )
         except UniqueViolationError as error:
             raise AlreadyExistsError("this passkey is registered already") from error
 
     def _store(
-        self, transaction: Transaction, subject: str, new: NewCredential, name: str
+        self, transaction: Transaction, subject: str, method: str, new: NewCredential, name: str
     ) -> Passkey:
         passkey_store.lock_person(transaction, subject)
+        self._require_change(transaction, subject, method)
         _require_room(transaction, subject)
         passkey_id = str(uuid.uuid4())
         now = self._clock.now()
@@ -152,18 +166,31 @@ class Enrolment:
             raise _unknown()
         return renamed
 
-    async def revoke(self, subject: str, passkey_id: str) -> None:
+    async def revoke(self, subject: str, method: str, passkey_id: str) -> None:
         """Let a key open nothing any more, from the next sign-in on.
 
         Raises:
+            PermissionDeniedError: as above.
             NotFoundError: the person has no such key.
         """
-        found = await self._database.write(
-            lambda transaction: passkey_store.delete(transaction, subject, passkey_id.lower())
-        )
-        if not found:
+
+        def work(transaction: Transaction) -> bool:
+            passkey_store.lock_person(transaction, subject)
+            self._require_change(transaction, subject, method)
+            return passkey_store.delete(transaction, subject, passkey_id.lower())
+
+        if not await self._database.write(work):
             raise _unknown()
         log.info("a passkey was revoked", subject=subject, passkey=passkey_id)
+
+    def _require_change(self, reader: Reader, subject: str, method: str) -> None:
+        if method == OTP and not people.code_suffices_for_passkeys(
+            reader, subject, self._clock.now()
+        ):
+            raise PermissionDeniedError(
+                "an organization of yours accepts no e-mail codes: sign in with a passkey to "
+                "change your passkeys"
+            )
 
 
 def _require_room(reader: Reader, subject: str) -> None:
