@@ -1,6 +1,7 @@
 """Invitations by mail: who gets one, what it says, and what happens when it cannot leave."""
 
 import io
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,12 @@ from pidgr.directory.invitation_mail import InvitationMail
 from pidgr.directory.invitation_texts import invitation_text
 from pidgr.directory.member_import import import_members
 from pidgr.engine.port import ProgressError, TaskStatus
-from pidgr.errors import AlreadyExistsError, UnavailableError
-from pidgr.outreach.mail import Mail, MailRefusedError
+from pidgr.errors import AlreadyExistsError, InvalidArgumentError, UnavailableError
+from pidgr.outreach.mail import Mail, MailAnswer, MailOutcome, MailRefusedError
 from pidgr.outreach.smtp import SmtpMailer
 from pidgr.storage.database import Database
 from pidgr.storage.sql import Statement
-from pidgr.validation import LOCALES
+from pidgr.validation import LOCALES, is_email
 
 BATCHES = Statement("select distinct batch from invitation_mail")
 SET_LOCALE = Statement("update member set preferred_locale = :locale where email = :email")
@@ -233,6 +234,36 @@ def test_an_address_that_is_refused_for_good_does_not_stop_the_others(
     assert user_id in told
     # Addresses are not for logs.
     assert "eve@example.com" not in told
+
+
+@pytest.mark.parametrize("strange", [*'()<>[]:;,\\"\x01\x7f\u200b\u202e\ufeff', "=?utf-8?q??="])
+def test_what_headers_of_mail_mean_something_by_is_no_address(office: Office, strange: str) -> None:
+    """One such address would keep the mail of those invited with it from leaving."""
+    for place in ("{}eve@example.com", "e{}ve@example.com", "eve@exam{}ple.com", "{}@example.com"):
+        with pytest.raises(InvalidArgumentError):
+            office.invite(place.format(strange))
+
+
+def test_every_address_that_is_taken_can_be_mailed() -> None:
+    drawn = random.Random(2822)
+    parts = [*"ab.-_'+!#$%&*/=?^`{|}~()<>[]:;,\\\"éß漢\u200d", "=?", "?=", "..", "utf-8"]
+    addresses = {f"{''.join(drawn.choices(parts, k=6))}@example.com" for _ in range(3_000)}
+    mails = [
+        Mail(one, "Hello", "You", message_id="1") for one in sorted(addresses) if is_email(one)
+    ]
+    assert len(mails) > 100
+    with MailServer(Peer()) as server:
+        mailer = SmtpMailer(server.url(query="?starttls=off"), "Pidgr <no-reply@example.com>")
+        posted = mailer.send_many(mails)
+    assert posted.answers == [MailAnswer(MailOutcome.TAKEN)] * len(mails)
+
+
+@pytest.mark.parametrize(
+    "unusual", ["o'hara+news@example.com", "élan@bücher.example", "!#$%&*/?=^_`{|}~-.@a-b.example"]
+)
+def test_unusual_addresses_are_mailed(office: Office, unusual: str) -> None:
+    office.invite(unusual)
+    assert [mail.recipient for mail in office.post()] == [unusual]
 
 
 def test_without_a_mail_server_people_are_invited_all_the_same(
