@@ -1,9 +1,11 @@
 """Settings of the services that nudge people outside the product."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode
+
+TELEGRAM: Final = "https://api.telegram.org"
 
 
 class ChannelSettings(BaseSettings):
@@ -25,9 +27,7 @@ class ChannelSettings(BaseSettings):
         description="Token of a bot, from BotFather; nudges of the channel TELEGRAM are its "
         "messages to those who have opened a chat with it. PIDGR_ISSUER must be public and https.",
     )
-    telegram_url: str = Field(
-        "https://api.telegram.org", description="Where Telegram's Bot API is."
-    )
+    telegram_url: str = Field(TELEGRAM, description="Where Telegram's Bot API is.")
     whatsapp_token: SecretStr = Field(
         SecretStr(""),
         description="Permanent token of a system user at Meta; nudges of the channel WHATSAPP then "

@@ -6,16 +6,18 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import grpc
 import pytest
 from support.browser import PushService, push_service
 from support.grpc_client import Client, Stubs
-from support.http_peer import Scripted, http_peer
+from support.http_peer import Received, Scripted, http_peer
 from support.named_server import named_server
 from support.node import NodeProject
 from support.running import Installation
 from support.story import Story
+from support.telegram import NAME, TOKEN, Telegram
 from support.waiting import until
 
 from pidgr.campaigns import link_store
@@ -50,12 +52,26 @@ def browsers() -> Iterator[PushService]:
 
 
 @pytest.fixture(scope="module")
+def telegram() -> Iterator[Telegram]:
+    with http_peer() as peer:
+        yield Telegram(peer)
+
+
+@pytest.fixture(scope="module")
 def place(
-    _built: None, browsers: PushService, tmp_path_factory: pytest.TempPathFactory
+    _built: None,
+    browsers: PushService,
+    telegram: Telegram,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Installation, str]]:
-    """A server with its inbox, and where its mail can be read."""
-    services = (browsers.origin,)
-    with named_server(tmp_path_factory.mktemp("place"), web_push_services=services) as place:
+    """A server with its inbox and a bot, and where its mail can be read."""
+    with named_server(
+        tmp_path_factory.mktemp("place"),
+        web_push_services=(browsers.origin,),
+        telegram_bot_token=TOKEN,
+        telegram_url=telegram.url,
+        webhook_allowed_networks=("127.0.0.1",),
+    ) as place:
         yield place
 
 
@@ -249,3 +265,20 @@ def test_a_person_of_two_organizations_keeps_one_session_in_all_tabs(employee: E
     assert seen["refreshed"] == 2
     assert "Your session has ended" in seen["ended"]["text"]
     assert "There" not in seen["ended"]["text"]
+
+
+def test_a_person_is_led_to_the_bot_in_telegram_until_they_have_a_chat(
+    employee: Employee, telegram: Telegram
+) -> None:
+    said: list[str] = []
+
+    def open_chat(request: Received) -> Scripted:
+        (start,) = parse_qs(urlsplit(request.path).query)["start"]
+        said.append(telegram.tell(employee.installation.url, 7, f"/start {start}")["text"])
+        return Scripted()
+
+    with http_peer() as opener:
+        opener.answer = open_chat
+        seen = employee.browse("remind", opening=opener.url())
+    assert seen["url"].startswith(f"https://t.me/{NAME}?start=")
+    assert ["From now on" in text for text in said] == [True]

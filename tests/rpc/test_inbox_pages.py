@@ -41,6 +41,9 @@ def test_the_page_is_in_the_readers_language_and_runs_nothing_but_our_files(bund
     assert page.status_code == 200
     assert '<html lang="pt-BR">' in page.text
     assert "<title>Caixa de entrada" in page.text
+    with_bot = get(bundle, "/inbox", telegram_bot_token="1:token")
+    assert '<html lang="en" data-telegram>' in with_bot.text
+    assert "1:token" not in with_bot.text
     assert page.headers["cache-control"] == "no-store"
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'" in policy

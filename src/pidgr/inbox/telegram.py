@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from pidgr.channel_settings import TELEGRAM
 from pidgr.clock import MINUTE, Clock
 from pidgr.directory import member_store
 from pidgr.errors import SetupError, UnauthenticatedError
@@ -174,7 +175,9 @@ def build_telegram(
     token = settings.telegram_bot_token.get_secret_value()
     if not token:
         return None
-    if not settings.issuer.startswith("https://"):
+    # A Bot API server of one's own posts by http too.
+    is_telegrams = settings.telegram_url == TELEGRAM
+    if is_telegrams and not settings.issuer.startswith("https://"):
         raise SetupError("PIDGR_TELEGRAM_BOT_TOKEN needs a PIDGR_ISSUER that is public and https")
     return TelegramChats(
         database,

@@ -60,7 +60,8 @@ def inbox_pages(
             return RedirectResponse(home, 303, {"cache-control": "no-store"})
 
         return [Route(INBOX, guarded(INBOX, limits.public, onward, ROWS), methods=["GET"])]
-    pages = _InboxPages(_files(directory), urlsplit(ours).path)
+    has_bot = bool(settings.telegram_bot_token.get_secret_value())
+    pages = _InboxPages(_files(directory), urlsplit(ours).path, has_bot=has_bot)
     return [
         Route(INBOX, guarded(INBOX, limits.public, pages.show, ROWS), methods=["GET"]),
         Route(f"{INBOX}/{{name}}", limited(limits.documents, pages.file), methods=["GET"]),
@@ -68,9 +69,11 @@ def inbox_pages(
 
 
 class _InboxPages:
-    def __init__(self, files: dict[str, _File], path: str) -> None:
+    def __init__(self, files: dict[str, _File], path: str, *, has_bot: bool) -> None:
         self._files = files
         self._path = path
+        # What the script cannot ask without an error in the browser's log.
+        self._facts = " data-telegram" if has_bot else ""
 
     async def show(self, request: Request) -> Response:
         """Show the page that the script fills."""
@@ -79,7 +82,7 @@ class _InboxPages:
             said = words["missing"].format(command="<code>make inbox</code>")
             return html_page(language, words["title"], f'<p class="error">{said}</p>', 503)
         return HTMLResponse(
-            f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+            f'<!doctype html><html lang="{language}"{self._facts}><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{words['title']} · Pidgr</title>"
             f'<link rel="stylesheet" href="{self._address(_STYLE)}">'

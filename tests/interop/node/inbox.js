@@ -169,6 +169,27 @@ function change(values) {
   localStorage.setItem("pidgr.session", JSON.stringify({ ...kept, ...values }));
 }
 
+/** Sign in, ask for a chat in Telegram, and come back once it is open. */
+export async function remind({ address, opening, ...argument }) {
+  return await asPerson(argument, async (person) => {
+    const { page } = person;
+    const errors = trouble(page);
+    await page.route("https://t.me/**", (route) => route.fulfill({ body: "Telegram" }));
+    await page.goto(address);
+    await ready(page, "#sign-in");
+    await signIn(person, "#telegram");
+    await Promise.all([page.waitForURL("https://t.me/**"), person.press("telegram")]);
+    const url = page.url();
+    await fetch(`${opening}?${new URL(url).searchParams}`);
+    const asked = page.waitForResponse("**/telegram/chat");
+    await page.goto(address);
+    await (await asked).finished();
+    await ready(page, "#sign-out");
+    await until(() => page.locator("#telegram").isHidden());
+    return { url, errors };
+  });
+}
+
 async function until(condition) {
   const deadline = Date.now() + 60_000;
   while (!(await condition())) {

@@ -4,11 +4,13 @@ import { type Answer, Server } from "../../recorder/src/server";
 import { BASE, UnreachableError } from "./http";
 import { SignedOutError, accessToken, forget } from "./session";
 
+type Reply = Pick<Answer, "status" | "body">;
+
 /** The server has refused a call; another attempt would be refused too. */
 export class RefusedError extends Error {
   readonly code: string;
 
-  constructor(answer: Answer) {
+  constructor(answer: Reply) {
     super(String(answer.body["message"] ?? `HTTP status ${answer.status}`));
     this.code = String(answer.body["code"] ?? "");
   }
@@ -27,7 +29,22 @@ export async function call<Result = object>(
   headers: Record<string, string> = {},
 ): Promise<Result> {
   const target = path.includes("Service/") ? `pidgr.v1.${path}` : path;
-  const answer = await answerTo(() => server.post(target, JSON.stringify(request), headers));
+  return resultOf(await answerTo(() => server.post(target, JSON.stringify(request), headers)));
+}
+
+/** Read what is at a path of the server; throws as `call`. */
+export async function read<Result>(path: string): Promise<Result> {
+  return resultOf(
+    await answerTo(async () => {
+      const headers = { authorization: `Bearer ${await accessToken()}` };
+      const response = await fetch(new URL(path, BASE), { headers });
+      const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+      return { status: response.status, body };
+    }),
+  );
+}
+
+function resultOf<Result>(answer: Reply): Result {
   if (answer.status === 200) {
     return answer.body as Result;
   }
@@ -41,9 +58,9 @@ export async function call<Result = object>(
   throw new RefusedError(answer);
 }
 
-async function answerTo(post: () => Promise<Answer>): Promise<Answer> {
+async function answerTo(ask: () => Promise<Reply>): Promise<Reply> {
   try {
-    return await post();
+    return await ask();
   } catch (error) {
     if (error instanceof SignedOutError || error instanceof UnreachableError) {
       throw error;

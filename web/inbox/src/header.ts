@@ -6,6 +6,7 @@ import type { Outbox } from "./outbox";
 import type { Page } from "./page";
 import { canNotify, isNotified, notify, stopNotifying } from "./push";
 import { type Session, SignedOutError, choose, signOut } from "./session";
+import { hasBot, isReminded, openChat } from "./telegram";
 import { text } from "./texts";
 
 export function header(session: Session, page: Page, outbox: Outbox): HTMLElement {
@@ -15,7 +16,7 @@ export function header(session: Session, page: Page, outbox: Outbox): HTMLElemen
     "header",
     {},
     organization(session, page),
-    make("span", { className: "actions" }, notifications(page), out),
+    make("span", { className: "actions" }, notifications(page), telegram(page), out),
   );
 }
 
@@ -58,6 +59,19 @@ function notifications(page: Page): HTMLElement | null {
     // The server keeps the twenty browsers that it has heard of last.
     return isOn && page.patiently(notify);
   });
+  return button;
+}
+
+function telegram(page: Page): HTMLElement | null {
+  if (!hasBot()) {
+    return null;
+  }
+  const button = make("button", { type: "button", id: "telegram", hidden: true }, text("telegram"));
+  button.addEventListener("click", () => void page.patiently(openChat));
+  const look = () => void page.patiently(isReminded).then((isOn) => (button.hidden = isOn));
+  look();
+  // They may have been in Telegram meanwhile.
+  addEventListener("pageshow", ({ persisted }) => persisted && look());
   return button;
 }
 

@@ -1,8 +1,7 @@
 // Notifications of new messages on this device (docs/how-to/deliver-pushes.md).
 
-import { RefusedError, call } from "./calls";
+import { RefusedError, call, read } from "./calls";
 import { BASE } from "./http";
-import { accessToken } from "./session";
 
 interface TrustedTypes {
   createPolicy(
@@ -90,10 +89,5 @@ async function subscribe(): Promise<PushSubscription> {
 }
 
 async function publicKey(): Promise<string> {
-  const headers = { authorization: `Bearer ${await accessToken()}` };
-  const response = await fetch(new URL("push/web/key", BASE), { headers });
-  if (!response.ok) {
-    throw new Error(`push/web/key: HTTP status ${response.status}`);
-  }
-  return ((await response.json()) as { public_key: string }).public_key;
+  return (await read<{ public_key: string }>("push/web/key")).public_key;
 }

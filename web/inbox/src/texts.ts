@@ -155,6 +155,13 @@ const ROWS = {
     "此浏览器不允许通知。",
     "このブラウザーでは通知が許可されていません。",
   ],
+  telegram: [
+    "Remind me in Telegram",
+    "Recordármelo en Telegram",
+    "Lembrar-me no Telegram",
+    "在 Telegram 中提醒我",
+    "Telegram でリマインドを受け取る",
+  ],
 } as const satisfies Record<string, Row>;
 
 export type TextName = keyof typeof ROWS;
