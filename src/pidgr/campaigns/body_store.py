@@ -2,7 +2,7 @@
 
 What ``content.rendering.render`` makes of plain Markdown is string concatenation, and the values
 are in the database: rendered there they do not travel to Python and back, which took half of the
-time of a fan-out (docs/decisions/0026).
+time of a fan-out (docs/decisions/0029).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
