@@ -156,6 +156,27 @@ def test_a_confirmation_is_sent_until_it_is_answered_and_counts_once(employee: E
     assert employee.counts(campaign.id) == (1, 1, 0)
 
 
+def test_what_is_settled_already_is_not_confirmed_again(employee: Employee) -> None:
+    """By another device of the person's, or because the campaign was called off."""
+    confirmed = employee.start(title="Confirmed elsewhere")
+    cancelled = employee.start(title="Called off", wait_for_enrollment=True)
+
+    def meanwhile(_request: object) -> Scripted:
+        employee.acknowledge(confirmed.id, employee.user_id)
+        employee.cancel(cancelled.id)
+        return Scripted()
+
+    with http_peer() as peer:
+        peer.answer = meanwhile
+        seen = employee.browse("confirmTooLate", meanwhile=peer.url())
+    assert "Called off" in seen["cancelled"]["text"]
+    assert "can no longer be confirmed" in seen["cancelled"]["text"]
+    assert "Confirmed elsewhere" in seen["elsewhere"]["text"]
+    assert "You have confirmed this message" in seen["elsewhere"]["text"]
+    assert employee.counts(confirmed.id) == (1, 1, 0)
+    assert employee.counts(cancelled.id) == (1, 0, 0)
+
+
 def test_a_link_of_a_nudge_leads_to_its_message(employee: Employee) -> None:
     campaign = employee.start(title="Fire drill")
     colleague = employee.invite("colleague@example.com")

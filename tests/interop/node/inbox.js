@@ -109,6 +109,29 @@ export async function confirmInVain({ address, ...argument }) {
   });
 }
 
+/** Confirm what `meanwhile` has settled since the page was loaded: two messages, newest first. */
+export async function confirmTooLate({ address, meanwhile, ...argument }) {
+  return await asPerson(argument, async (person) => {
+    const { page } = person;
+    const errors = [];
+    page.on("pageerror", (error) => errors.push(String(error)));
+    await page.goto(address);
+    await ready(page, "#sign-in");
+    await signIn(person);
+    await fetch(meanwhile);
+    await page.locator(".entry").nth(1).click();
+    await page.click("#action-ack");
+    await ready(page, ".youConfirmed");
+    const elsewhere = await seen(page);
+    await page.click("#back");
+    await page.locator(".entry").nth(0).click();
+    await page.click("#action-ack");
+    await ready(page, ".refused");
+    const cancelled = await seen(page);
+    return { cancelled, elsewhere, errors };
+  });
+}
+
 /** Follow a link of a nudge before and after the sign-in, and one that is somebody else's. */
 export async function follow({ link, foreign, ...argument }) {
   return await asPerson(argument, async (person) => {
