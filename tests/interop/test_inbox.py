@@ -2,9 +2,7 @@
 
 import json
 import secrets
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +17,7 @@ from support.running import Installation
 from support.story import Story
 from support.telegram import NAME, TOKEN, Telegram
 from support.waiting import until
+from support.web_build import bundle
 
 from pidgr.campaigns import link_store
 from pidgr.campaigns.short_codes import short_code_of
@@ -29,20 +28,11 @@ from pidgr.storage.transaction import Transaction
 LANGUAGES = ("en", "es", "pt-BR", "zh", "ja")
 LONG = "Arbeitssicherheitsunterweisungsbescheinigung"
 CAMPAIGN = Statement("select key, organization_key from campaign where id = :id")
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def _built() -> None:
-    made = subprocess.run(
-        ["make", "--no-print-directory", "inbox"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
+    bundle("inbox")
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +184,7 @@ def test_a_link_of_a_nudge_leads_to_its_message(employee: Employee) -> None:
         assert "Please read it." in seen[opened]["text"]
     assert "sent to somebody else" in seen["refused"]["text"]
     assert "Parking" not in seen["refused"]["text"]
+    assert "app.webmanifest" in seen["manifest"]
 
 
 def test_recordings_of_a_message_have_nothing_personal_in_them(employee: Employee) -> None:

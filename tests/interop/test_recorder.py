@@ -2,8 +2,6 @@
 
 import json
 import secrets
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,10 +10,10 @@ from support.grpc_client import Organization
 from support.node import NodeProject
 from support.rows import contents
 from support.running import Installation
+from support.web_build import ROOT, bundle
 
 from pidgr.replay import recorder
 
-ROOT = Path(__file__).parents[2]
 SCREEN = "MessageDetail"
 OBSERVED = ["observed"]
 STOP = ["stop"]
@@ -23,15 +21,7 @@ STOP = ["stop"]
 
 @pytest.fixture(scope="module")
 def script() -> str:
-    made = subprocess.run(
-        ["make", "--no-print-directory", "recorder"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
+    bundle("recorder")
     return str(ROOT / "web" / "recorder" / "dist" / "recorder.js")
 
 

@@ -14,11 +14,18 @@ from pidgr.rpc.limits import Limits, MemoryLimiter, Rate
 from pidgr.settings import Settings
 
 SCRIPT = "console.log('inbox');"
+FILES = {
+    "inbox.js": SCRIPT,
+    "style.css": "a{}",
+    "part-1.js": "",
+    "icon.svg": "<svg/>",
+    "app.webmanifest": "{}",
+}
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    for name, content in (("inbox.js", SCRIPT), ("style.css", "a{}"), ("part-1.js", "")):
+    for name, content in FILES.items():
         (tmp_path / name).write_text(content)
     return tmp_path
 

@@ -26,13 +26,21 @@ from pidgr.settings import INBOX, Settings
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'; "
+    "worker-src 'self'; img-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types dompurify pidgr-worker"
 )
-_MEDIA_TYPES: Final = {".js": "text/javascript", ".css": "text/css"}
+_MEDIA_TYPES: Final = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
 BUNDLE: Final = resources.files("pidgr.rpc").joinpath("assets", "inbox")
 _SCRIPT: Final = "inbox.js"
 _STYLE: Final = "style.css"
+_ICON: Final = "icon.svg"
+_APP: Final = "app.webmanifest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,8 @@ class _InboxPages:
             f'<!doctype html><html lang="{language}"{self._facts}><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{words['title']} · Pidgr</title>"
+            f'<link rel="icon" href="{self._address(_ICON)}">'
+            f'<link rel="manifest" href="{self._address(_APP)}">'
             f'<link rel="stylesheet" href="{self._address(_STYLE)}">'
             f'<script type="module" src="{self._address(_SCRIPT)}"></script></head>'
             f"<body><noscript>{words['script']}</noscript></body></html>",

@@ -140,6 +140,7 @@ export async function follow({ link, foreign, ...argument }) {
     await page.goto(link);
     await ready(page, "#sign-in");
     const welcome = await seen(page);
+    const { url: manifest, errors: wrong } = await person.session.send("Page.getAppManifest");
     await signIn(person, "article");
     const opened = await seen(page);
     await page.goto(foreign);
@@ -148,7 +149,7 @@ export async function follow({ link, foreign, ...argument }) {
     await page.goto(link);
     await ready(page, "article");
     const again = await seen(page);
-    return { welcome, opened, refused, again, errors };
+    return { welcome, opened, refused, again, manifest, errors: [...errors, ...wrong] };
   });
 }
 
