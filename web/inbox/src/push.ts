@@ -37,7 +37,8 @@ export async function notify(): Promise<boolean> {
   if ((await Notification.requestPermission()) !== "granted") {
     return false;
   }
-  const subscription = await subscribe().catch((error: unknown) => {
+  const key = await publicKey();
+  const subscription = await subscribe(key).catch((error: unknown) => {
     console.warn(error);
     return null;
   });
@@ -70,11 +71,11 @@ async function subscriptionHere(): Promise<PushSubscription | null> {
   return (await registration?.pushManager?.getSubscription()) ?? null;
 }
 
-async function subscribe(): Promise<PushSubscription> {
+async function subscribe(applicationServerKey: string): Promise<PushSubscription> {
   const url = policy?.createScriptURL(WORKER) ?? WORKER;
   await navigator.serviceWorker.register(url, { scope: SCOPE });
   const { pushManager } = await navigator.serviceWorker.ready;
-  const options = { userVisibleOnly: true, applicationServerKey: await publicKey() };
+  const options = { userVisibleOnly: true, applicationServerKey };
   try {
     return await pushManager.subscribe(options);
   } catch (error) {
