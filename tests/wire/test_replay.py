@@ -252,6 +252,24 @@ def test_a_switch_and_a_restriction_are_honoured_without_a_word(
         ("{token}/0", {"headers": {"content-type": "text/plain"}}, 400, "send JSON"),
         ("{token}/0", {"headers": {"content-encoding": "br"}}, 400, "content-encoding"),
         ("{token}/0", {"headers": {"content-encoding": "gzip"}}, 400, "the body is not gzip"),
+        (
+            "{token}/0",
+            {"headers": {"content-encoding": "gzip"}, "content": 2 * gzip.compress(b"[]")},
+            400,
+            "the body is not one whole gzip member",
+        ),
+        (
+            "{token}/0",
+            {"headers": {"content-encoding": "gzip"}, "content": gzip.compress(b"[]")[:-1]},
+            400,
+            "the body is not one whole gzip member",
+        ),
+        (
+            "{token}/0",
+            {"headers": {"content-encoding": "gzip"}, "content": gzip.compress(bytes(9 << 20))},
+            400,
+            "the body is larger than 8,388,608 bytes",
+        ),
         ("unknown/0", {}, 404, "there is no such recording"),
     ],
 )

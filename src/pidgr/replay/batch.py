@@ -36,7 +36,8 @@ def inflate(body: bytes, encoding: str) -> bytes:
     """Return a body as it was before it was compressed.
 
     Raises:
-        InvalidArgumentError: an encoding other than gzip, a damaged one, or more than 8 MiB.
+        InvalidArgumentError: an encoding other than gzip, a damaged one, anything behind it, or
+            more than 8 MiB.
     """
     match encoding.strip().lower():
         case "" | "identity":
@@ -47,11 +48,13 @@ def inflate(body: bytes, encoding: str) -> bytes:
                 content = inflater.decompress(body, LARGEST_INFLATED + 1)
             except zlib.error as error:
                 raise InvalidArgumentError("the body is not gzip") from error
-            whole = inflater.eof or len(content) > LARGEST_INFLATED
+            # Another member behind the first would be lost without a word.
+            ended = inflater.eof and not inflater.unused_data
+            whole = ended or len(content) > LARGEST_INFLATED
         case _:
             raise InvalidArgumentError("content-encoding must be gzip, or none")
     if not whole:
-        raise InvalidArgumentError("the body is not gzip")
+        raise InvalidArgumentError("the body is not one whole gzip member")
     if len(content) > LARGEST_INFLATED:
         message = f"the body is larger than {LARGEST_INFLATED:,} bytes; send fewer events"
         raise InvalidArgumentError(message)
