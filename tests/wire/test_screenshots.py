@@ -42,6 +42,15 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
+def png(depth: int, kind: int, pixel: bytes, *before: bytes, interlaced: bool = False) -> bytes:
+    """A picture of one pixel in the form a library of today would hardly write."""
+    header = struct.pack(">IIBBBBB", 1, 1, depth, kind, 0, 0, interlaced)
+    content = chunk(b"IDAT", zlib.compress(b"\0" + pixel))
+    return b"".join(
+        (b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), *before, content, chunk(b"IEND", b""))
+    )
+
+
 class Screens:
     """What a person's app and an administrator do with pictures."""
 
@@ -120,6 +129,35 @@ def test_nothing_but_the_pixels_is_kept(screens: Screens) -> None:
     assert stored.endswith(b"IEND\xaeB`\x82")
 
 
+ANIMATED = io.BytesIO()
+Image.new("RGB", (1, 1), "red").save(
+    ANIMATED, "PNG", save_all=True, append_images=[Image.new("RGB", (1, 1), "blue")]
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "colour"),
+    [
+        (png(1, 0, b"\x80"), (255, 255, 255)),
+        (png(16, 0, b"\x80\x00"), (128, 128, 128)),
+        (png(16, 2, b"\x80\x00\xff\xff\x00\x01"), (128, 255, 0)),
+        (png(8, 3, b"\x01", chunk(b"PLTE", bytes((0, 0, 0, 1, 2, 3)))), (1, 2, 3)),
+        (png(8, 2, b"\x01\x02\x03", interlaced=True), (1, 2, 3)),
+        (ANIMATED.getvalue(), (255, 0, 0)),
+    ],
+)
+def test_every_form_of_png_keeps_its_colour_and_one_picture(
+    screens: Screens, content: bytes, colour: tuple[int, int, int]
+) -> None:
+    url = screens.upload("Form", content)
+    assert screens.colour(url) == colour
+    assert b"acTL" not in screens.get(url).content
+
+
+def text_bomb() -> bytes:
+    return png(8, 2, b"abc", chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000), 9)))
+
+
 @pytest.mark.parametrize(
     ("fields", "path"),
     [
@@ -132,6 +170,7 @@ def test_nothing_but_the_pixels_is_kept(screens: Screens) -> None:
         ({"image_data": picture()[:-30]}, "image_data"),
         ({"image_data": picture()[:40]}, "image_data"),
         ({"image_data": bomb()}, "image_data"),
+        ({"image_data": text_bomb()}, "image_data"),
         ({"image_data": picture() + bytes(512 * 1024)}, "image_data"),
         ({"image_data": b"GIF89a" + bytes(100)}, "image_data"),
     ],

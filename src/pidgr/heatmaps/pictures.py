@@ -6,9 +6,12 @@ file behind the picture.
 
 import io
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pidgr.errors import invalid_field
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LARGEST: Final = 512 * 1024
 """In bytes (SEMANTICS 2.6)."""
@@ -40,12 +43,20 @@ def clean_png(path: str, content: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
             picture.load()
-            pixels = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+            mode = "RGBA" if picture.has_transparency_data else "RGB"
+            pixels = _of_bytes(picture).convert(mode)
         pixels.save(clean, "PNG")
     # Pillow tells of damage in many ways: OSError, SyntaxError, ValueError, EOFError, struct.error.
     except Exception as error:
         raise invalid_field(path, "is not a PNG that can be decoded") from error
     return clean.getvalue()
+
+
+def _of_bytes(picture: "Image.Image") -> "Image.Image":
+    """Return a picture whose greys have one byte: Pillow would cut off those above 255 as white."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return picture.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
 
 
 def _pixels(content: bytes) -> int:

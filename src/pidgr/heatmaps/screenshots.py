@@ -45,6 +45,8 @@ class Screenshots:
         self._blobs = blobs
         self._links = links
         self._clock = clock
+        # A picture of few bytes may have so many pixels that it takes 170 MB and some seconds.
+        self._one_at_a_time = asyncio.Lock()
 
     def register(self) -> None:
         """Give the engine its handler."""
@@ -57,7 +59,8 @@ class Screenshots:
             InvalidArgumentError: not a PNG of a fair size.
             UnavailableError: the blob store cannot be reached.
         """
-        clean = await asyncio.to_thread(clean_png, "image_data", content)
+        async with self._one_at_a_time:
+            clean = await asyncio.to_thread(clean_png, "image_data", content)
         name = f"{caller.organization_id}/screenshots/{uuid.uuid4()}.png"
         await self._database.write(lambda unit: self._delete_later(unit, name, _UNSTORED_AFTER))
         await asyncio.to_thread(self._blobs.put, name, clean)
