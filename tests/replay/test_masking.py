@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pidgr.replay.batch import inflate, keep, read_events
-from pidgr.replay.masking import Event, Masked, mask
+from pidgr.replay.masking import Event, mask
+from pidgr.replay.page_tree import PageTree, decode
 from pidgr.replay.texts import MASK, mask_style, mask_text, strip_page_url, strip_url
 
 SECRET = "s3cret"
@@ -42,9 +43,9 @@ def increment(source: Any, **data: Any) -> Event:
     return {"type": 3, "timestamp": 2, "data": {"source": source, **data}}
 
 
-def told(*events: Event, masked: Masked | None = None) -> str:
+def told(*events: Event, page: PageTree | None = None) -> str:
     """Return what is kept, as it would lie in a file."""
-    return json.dumps(mask(events, set() if masked is None else masked))
+    return json.dumps(mask(events, PageTree() if page is None else page))
 
 
 @pytest.mark.parametrize(
@@ -134,40 +135,101 @@ def test_no_secret_of_what_happens_is_kept(event: Event) -> None:
 
 def test_what_stands_in_a_masked_place_stays_masked_when_it_changes() -> None:
     """Across batches, for only the place tells, and a change does not name it."""
-    masked: Masked = set()
-    page = snapshot(
+    page = PageTree()
+    first = snapshot(
         element(4, "textarea", text(5, "")),
         element(6, "div", element(7, "b", text(8, "x")), **{"class": "rr-mask"}),
         element(9, "p", text(10, "public")),
     )
-    told(page, masked=masked)
+    told(first, page=page)
     changes = increment(
         0, texts=[{"id": 5, "value": SECRET}, {"id": 8, "value": SECRET}, {"id": 10, "value": "p"}]
     )
-    kept = told(changes, masked=masked)
+    kept = told(changes, page=page)
     assert SECRET not in kept
     assert '"value": "p"' in kept
     add = {"parentId": 6, "nextId": None, "node": element(20, "i", text(21, SECRET))}
-    assert SECRET not in told(increment(0, adds=[add]), masked=masked)
-    assert SECRET not in told(increment(0, texts=[{"id": 21, "value": SECRET}]), masked=masked)
+    assert SECRET not in told(increment(0, adds=[add]), page=page)
+    assert SECRET not in told(increment(0, texts=[{"id": 21, "value": SECRET}]), page=page)
     spoken = increment(0, attributes=[{"id": 7, "attributes": {"aria-label": SECRET}}])
-    assert SECRET not in told(spoken, masked=masked)
-    told(snapshot(element(4, "p", text(5, "now public"))), masked=masked)
-    assert masked == set()
+    assert SECRET not in told(spoken, page=page)
+    told(snapshot(element(4, "p", text(5, "now public"))), page=page)
+    assert page.masked == set()
 
 
 @pytest.fixture
-def between_markers() -> Masked:
+def between_markers() -> PageTree:
     """Of a page on which nodes 6 to 9 are between the markers of nodes 5 and 10."""
-    masked: Masked = set()
+    page = PageTree()
     bold = element(6, "b", text(7, SECRET), title=SECRET)
     parts = (text(5, "{{pii}}"), bold, element(8, "i", text(9, SECRET)), text(10, "{{/pii}} b"))
     told_of_page = told(
-        snapshot(element(4, "p", *parts), element(11, "p", text(12, "public"))), masked=masked
+        snapshot(element(4, "p", *parts), element(11, "p", text(12, "public"))), page=page
     )
     assert SECRET not in told_of_page
     assert "public" in told_of_page
-    return masked
+    return page
+
+
+@pytest.mark.parametrize(
+    "becoming",
+    [{"contenteditable": "true"}, {"class": "big rr-mask"}, {"data-pii": ""}],
+)
+def test_what_is_in_an_element_that_becomes_a_masked_place_is_masked_from_then_on(
+    becoming: Event,
+) -> None:
+    """A click makes a paragraph editable; what is typed comes as changes of its old texts."""
+    page = PageTree()
+    inner = element(5, "b", text(6, "public"), element(7, "i", text(8, "public")))
+    told(snapshot(element(4, "p", inner), element(9, "p", text(10, "public"))), page=page)
+    assert "public" in told(increment(0, texts=[{"id": 8, "value": "public"}]), page=page)
+    page = decode(page.encode())
+    # The text changes in the same breath.
+    first = increment(
+        0,
+        attributes=[{"id": 4, "attributes": becoming}],
+        texts=[{"id": 6, "value": SECRET}],
+    )
+    changes = [
+        first,
+        increment(0, texts=[{"id": 8, "value": SECRET}]),
+        increment(0, adds=[add_to(7, text(20, SECRET))]),
+        increment(0, attributes=[{"id": 5, "attributes": {"title": SECRET}}]),
+    ]
+    kept = told(*changes, page=page)
+    assert SECRET not in kept
+    assert "public" in told(increment(0, texts=[{"id": 10, "value": "public"}]), page=page)
+
+
+def test_what_stops_being_personal_does_not_mask_others() -> None:
+    page = PageTree()
+    told(snapshot(element(4, "p", text(5, "public"))), page=page)
+    change = {"id": 4, "attributes": {"data-pii": None, "contenteditable": "false"}}
+    told(increment(0, attributes=[change]), page=page)
+    assert "public" in told(increment(0, texts=[{"id": 5, "value": "public"}]), page=page)
+
+
+def test_moved_nodes_are_masked_where_they_are_and_gone_ones_forgotten() -> None:
+    page = PageTree()
+    told(
+        snapshot(
+            element(4, "div", element(5, "p", text(6, "a"))),
+            element(7, "div", element(8, "p", text(9, "b"))),
+        ),
+        page=page,
+    )
+    move = increment(
+        0,
+        removes=[{"parentId": 4, "id": 5}, {"parentId": 2, "id": 7}],
+        adds=[add_to(2, element(5, "p")), add_to(5, text(6, "a"))],
+    )
+    told(move, page=page)
+    assert page.children[5] == {6}
+    assert not {7, 8} & page.children.keys()
+    told(increment(0, attributes=[{"id": 4, "attributes": {"data-pii": ""}}]), page=page)
+    assert page.masked == {4}
+    told(increment(0, attributes=[{"id": 2, "attributes": {"data-pii": ""}}]), page=page)
+    assert page.masked == {2, 4, 5, 6}
 
 
 def add_to(parent: int, node: Event, following: int | None = None) -> Event:
@@ -185,24 +247,24 @@ def add_to(parent: int, node: Event, following: int | None = None) -> Event:
     ],
 )
 def test_what_stands_between_markers_in_other_nodes_stays_masked(
-    between_markers: Masked, change: Event
+    between_markers: PageTree, change: Event
 ) -> None:
-    assert SECRET not in told(increment(0, **change), masked=between_markers)
+    assert SECRET not in told(increment(0, **change), page=between_markers)
 
 
-def test_beside_what_is_marked_all_is_kept(between_markers: Masked) -> None:
+def test_beside_what_is_marked_all_is_kept(between_markers: PageTree) -> None:
     change = increment(
         0, texts=[{"id": 12, "value": "news"}], adds=[add_to(11, text(20, "more news"))]
     )
-    kept = told(change, masked=between_markers)
+    kept = told(change, page=between_markers)
     assert '"news"' in kept
     assert '"more news"' in kept
 
 
 def test_a_marked_text_that_loses_its_markers_stays_masked() -> None:
-    masked: Masked = set()
-    told(snapshot(element(4, "p", text(5, f"{{{{pii}}}}{SECRET}{{{{/pii}}}}"))), masked=masked)
-    assert SECRET not in told(increment(0, texts=[{"id": 5, "value": SECRET}]), masked=masked)
+    page = PageTree()
+    told(snapshot(element(4, "p", text(5, f"{{{{pii}}}}{SECRET}{{{{/pii}}}}"))), page=page)
+    assert SECRET not in told(increment(0, texts=[{"id": 5, "value": SECRET}]), page=page)
 
 
 def test_markers_are_met_in_the_order_of_the_page_whatever_order_new_nodes_come_in() -> None:
@@ -216,15 +278,15 @@ def test_markers_are_met_in_the_order_of_the_page_whatever_order_new_nodes_come_
         add_to(2, element(3, "p"), 4),
         add_to(3, text(10, "also public")),
     ]
-    masked: Masked = set()
-    (kept,) = mask([increment(0, adds=adds)], masked)
+    page = PageTree()
+    (kept,) = mask([increment(0, adds=adds)], page)
     texts = {one["node"]["id"]: one["node"].get("textContent") for one in kept["data"]["adds"]}
     assert list(texts) == [4, 9, 7, 8, 5, 3, 10]
     assert texts[8] == MASK
     assert texts[5] == "Dear ***"
     assert texts[9] == "*** public"
     assert texts[10] == "also public"
-    assert SECRET not in told(increment(0, texts=[{"id": 8, "value": SECRET}]), masked=masked)
+    assert SECRET not in told(increment(0, texts=[{"id": 8, "value": SECRET}]), page=page)
 
 
 def test_what_is_harmless_is_kept_as_it_is() -> None:
@@ -242,7 +304,7 @@ def test_what_is_harmless_is_kept_as_it_is() -> None:
         increment(8, id=12, adds=[{"rule": "b{}", "index": 0}]),
         increment(0, texts=[], attributes=[], removes=[{"parentId": 2, "id": 9}], adds=[]),
     ]
-    kept = mask(events, set())
+    kept = mask(events, PageTree())
     page["data"]["initialOffset"] = {"top": 0, "left": 0}
     assert kept == events
 
@@ -251,7 +313,7 @@ def test_a_page_of_any_depth_is_walked() -> None:
     node = text(5, SECRET + "{{/pii}}")
     for number in range(6, 3_000):
         node = element(number, "div", node)
-    kept = mask([snapshot(element(4, "p", text(3, "{{pii}}"), node))], set())
+    kept = mask([snapshot(element(4, "p", text(3, "{{pii}}"), node))], PageTree())
     depth, found = 0, kept[0]["data"]["node"]
     while found.get("childNodes"):
         found, depth = found["childNodes"][-1], depth + 1
@@ -304,8 +366,8 @@ ANYTHING = st.recursive(
     )
 )
 def test_whatever_is_an_event_is_masked_and_not_masked_further(events: list[Event]) -> None:
-    once = mask(read_events(json.dumps(events).encode()), set())
-    assert mask(once, set()) == once
+    once = mask(read_events(json.dumps(events).encode()), PageTree())
+    assert mask(once, PageTree()) == once
 
 
 def test_urls() -> None:
@@ -353,10 +415,10 @@ def test_a_batch_is_measured() -> None:
         {"type": 3, "timestamp": 70.5, "data": {"source": 1, "positions": []}},
         {"type": 5, "timestamp": 20, "data": {"tag": "x"}},
     ]
-    batch = keep(read_events(json.dumps(events).encode()), set())
+    batch = keep(read_events(json.dumps(events).encode()), PageTree())
     assert (batch.first_at, batch.last_at, batch.interactions) == (10, 70, 1)
     assert [one["type"] for one in json.loads(f"[{batch.text}]")] == [0, 3, 3]
-    nothing = keep([], set())
+    nothing = keep([], PageTree())
     assert (nothing.text, nothing.first_at, nothing.last_at) == ("", 0, 0)
 
 

@@ -163,6 +163,24 @@ def test_nobody_and_no_secret_is_anywhere(theatre: Theatre, installation: Instal
         assert world.ada not in name + content
 
 
+def test_a_paragraph_that_becomes_editable_in_a_later_batch_is_masked(theatre: Theatre) -> None:
+    token = theatre.begin()
+    words = {"type": 3, "id": 4, "textContent": "public"}
+    node = {"type": 2, "id": 3, "tagName": "p", "attributes": {}, "childNodes": [words]}
+
+    def change(**data: Any) -> dict[str, Any]:
+        return {"type": 3, "timestamp": START, "data": {"source": 0, **data}}
+
+    editable = {"id": 3, "attributes": {"contenteditable": "true"}}
+    typed = {"id": 4, "value": "a secret"}
+    theatre.send(token, 0, {"type": 2, "timestamp": START, "data": {"node": node}})
+    theatre.send(token, 1, change(attributes=[editable]))
+    theatre.send(token, 2, change(texts=[typed]))
+    page, _, masked = theatre.play(theatre.newest().id)
+    assert page["data"]["node"]["childNodes"][0]["textContent"] == "public"
+    assert masked["data"]["texts"] == [{"id": 4, "value": "***"}]
+
+
 def test_pages_show_every_recording_once_newest_first(theatre: Theatre) -> None:
     for _ in range(3):
         theatre.send(theatre.begin(), 0, click(START))

@@ -38,7 +38,7 @@ def is_masking(tag: str, attributes: Attributes) -> bool:
     return (
         tag in _MASKED_TAGS
         or _MASK_CLASS in classes
-        or "data-pii" in attributes
+        or attributes.get("data-pii") is not None
         or (editable is not None and str(editable).lower() != "false")
     )
 

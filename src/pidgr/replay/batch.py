@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pidgr.errors import InvalidArgumentError, invalid_field
-from pidgr.replay.masking import INTERACTIONS, Event, EventType, Masked, mask
+from pidgr.replay.masking import INTERACTIONS, Event, EventType, mask
+from pidgr.replay.page_tree import PageTree
 
 LARGEST_BODY: Final = 1024 * 1024
 """As it is sent, compressed or not, in bytes."""
@@ -83,9 +84,9 @@ def read_events(content: bytes) -> list[Event]:
     return events
 
 
-def keep(events: list[Event], masked: Masked) -> Batch:
-    """Mask events and measure them; ``masked`` is brought up to date."""
-    kept = mask(events, masked)
+def keep(events: list[Event], page: PageTree) -> Batch:
+    """Mask events and measure them; ``page`` is brought up to date."""
+    kept = mask(events, page)
     moments = [int(event["timestamp"]) for event in events]
     interactions = sum(
         event["type"] == EventType.INCREMENTAL_SNAPSHOT and event["data"]["source"] in INTERACTIONS

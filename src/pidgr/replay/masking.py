@@ -6,8 +6,9 @@ not known to be harmless go, what people typed or chose goes, text marked as per
 do attributes that may tell about a person (``attributes``).
 
 What is masked by where it stands (in a text area, in an element with the class ``rr-mask``, between
-markers in other nodes) stays masked when only the text changes later, so the ids of such nodes are
-carried from one batch to the next in a :class:`Masked`.
+markers in other nodes) stays masked when only the text changes later, and so does what is in an
+element that becomes such a place. So what is known of the page is carried from one batch to the
+next (``page_tree``).
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from pidgr.replay.attributes import harmless, is_masking, mask_attributes
 from pidgr.replay.order import Place, document_order
+from pidgr.replay.page_tree import PageTree
 from pidgr.replay.texts import (
     MARKER_END,
     MARKER_START,
@@ -27,8 +29,6 @@ from pidgr.replay.texts import (
 )
 
 Event = dict[str, Any]
-Masked = set[int]
-"""Ids of nodes whose text is masked because of where they stand."""
 
 
 class EventType(IntEnum):
@@ -77,19 +77,19 @@ _ELEMENT: Final = 2
 _TEXT, _CDATA, _COMMENT = 3, 4, 5
 
 
-def mask(events: Iterable[Event], masked: Masked) -> list[Event]:
+def mask(events: Iterable[Event], page: PageTree) -> list[Event]:
     """Return what may be kept of some events, in their order.
 
     Args:
         events: JSON objects; each with an int ``type``, an object ``data`` and a number
             ``timestamp``.
-        masked: of the recording so far; brought up to date.
+        page: of the recording so far; brought up to date.
     """
-    kept = (_mask_event(event, masked) for event in events)
+    kept = (_mask_event(event, page) for event in events)
     return [event for event in kept if event is not None]
 
 
-def _mask_event(event: Event, masked: Masked) -> Event | None:
+def _mask_event(event: Event, page: PageTree) -> Event | None:
     data = event["data"]
     match event["type"]:
         case EventType.DOM_CONTENT_LOADED | EventType.LOAD:
@@ -101,9 +101,9 @@ def _mask_event(event: Event, masked: Masked) -> Event | None:
                 "height": _number(data.get("height")),
             }
         case EventType.FULL_SNAPSHOT:
-            masked.clear()
+            page.clear()
             offset = _object(data.get("initialOffset"))
-            walk = _Walk(masked)
+            walk = _Walk(page)
             node = walk.tree(data.get("node"), parent=None)
             walk.finish()
             cleaned = None
@@ -111,7 +111,7 @@ def _mask_event(event: Event, masked: Masked) -> Event | None:
                 position = {side: _number(offset.get(side)) for side in ("top", "left")}
                 cleaned = {"node": node, "initialOffset": position}
         case EventType.INCREMENTAL_SNAPSHOT:
-            cleaned = _mask_increment(data, masked)
+            cleaned = _mask_increment(data, page)
         case _:
             cleaned = None
     if cleaned is None:
@@ -119,7 +119,7 @@ def _mask_event(event: Event, masked: Masked) -> Event | None:
     return {"type": event["type"], "data": cleaned, "timestamp": event["timestamp"]}
 
 
-def _mask_increment(data: Event, masked: Masked) -> Event | None:
+def _mask_increment(data: Event, page: PageTree) -> Event | None:
     source = _reference(data, "source")
     if source not in frozenset(Source):
         return None
@@ -127,27 +127,26 @@ def _mask_increment(data: Event, masked: Masked) -> Event | None:
         text = MASK if data.get("text") else ""
         return {"source": source, "text": text, "isChecked": False, "id": _id(data)}
     if source == Source.MUTATION:
-        return _mask_mutation(data, masked)
+        return _mask_mutation(data, page)
     if source in _STYLES:
         return {name: harmless(value, styles=True) for name, value in data.items()}
     return {name: harmless(value, styles=False) for name, value in data.items()}
 
 
-def _mask_mutation(data: Event, masked: Masked) -> Event:
-    adds = _mask_adds(_objects(data.get("adds")), masked)
-    texts = [
-        {"id": _id(one), "value": _changed_text(one, masked)} for one in _objects(data.get("texts"))
-    ]
-    attributes = [
-        {
-            "id": _id(one),
-            "attributes": mask_attributes("", one.get("attributes"), inside=_id(one) in masked),
-        }
-        for one in _objects(data.get("attributes"))
-    ]
-    removes = [
+def _mask_mutation(data: Event, page: PageTree) -> Event:
+    """Go through what changes in the order in which a player does; texts come last."""
+    removes: list[Event] = [
         {name: one[name] for name in ("parentId", "id", "isShadow") if name in one}
         for one in _objects(data.get("removes"))
+    ]
+    for one in removes:
+        page.take_out(_reference(one, "id"), _reference(one, "parentId"))
+    adds = _mask_adds(_objects(data.get("adds")), page)
+    # What was moved is among the new nodes.
+    page.forget_below({_id(one) for one in removes} - {_id(add["node"]) for add in adds})
+    attributes = _mask_changed_attributes(_objects(data.get("attributes")), page)
+    texts = [
+        {"id": _id(one), "value": _changed_text(one, page)} for one in _objects(data.get("texts"))
     ]
     return {
         "source": Source.MUTATION,
@@ -158,7 +157,22 @@ def _mask_mutation(data: Event, masked: Masked) -> Event:
     }
 
 
-def _mask_adds(adds: list[Event], masked: Masked) -> list[Event]:
+def _mask_changed_attributes(changes: list[Event], page: PageTree) -> list[Event]:
+    for one in changes:
+        if is_masking("", _object(one.get("attributes"))):
+            page.mask_below(_id(one))
+    return [
+        {
+            "id": _id(one),
+            "attributes": mask_attributes(
+                "", one.get("attributes"), inside=_id(one) in page.masked
+            ),
+        }
+        for one in changes
+    ]
+
+
+def _mask_adds(adds: list[Event], page: PageTree) -> list[Event]:
     """Mask new nodes in the order they are read, for markers may stand in different ones."""
     places = [
         Place(_id(_object(add.get("node"))), _reference(add, "parentId"), _reference(add, "nextId"))
@@ -166,7 +180,7 @@ def _mask_adds(adds: list[Event], masked: Masked) -> list[Event]:
     ]
     nodes: dict[int, Event] = {}
     for order in document_order(places):
-        walk = _Walk(masked)
+        walk = _Walk(page)
         for index in order:
             node = walk.tree(adds[index].get("node"), parent=places[index].parent)
             if node is not None:
@@ -178,9 +192,9 @@ def _mask_adds(adds: list[Event], masked: Masked) -> list[Event]:
     ]
 
 
-def _changed_text(change: Event, masked: Masked) -> str:
+def _changed_text(change: Event, page: PageTree) -> str:
     text = str(change.get("value") or "")
-    if _id(change) in masked:
+    if _id(change) in page.masked:
         return MASK if text else ""
     # The other half of a marker may be in a node that has not changed.
     return MASK if MARKER_END in without_marked(text) else mask_text(text)
@@ -189,8 +203,8 @@ def _changed_text(change: Event, masked: Masked) -> str:
 class _Walk:
     """Copies trees of nodes, in the order of the document and without recursion."""
 
-    def __init__(self, masked: Masked) -> None:
-        self._masked = masked
+    def __init__(self, page: PageTree) -> None:
+        self._page = page
         self._marker_open = False
         self._between_markers: set[int | None] = set()
 
@@ -203,12 +217,13 @@ class _Walk:
             return None
         copies: list[Event] = []
         waiting: list[tuple[Event, bool, int | None, list[Event]]]
-        waiting = [(root, parent in self._masked, parent, copies)]
+        waiting = [(root, parent in self._page.masked, parent, copies)]
         while waiting:
             node, inside, above, siblings = waiting.pop()
             opened = self._marker_open
             copy, inside = self._node(node, inside=inside)
             siblings.append(copy)
+            self._page.place(_reference(node, "id"), above)
             if opened or self._marker_open:
                 # What is put beside it later is between the markers too.
                 self._between_markers |= {_reference(node, "id"), above}
@@ -223,7 +238,7 @@ class _Walk:
         return copies[0]
 
     def _remember(self, *ids: int | None) -> None:
-        self._masked.update(number for number in ids if number is not None)
+        self._page.masked.update(number for number in ids if number is not None)
 
     def _node(self, node: Event, *, inside: bool) -> tuple[Event, bool]:
         kind = _reference(node, "type")

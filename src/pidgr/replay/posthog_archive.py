@@ -19,6 +19,7 @@ from pidgr.outreach.fetching import Fetcher, FetchError
 from pidgr.pagination import Page
 from pidgr.replay.archive import LARGEST_RECORDING, Found, Recording, Span
 from pidgr.replay.masking import mask
+from pidgr.replay.page_tree import PageTree
 from pidgr.replay.posthog_events import TooLargeError, Unpacker
 
 _NOT_FOUND: Final = 404
@@ -125,7 +126,7 @@ def _masked(lines: list[bytes]) -> str:
         events = Unpacker(LARGEST_RECORDING).events(lines)
     except TooLargeError as error:
         raise _too_large() from error
-    return json.dumps(mask(events, set()), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(mask(events, PageTree()), ensure_ascii=False, separators=(",", ":"))
 
 
 def _recording(item: dict[str, Any]) -> Recording:

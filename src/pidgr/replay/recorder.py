@@ -6,9 +6,9 @@ blob store before its row says so, so what a crash loses is sent again under the
 """
 
 import asyncio
+import contextlib
 import gzip
 import hashlib
-import json
 import secrets
 import uuid
 from collections.abc import Callable, Collection
@@ -25,7 +25,7 @@ from pidgr.identity.caller import Caller
 from pidgr.replay import store
 from pidgr.replay.archive import LARGEST_RECORDING
 from pidgr.replay.batch import Batch, keep, read_events
-from pidgr.replay.masking import Masked
+from pidgr.replay.page_tree import PageTree, decode
 from pidgr.replay.store import NewRecording, OpenRecording
 from pidgr.storage.blobs import BlobMissingError, BlobStore, delete_under
 from pidgr.storage.database import Database
@@ -175,17 +175,15 @@ class Recorder:
         """
         events = read_events(content)
         name = f"{folder(recording.organization_id, recording.id)}/{_MASKED}"
-        before: Masked = set()
+        page, before = PageTree(), b""
         if recording.next_batch:
-            try:
-                with self._blobs.get(name) as blob:
-                    before = set(json.loads(gzip.decompress(blob.read())))
-            except BlobMissingError:
-                before = set()
-        after = set(before)
-        batch = keep(events, after)
-        if after != before or not recording.next_batch:
-            self._blobs.put(name, gzip.compress(json.dumps(sorted(after)).encode(), mtime=0))
+            with contextlib.suppress(BlobMissingError), self._blobs.get(name) as blob:
+                before = gzip.decompress(blob.read())
+                page = decode(before)
+        batch = keep(events, page)
+        after = page.encode()
+        if after != before:
+            self._blobs.put(name, gzip.compress(after, mtime=0))
         return batch
 
     def _put(self, recording: OpenRecording, batch: Batch) -> None:

@@ -7,18 +7,19 @@ import { build } from "esbuild";
 /** Mask the recordings in a file: arguments are no place for so many. */
 export async function mask({ file }) {
   const recordings = JSON.parse(await readFile(file, "utf-8"));
-  const source = new URL("../../../web/recorder/src/masking.ts", import.meta.url);
+  const sources = new URL("../../../web/recorder/src/", import.meta.url);
+  const names = "export * from './masking'; export * from './pageTree';";
   const bundle = await build({
-    entryPoints: [fileURLToPath(source)],
+    stdin: { contents: names, resolveDir: fileURLToPath(sources) },
     bundle: true,
     write: false,
     format: "esm",
   });
   const code = Buffer.from(bundle.outputFiles[0].text).toString("base64");
-  const { maskEvent } = await import(`data:text/javascript;base64,${code}`);
+  const { maskEvent, PageTree } = await import(`data:text/javascript;base64,${code}`);
   return recordings.map((events) => {
-    const masked = new Set();
-    const kept = events.map((event) => maskEvent(event, masked)).filter(Boolean);
-    return { kept, masked: [...masked].sort((one, other) => one - other) };
+    const page = new PageTree();
+    const kept = events.map((event) => maskEvent(event, page)).filter(Boolean);
+    return { kept, masked: [...page.masked].sort((one, other) => one - other) };
   });
 }

@@ -22,7 +22,7 @@ export function isMasking(tag: string, attributes: Json): boolean {
   return (
     maskedTags.has(tag) ||
     String(attributes["class"] ?? "").split(/\s+/).includes(lists.maskClass) ||
-    "data-pii" in attributes ||
+    (attributes["data-pii"] !== undefined && attributes["data-pii"] !== null) ||
     (editable !== undefined && editable !== null && String(editable).toLowerCase() !== "false")
   );
 }

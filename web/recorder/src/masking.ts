@@ -6,6 +6,7 @@
 import { harmless, isMasking, maskAttributes } from "./attributes";
 import { isObject, mapValues, toObject, toObjects, type Json } from "./json";
 import { documentOrder } from "./order";
+import type { PageTree } from "./pageTree";
 import { END, MASK, START, maskStyle, maskText, stripPageUrl, withoutMarked } from "./texts";
 
 export interface RecordedEvent extends Json {
@@ -36,15 +37,14 @@ const NODE_NUMBERS = ["type", "id", "rootId", "isSVG", "isShadow", "isShadowHost
 /**
  * Return what may leave of an event, or null.
  *
- * `masked` has the ids of nodes whose text is masked because of where they stand; it is brought up
- * to date.
+ * `page` is what is known of the page so far; it is brought up to date.
  */
-export function maskEvent(event: RecordedEvent, masked: Set<number>): RecordedEvent | null {
-  const data = cleaned(event, masked);
+export function maskEvent(event: RecordedEvent, page: PageTree): RecordedEvent | null {
+  const data = cleaned(event, page);
   return data && { type: event.type, data, timestamp: event.timestamp };
 }
 
-function cleaned({ type, data }: RecordedEvent, masked: Set<number>): Json | null {
+function cleaned({ type, data }: RecordedEvent, page: PageTree): Json | null {
   switch (type) {
     case Kind.DomContentLoaded:
     case Kind.Load:
@@ -56,8 +56,8 @@ function cleaned({ type, data }: RecordedEvent, masked: Set<number>): Json | nul
         height: toNumber(data["height"]),
       };
     case Kind.FullSnapshot: {
-      masked.clear();
-      const walk = new Walk(masked);
+      page.clear();
+      const walk = new Walk(page);
       const node = walk.tree(data["node"], null);
       walk.finish();
       const offset = toObject(data["initialOffset"]);
@@ -65,13 +65,13 @@ function cleaned({ type, data }: RecordedEvent, masked: Set<number>): Json | nul
       return node && { node, initialOffset };
     }
     case Kind.Increment:
-      return maskIncrement(data, masked);
+      return maskIncrement(data, page);
     default:
       return null;
   }
 }
 
-function maskIncrement(data: Json, masked: Set<number>): Json | null {
+function maskIncrement(data: Json, page: PageTree): Json | null {
   const source = data["source"];
   if (typeof source !== "number" || !SOURCES.has(source)) {
     return null;
@@ -80,29 +80,42 @@ function maskIncrement(data: Json, masked: Set<number>): Json | null {
     return { source, text: data["text"] ? MASK : "", isChecked: false, id: idOf(data) };
   }
   if (source === MUTATION) {
-    return maskMutation(data, masked);
+    return maskMutation(data, page);
   }
   return mapValues(data, (value) => harmless(value, STYLES.has(source)));
 }
 
-function maskMutation(data: Json, masked: Set<number>): Json {
-  const adds = maskAdds(toObjects(data["adds"]), masked);
-  return {
-    source: MUTATION,
-    texts: toObjects(data["texts"]).map((one) => ({
-      id: idOf(one),
-      value: changedText(one, masked),
-    })),
-    attributes: toObjects(data["attributes"]).map((one) => ({
-      id: idOf(one),
-      attributes: maskAttributes("", one["attributes"], masked.has(idOf(one))),
-    })),
-    removes: toObjects(data["removes"]).map((one) => pick(one, ["parentId", "id", "isShadow"])),
-    adds,
-  };
+/** Go through what changes in the order in which a player does; texts come last. */
+function maskMutation(data: Json, page: PageTree): Json {
+  const removes = toObjects(data["removes"]).map((one) => pick(one, ["parentId", "id", "isShadow"]));
+  for (const one of removes) {
+    page.takeOut(reference(one["id"]), reference(one["parentId"]));
+  }
+  const adds = maskAdds(toObjects(data["adds"]), page);
+  // What was moved is among the new nodes.
+  const added = new Set(adds.map((add) => idOf(toObject(add["node"]))));
+  page.forgetBelow(removes.map(idOf).filter((id) => !added.has(id)));
+  const attributes = maskChangedAttributes(toObjects(data["attributes"]), page);
+  const texts = toObjects(data["texts"]).map((one) => ({
+    id: idOf(one),
+    value: changedText(one, page),
+  }));
+  return { source: MUTATION, texts, attributes, removes, adds };
 }
 
-function maskAdds(adds: Json[], masked: Set<number>): Json[] {
+function maskChangedAttributes(changes: Json[], page: PageTree): Json[] {
+  for (const one of changes) {
+    if (isMasking("", toObject(one["attributes"]))) {
+      page.maskBelow(idOf(one));
+    }
+  }
+  return changes.map((one) => ({
+    id: idOf(one),
+    attributes: maskAttributes("", one["attributes"], page.masked.has(idOf(one))),
+  }));
+}
+
+function maskAdds(adds: Json[], page: PageTree): Json[] {
   const places = adds.map((add) => ({
     node: idOf(toObject(add["node"])),
     parent: reference(add["parentId"]),
@@ -110,7 +123,7 @@ function maskAdds(adds: Json[], masked: Set<number>): Json[] {
   }));
   const nodes = new Map<number, Json>();
   for (const order of documentOrder(places)) {
-    const walk = new Walk(masked);
+    const walk = new Walk(page);
     for (const index of order) {
       const node = walk.tree(adds[index]?.["node"], places[index]?.parent ?? null);
       if (node) {
@@ -125,9 +138,9 @@ function maskAdds(adds: Json[], masked: Set<number>): Json[] {
   });
 }
 
-function changedText(change: Json, masked: Set<number>): string {
+function changedText(change: Json, page: PageTree): string {
   const text = String(change["value"] ?? "");
-  if (masked.has(idOf(change))) {
+  if (page.masked.has(idOf(change))) {
     return text ? MASK : "";
   }
   // The other half of a marker may be in a node that has not changed.
@@ -137,11 +150,11 @@ function changedText(change: Json, masked: Set<number>): string {
 /** Copies trees of nodes in the order of the document. */
 class Walk {
   #markerOpen = false;
-  readonly #masked: Set<number>;
+  readonly #page: PageTree;
   readonly #betweenMarkers = new Set<number | null>();
 
-  constructor(masked: Set<number>) {
-    this.#masked = masked;
+  constructor(page: PageTree) {
+    this.#page = page;
   }
 
   /** Remember what stands between markers: not before, for there is text behind them. */
@@ -154,13 +167,14 @@ class Walk {
       return null;
     }
     const copies: Json[] = [];
-    const inMasked = parent !== null && this.#masked.has(parent);
+    const inMasked = parent !== null && this.#page.masked.has(parent);
     const waiting: [Json, boolean, number | null, Json[]][] = [[root, inMasked, parent, copies]];
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const [node, within, above, siblings] = next;
       const opened = this.#markerOpen;
       const [copy, inside] = this.#node(node, within);
       siblings.push(copy);
+      this.#page.place(reference(node["id"]), above);
       if (opened || this.#markerOpen) {
         // What is put beside it later is between the markers too.
         this.#betweenMarkers.add(reference(node["id"])).add(above);
@@ -182,7 +196,7 @@ class Walk {
 
   #remember(id: number | null): void {
     if (id !== null) {
-      this.#masked.add(id);
+      this.#page.masked.add(id);
     }
   }
 

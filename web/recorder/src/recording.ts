@@ -3,6 +3,7 @@
 import { record } from "@rrweb/record";
 import { type Batch, Batches } from "./batches";
 import { type RecordedEvent, maskEvent } from "./masking";
+import { PageTree } from "./pageTree";
 import { MASK } from "./texts";
 import { type Outcome, type Source, failure } from "./sender";
 import type { Server } from "./server";
@@ -14,7 +15,7 @@ export class Recording implements Source<Batch> {
   readonly #server: Server;
   readonly #token: string;
   readonly #batches = new Batches();
-  readonly #masked = new Set<number>();
+  readonly #page = new PageTree();
   #stop: (() => void) | undefined;
   #taken = 0;
 
@@ -79,7 +80,7 @@ export class Recording implements Source<Batch> {
   }
 
   #add(event: RecordedEvent): void {
-    const kept = maskEvent(event, this.#masked);
+    const kept = maskEvent(event, this.#page);
     if (!kept) {
       return;
     }
