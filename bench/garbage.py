@@ -14,6 +14,7 @@ from bench.plan import Plan
 from bench.report import Line, line
 from bench.requests import SYNC, Load, encode
 from pidgr.contract.v1.inbox_pb import SyncRequest
+from pidgr.rpc.doorkeeper import REFUSALS_PER_SECOND
 
 _CONNECTIONS: Final = 4
 _PAUSE_SECONDS: Final = 0.002
@@ -24,21 +25,21 @@ _LONGEST_SECONDS: Final = 600.0
 
 
 def measure(place: Installation, plan: Plan) -> Iterator[Line]:
-    """Yield the lines of one database."""
-    rounds = [_round(place, plan) for _ in range(plan.rounds)]
+    """Yield the lines of one database, of one round: refusals take turns, and so their time."""
+    garbage, good, rest = _round(place, plan)
     subject = f"Sync beside {plan.garbage:,} garbage tokens"
     yield line(
         f"{subject}, median",
         place.kind,
         "ms",
-        [(garbage, rest) for garbage, _, rest in rounds],
+        [(garbage, rest)],
         floor_is="its median at rest",
     )
     yield line(
         f"{subject} or good ones, median",
         place.kind,
         "ms",
-        [(garbage, good) for garbage, good, _ in rounds],
+        [(garbage, good)],
         floor_is=f"its median beside {plan.garbage:,} calls like it",
     )
 
@@ -48,19 +49,20 @@ def _round(place: Installation, plan: Plan) -> tuple[float, float, float]:
     good = [place.tokens[number % len(place.tokens)] for number in range(plan.garbage)]
     makers = (_api_key, lambda: _forged(place.tokens[0]), lambda: secrets.token_urlsafe(40))
     garbage = [makers[number % len(makers)]() for number in range(plan.garbage)]
-    rest = statistics.median(duration for _, duration in _read(place, plan.load_seconds).samples())
-    return (
-        _beside(place, garbage, refused=True) * 1000,
-        _beside(place, good, refused=False) * 1000,
-        rest * 1000,
+    beside_garbage = _beside(place, garbage, refused=True)
+    beside_good = _beside(place, good, refused=False)
+    rest = statistics.median(
+        duration for _, duration in _read(place, plan.rounds * plan.load_seconds).samples()
     )
+    return beside_garbage * 1000, beside_good * 1000, rest * 1000
 
 
 def _beside(place: Installation, credentials: list[str], *, refused: bool) -> float:
     """Return the median of calls while others come with these credentials, in seconds."""
-    seconds = len(credentials) * _PAUSE_SECONDS / _CONNECTIONS
-    # They take longer than their pauses, and the calls must go on until the last is answered.
-    load = _read(place, 3 * seconds + 2 * _HEAD_START_SECONDS)
+    pace = REFUSALS_PER_SECOND if refused else _CONNECTIONS / _PAUSE_SECONDS
+    seconds = len(credentials) / pace
+    # Good ones take longer than their pauses, and the calls must go on until the last is answered.
+    load = _read(place, (1.1 if refused else 3) * seconds + 2 * _HEAD_START_SECONDS)
     time.sleep(_HEAD_START_SECONDS)
     job = Job(
         protocol="connect",

@@ -21,8 +21,10 @@ from pidgr.rpc.client_address import client_name
 from pidgr.rpc.limits import Limiter, Limits
 from pidgr.rpc.pace import Pace
 
+REFUSALS_PER_SECOND: Final = 100
+"""Of made-up credentials from addresses that have used up their allowance, in each process."""
+
 _REMEMBERED_CREDENTIALS: Final = 100_000
-_REFUSALS_PER_SECOND: Final = 500
 _LONGEST_WAIT_SECONDS: Final = 5.0
 
 
@@ -35,7 +37,7 @@ class Doorkeeper:
         self._callers = limits.organizations
         # Such refusals take turns, with all addresses together: what guessers who wait for their
         # answers cost is bounded, however many they are, and good callers have the rest.
-        self._refusals = Pace(_REFUSALS_PER_SECOND, _LONGEST_WAIT_SECONDS)
+        self._refusals = Pace(REFUSALS_PER_SECOND, _LONGEST_WAIT_SECONDS)
         # Credentials that have been good lately. It decides who waits, never who enters.
         self._good: OrderedDict[bytes, None] = OrderedDict()
         # Where too many made-up credentials come from, unknown ones are checked one at a time:
