@@ -8,7 +8,7 @@ Kind = Literal["sqlite", "postgresql"]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Sizes of one run. The default takes nine to twelve minutes on two cores, by how busy they are.
+    """Sizes of one run. On two cores the default takes nine to twelve minutes, by load.
 
     ``rounds`` are repetitions of a measurement together with its floor; medians of them are shown.
     """
