@@ -3,35 +3,24 @@
 No input and no output: options out, verified answers in. Keys must be discoverable and check who
 holds them by a PIN or a body part. Attestation is not asked for: which make of authenticator
 somebody uses is their business.
+
+The library is imported where it is used: that takes a tenth of the program's start, which every
+command makes and few need.
 """
 
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import structlog
-import webauthn
-from webauthn.helpers import (
-    options_to_json_dict,
-    parse_authentication_credential_json,
-    parse_client_data_json,
-    parse_registration_credential_json,
-)
-from webauthn.helpers.structs import (
-    AuthenticationCredential,
-    AuthenticatorSelectionCriteria,
-    AuthenticatorTransport,
-    CredentialDeviceType,
-    PublicKeyCredentialDescriptor,
-    RegistrationCredential,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from pidgr.clock import MILLISECOND
 from pidgr.errors import FailedPreconditionError, SetupError, invalid_field
+
+if TYPE_CHECKING:
+    from webauthn.helpers.structs import AuthenticationCredential, RegistrationCredential
 
 _NAME: Final = "Pidgr"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -73,7 +62,7 @@ class NewCredential:
 class Registration:
     """A readable answer of ``navigator.credentials.create()`` that nobody has verified."""
 
-    credential: RegistrationCredential
+    credential: "RegistrationCredential"
     challenge: bytes
 
 
@@ -81,7 +70,7 @@ class Registration:
 class Assertion:
     """A readable answer of ``navigator.credentials.get()`` that nobody has verified."""
 
-    credential: AuthenticationCredential
+    credential: "AuthenticationCredential"
     challenge: bytes
 
     @property
@@ -96,9 +85,11 @@ def read_registration(answer: Json) -> Registration:
     Raises:
         InvalidArgumentError: it is not one.
     """
+    from webauthn import helpers  # noqa: PLC0415
+
     try:
-        credential = parse_registration_credential_json(answer)
-        challenge = parse_client_data_json(credential.response.client_data_json).challenge
+        credential = helpers.parse_registration_credential_json(answer)
+        challenge = helpers.parse_client_data_json(credential.response.client_data_json).challenge
     except Exception as error:
         raise _unreadable("create") from error
     return Registration(credential, challenge)
@@ -110,9 +101,11 @@ def read_assertion(answer: Json) -> Assertion:
     Raises:
         InvalidArgumentError: it is not one.
     """
+    from webauthn import helpers  # noqa: PLC0415
+
     try:
-        credential = parse_authentication_credential_json(answer)
-        challenge = parse_client_data_json(credential.response.client_data_json).challenge
+        credential = helpers.parse_authentication_credential_json(answer)
+        challenge = helpers.parse_client_data_json(credential.response.client_data_json).challenge
     except Exception as error:
         raise _unreadable("get") from error
     return Assertion(credential, challenge)
@@ -175,6 +168,9 @@ class RelyingParty:
             lifetime: microseconds until the challenge expires.
             known: the keys they have.
         """
+        import webauthn  # noqa: PLC0415
+        from webauthn.helpers import options_to_json_dict, structs  # noqa: PLC0415
+
         options = webauthn.generate_registration_options(
             rp_id=self.id,
             rp_name=_NAME,
@@ -182,14 +178,16 @@ class RelyingParty:
             user_name=user_name,
             challenge=challenge,
             timeout=lifetime // MILLISECOND,
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED,
-                user_verification=UserVerificationRequirement.REQUIRED,
+            authenticator_selection=structs.AuthenticatorSelectionCriteria(
+                resident_key=structs.ResidentKeyRequirement.REQUIRED,
+                user_verification=structs.UserVerificationRequirement.REQUIRED,
             ),
             exclude_credentials=[
-                PublicKeyCredentialDescriptor(
+                structs.PublicKeyCredentialDescriptor(
                     id=one.credential_id,
-                    transports=[AuthenticatorTransport(name) for name in one.transports.split()],
+                    transports=[
+                        structs.AuthenticatorTransport(name) for name in one.transports.split()
+                    ],
                 )
                 for one in known
             ],
@@ -201,11 +199,14 @@ class RelyingParty:
 
         The lifetime is in microseconds.
         """
+        import webauthn  # noqa: PLC0415
+        from webauthn.helpers import options_to_json_dict, structs  # noqa: PLC0415
+
         options = webauthn.generate_authentication_options(
             rp_id=self.id,
             challenge=challenge,
             timeout=lifetime // MILLISECOND,
-            user_verification=UserVerificationRequirement.REQUIRED,
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
         )
         return options_to_json_dict(options)
 
@@ -215,6 +216,9 @@ class RelyingParty:
         Raises:
             RefusedError: made for another site, without checking who holds it, or forged.
         """
+        import webauthn  # noqa: PLC0415
+        from webauthn.helpers.structs import CredentialDeviceType  # noqa: PLC0415
+
         try:
             verified = webauthn.verify_registration_response(
                 credential=answer.credential,
@@ -247,6 +251,8 @@ class RelyingParty:
         """
         if answer.credential.response.user_handle != user_handle:
             raise RefusedError
+        import webauthn  # noqa: PLC0415
+
         try:
             verified = webauthn.verify_authentication_response(
                 credential=answer.credential,
