@@ -21,7 +21,6 @@ from pidgr.rpc.html_pages import guarded, html_page, page_headers
 from pidgr.rpc.inbox_texts import ROWS
 from pidgr.rpc.languages import texts
 from pidgr.rpc.limits import Limits
-from pidgr.rpc.plain_http import limited
 from pidgr.settings import INBOX, Settings
 
 _POLICY: Final = (
@@ -67,12 +66,13 @@ def inbox_pages(
         async def onward(_request: Request) -> Response:
             return RedirectResponse(home, 303, {"cache-control": "no-store"})
 
-        return [Route(INBOX, guarded(INBOX, limits.public, onward, ROWS), methods=["GET"])]
+        return [Route(INBOX, guarded(INBOX, limits.documents, onward, ROWS), methods=["GET"])]
     has_bot = bool(settings.telegram_bot_token.get_secret_value())
     pages = _InboxPages(_files(directory), urlsplit(ours).path, has_bot=has_bot)
     return [
-        Route(INBOX, guarded(INBOX, limits.public, pages.show, ROWS), methods=["GET"]),
-        Route(f"{INBOX}/{{name}}", limited(limits.documents, pages.file), methods=["GET"]),
+        Route(INBOX, guarded(INBOX, limits.documents, pages.show, ROWS), methods=["GET"]),
+        # Unlimited: a whole office may come by one address, and the page is nothing without them.
+        Route(f"{INBOX}/{{name}}", pages.file, methods=["GET"]),
     ]
 
 

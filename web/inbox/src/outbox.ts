@@ -5,7 +5,7 @@
 
 import { Pause } from "../../recorder/src/sender";
 import { RefusedError, call } from "./calls";
-import { UnreachableError } from "./http";
+import { UnreachableError, rest } from "./http";
 import { current } from "./session";
 
 type Rpc = "InboxService/MarkRead" | "ActionService/SubmitAction";
@@ -69,7 +69,7 @@ export class Outbox {
         if (!(error instanceof UnreachableError)) {
           throw error;
         }
-        await this.#pause.wait(0);
+        await rest(this.#pause);
       }
     }
     this.#isRunning = false;

@@ -1,9 +1,9 @@
 // The page's frame: a header, a notice, and one screen at a time.
 
-import { make } from "./elements";
-import { UnreachableError } from "./http";
-import { type TextName, text } from "./texts";
 import { Pause } from "../../recorder/src/sender";
+import { make } from "./elements";
+import { UnreachableError, rest } from "./http";
+import { type TextName, text } from "./texts";
 
 const FIRST_PAUSE_MILLISECONDS = 1_000;
 
@@ -71,7 +71,7 @@ export class Page {
           throw error;
         }
         this.tell("away");
-        await pause.wait(0);
+        await rest(pause);
       }
     }
   }

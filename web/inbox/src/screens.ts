@@ -26,7 +26,7 @@ export function listScreen(listed: Listed[]): HTMLElement[] {
 
 function listLink({ entry, confirmation }: Listed): HTMLElement {
   const { message, deliveryId } = entry;
-  const state = confirmation === "sending" ? "confirmed" : stateOf(entry);
+  const state = confirmation === "sending" ? "onTheWay" : stateOf(entry);
   return make(
     "a",
     { href: `#${deliveryId}`, id: `entry-${deliveryId}`, className: "entry" },

@@ -76,6 +76,7 @@ const ROWS = {
   unread: ["Unread", "No leído", "Não lida", "未读", "未読"],
   open: ["To confirm", "Por confirmar", "A confirmar", "待确认", "未確認"],
   confirmed: ["Confirmed", "Confirmado", "Confirmada", "已确认", "確認済み"],
+  onTheWay: ["Being sent", "Enviándose", "Sendo enviada", "正在发送", "送信中"],
   missed: [
     "The deadline has passed",
     "El plazo ha vencido",
