@@ -49,8 +49,10 @@ export class Entries {
     return this.#byDelivery.get(deliveryId);
   }
 
+  /** Return the message of a campaign, before copies of reminders to others. */
   ofCampaign(campaignId: string): Entry | undefined {
-    return this.list().find(({ message }) => message.campaignId === campaignId);
+    const found = this.list().filter(({ message }) => message.campaignId === campaignId);
+    return found.find(({ metadata }) => !metadata) ?? found[0];
   }
 
   /** The server is told by the outbox; until then it says otherwise. */

@@ -22,6 +22,7 @@ export class Mailbox {
   #problem: TextName | null = null;
   #stopObserving = () => {};
   #wake = () => {};
+  #isHurried = false;
 
   constructor(page: Page, session: Session) {
     this.#page = page;
@@ -41,9 +42,7 @@ export class Mailbox {
     addEventListener("online", this.#hurry);
     document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
     navigator.serviceWorker.addEventListener("message", ({ data }) => this.#onPush(data));
-    for (;;) {
-      await this.#pause();
-      await this.#sync();
+    for (await this.#pause(); await this.#sync(); await this.#pause()) {
       this.#draw();
     }
   }
@@ -67,11 +66,17 @@ export class Mailbox {
     await new Promise<void>((done) => {
       this.#wake = done;
       setTimeout(() => document.hidden || done(), milliseconds);
+      // There was something new while the last answer was on its way.
+      if (this.#isHurried) {
+        done();
+      }
     });
+    this.#isHurried = false;
   }
 
   readonly #hurry = () => {
     this.outbox.wake();
+    this.#isHurried = true;
     this.#wake();
   };
 
@@ -176,6 +181,6 @@ export class Mailbox {
       this.#entries.markConfirmed(deliveryId);
     }
     this.#draw();
-    this.#wake();
+    this.#hurry();
   };
 }
