@@ -99,7 +99,7 @@ class Employee(Story):
 
     def browse(self, scenario: str, **argument: Any) -> Any:
         seen = self._node.run(
-            f"inbox/{scenario}", **self._browser, **{"address": self.address, **argument}
+            f"inbox/{scenario}", **{**self._browser, "address": self.address, **argument}
         )
         assert seen["errors"] == []
         return seen
@@ -168,7 +168,12 @@ def test_what_is_settled_already_is_not_confirmed_again(employee: Employee) -> N
 
 
 def test_a_link_of_a_nudge_leads_to_its_message(employee: Employee) -> None:
-    campaign = employee.start(title="Fire drill")
+    html = employee.template(
+        title="Fire drill",
+        type=employee.stubs.TEMPLATE_TYPE_HTML,
+        body="<h1>At noon</h1>\n\n    <p>Please <b>leave</b>, *all* of you.</p>",
+    )
+    campaign = employee.start(template_id=html)
     colleague = employee.invite("colleague@example.com")
     other = employee.start(title="Parking", user_ids=[colleague])
     seen = employee.browse(
@@ -181,7 +186,10 @@ def test_a_link_of_a_nudge_leads_to_its_message(employee: Employee) -> None:
     delivery_id = employee.delivery_id(campaign.id, employee.user_id)
     for opened in ("opened", "again"):
         assert seen[opened]["url"] == f"{employee.address}#{delivery_id}"
-        assert "Please read it." in seen[opened]["text"]
+        assert "Please leave, *all* of you." in seen[opened]["text"]
+    # Under the title of the page, and as HTML: in Markdown what is set in like that would be code.
+    assert "<h2>At noon</h2>" in seen["opened"]["html"]
+    assert "<p>Please <b>leave</b>" in seen["opened"]["html"]
     assert "sent to somebody else" in seen["refused"]["text"]
     assert "Parking" not in seen["refused"]["text"]
     assert "app.webmanifest" in seen["manifest"]
@@ -256,6 +264,19 @@ def test_a_push_opens_its_message(employee: Employee, browsers: PushService) -> 
     assert seen["kept"] == {"pidgr.outbox": "[]", "subscription": None}
     later = employee.start(title="Later", until_step="wait")
     assert employee.statuses(later.id) == {employee.user_id: "NO_DEVICE"}
+
+
+def test_whose_role_has_no_inbox_is_told_so(employee: Employee) -> None:
+    role = employee.client(
+        "RoleService/CreateRole",
+        employee.key,
+        name="Auditor",
+        permissions=[employee.stubs.PERMISSION_AUDIT_READ],
+    ).role
+    email = f"{secrets.token_hex(6)}@example.com"
+    employee.invite(email, role_id=role.id)
+    seen = employee.browse("knockInVain", email=email)
+    assert "Your role has no inbox in this organization" in seen["text"]
 
 
 def test_a_person_of_two_organizations_keeps_one_session_in_all_tabs(employee: Employee) -> None:

@@ -142,7 +142,7 @@ export async function follow({ link, foreign, ...argument }) {
     const welcome = await seen(page);
     const { url: manifest, errors: wrong } = await person.session.send("Page.getAppManifest");
     await signIn(person, "article");
-    const opened = await seen(page);
+    const opened = { ...(await seen(page)), html: await page.locator("article").innerHTML() };
     await page.goto(foreign);
     await ready(page, "[role=alert]");
     const refused = await seen(page);
@@ -150,6 +150,16 @@ export async function follow({ link, foreign, ...argument }) {
     await ready(page, "article");
     const again = await seen(page);
     return { welcome, opened, refused, again, manifest, errors: [...errors, ...wrong] };
+  });
+}
+
+/** Sign in to where one is not let in. */
+export async function knockInVain({ address, ...argument }) {
+  return await asPerson(argument, async (person) => {
+    await person.page.goto(address);
+    await ready(person.page, "#sign-in");
+    await signIn(person, "[role=alert]");
+    return { ...(await seen(person.page)), errors: [] };
   });
 }
 
