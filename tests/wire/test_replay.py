@@ -5,6 +5,7 @@ import json
 import secrets
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import grpc
@@ -17,6 +18,7 @@ from support.running import Installation
 from support.story import World, row_counts
 
 from pidgr.replay import recorder
+from pidgr.storage.blobs import BlobStore
 from pidgr.storage.sql import Statement
 
 LIST, GET = (f"ReplayService/{rpc}" for rpc in ("ListSessionRecordings", "GetSessionSnapshots"))
@@ -179,6 +181,45 @@ def test_a_paragraph_that_becomes_editable_in_a_later_batch_is_masked(theatre: T
     page, _, masked = theatre.play(theatre.newest().id)
     assert page["data"]["node"]["childNodes"][0]["textContent"] == "public"
     assert masked["data"]["texts"] == [{"id": 4, "value": "***"}]
+
+
+class SlowBlobs:
+    """The blob store, except that writing one page takes until it is let go."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self.waits, self.go = Event(), Event()
+
+    def put(self, name: str, content: bytes) -> None:
+        if "page" in name and not self.waits.is_set():
+            self.waits.set()
+            assert self.go.wait(60)
+        self._blobs.put(name, content)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._blobs, name)
+
+
+def test_a_batch_that_ends_after_the_next_one_does_not_undo_what_that_one_told_of_the_page(
+    theatre: Theatre, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was sent again when no answer came. What follows is refused, and not masked too little."""
+    token = theatre.begin()
+    theatre.send(token, 0, click(START))
+    slow = SlowBlobs(installation.system.blobs)
+    monkeypatch.setattr(installation.system.recorder, "_blobs", slow)
+    node = {"type": 2, "id": 3, "tagName": "textarea", "attributes": {}, "childNodes": []}
+    page = {"type": 2, "timestamp": START, "data": {"node": node}}
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(theatre.send, token, 1, click(START))
+        assert slow.waits.wait(60)
+        assert theatre.send(token, 1, click(START)).json() == {"next": 2}
+        assert theatre.send(token, 2, page).json() == {"next": 3}
+        slow.go.set()
+        assert first.result().json() == {"next": 2}
+    answer = theatre.send(token, 3, click(START))
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert len(theatre.play(theatre.newest().id)) == 3
 
 
 def test_pages_show_every_recording_once_newest_first(theatre: Theatre) -> None:

@@ -15,7 +15,10 @@ class PageTree:
     """
 
     masked: set[int] = field(default_factory=set)
+    """Ids of nodes whose text is masked because of where they stand."""
     children: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    batches: int = 0
+    """How many batches of the recording it has seen."""
 
     def clear(self) -> None:
         """Begin with another page."""
@@ -54,18 +57,14 @@ class PageTree:
     def encode(self) -> bytes:
         """Return the page as JSON, the same for equal pages."""
         children = {node: sorted(inner) for node, inner in sorted(self.children.items()) if inner}
-        return json.dumps({"masked": sorted(self.masked), "children": children}).encode()
+        stored = {"masked": sorted(self.masked), "children": children, "batches": self.batches}
+        return json.dumps(stored).encode()
 
 
 def decode(content: bytes) -> PageTree:
     """Return an encoded page."""
-    page = PageTree()
     stored = json.loads(content)
-    if isinstance(stored, list):
-        # Of a recording that began before what stands in which was kept.
-        page.masked |= set(stored)
-        return page
-    page.masked |= set(stored["masked"])
+    page = PageTree(set(stored["masked"]), batches=stored["batches"])
     for node, inner in stored["children"].items():
         page.children[int(node)] |= set(inner)
     return page

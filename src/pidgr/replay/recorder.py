@@ -6,7 +6,6 @@ blob store before its row says so, so what a crash loses is sent again under the
 """
 
 import asyncio
-import contextlib
 import gzip
 import hashlib
 import secrets
@@ -36,7 +35,8 @@ PAUSES: Final = (0.05, 0.1, 0.2, 0.4)
 
 _TASK: Final = "replay.expire"
 _TOKEN_BYTES: Final = 32
-_MASKED: Final = "masked.json.gz"
+_PAGE: Final = "page.json.gz"
+_GONE: Final = "there is no such recording, or not any more; begin another one"
 
 
 class Recorder:
@@ -128,7 +128,7 @@ class Recorder:
 
         found = await self._open(look, number)
         if found is None:
-            raise NotFoundError("there is no such recording, or not any more; begin another one")
+            raise NotFoundError(_GONE)
         if number != found.next_batch:
             return found.next_batch
         batch = await asyncio.to_thread(self._keep, found, content)
@@ -172,19 +172,30 @@ class Recorder:
 
         That is written before the batch: should the server die in between, the same batch comes
         again and finds nodes masked that it masks itself.
+
+        Raises:
+            NotFoundError: what is known is of another batch: one that was sent twice has come to
+                its end after the next one did. A new recording begins with all of the page.
         """
         events = read_events(content)
-        name = f"{folder(recording.organization_id, recording.id)}/{_MASKED}"
-        page, before = PageTree(), b""
-        if recording.next_batch:
-            with contextlib.suppress(BlobMissingError), self._blobs.get(name) as blob:
-                before = gzip.decompress(blob.read())
-                page = decode(before)
+        name = f"{folder(recording.organization_id, recording.id)}/{_PAGE}"
+        page, number = PageTree(), recording.next_batch
+        if number:
+            page = self._page(name)
+            if page.batches not in {number, number + 1}:
+                raise NotFoundError(_GONE)
         batch = keep(events, page)
-        after = page.encode()
-        if after != before:
-            self._blobs.put(name, gzip.compress(after, mtime=0))
+        page.batches = number + 1
+        self._blobs.put(name, gzip.compress(page.encode(), mtime=0))
         return batch
+
+    def _page(self, name: str) -> PageTree:
+        try:
+            with self._blobs.get(name) as blob:
+                return decode(gzip.decompress(blob.read()))
+        except BlobMissingError as error:
+            # It has expired since the row was read.
+            raise NotFoundError(_GONE) from error
 
     def _put(self, recording: OpenRecording, batch: Batch) -> None:
         name = segment(recording.organization_id, recording.id, recording.next_batch)
