@@ -120,6 +120,17 @@ def test_an_early_answer_leaves_the_rest_of_the_body_unread_and_the_connection_u
         assert client.response()[2] == b"still here"
 
 
+def test_an_early_answer_to_a_body_that_came_at_once_leaves_the_connection_usable(
+    server: BackgroundServer,
+) -> None:
+    with RawClient(server.port) as client:
+        for _ in range(2):
+            client.post("/early", bytes(1_000_000))
+            assert client.response()[2] == b"enough"
+        client.post("/echo", b"still here")
+        assert client.response()[2] == b"still here"
+
+
 @pytest.mark.parametrize("path", ["/echo", "/stream", "/trailers"])
 def test_http10_gets_neither_chunks_nor_trailers(server: BackgroundServer, path: str) -> None:
     with RawClient(server.port) as client:

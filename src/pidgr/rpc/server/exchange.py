@@ -145,6 +145,8 @@ class Exchange(ABC):
     def _finish(self, trailers: Headers) -> None:
         self.stage = Stage.DONE
         self._news.set()
+        # Nobody will read it; as unread it would keep the connection from reading on.
+        self._body.clear()
         self.send_end(trailers)
 
     def _give_up(self) -> None:
