@@ -6,7 +6,7 @@ import { type Signpost, forgetLink } from "./link";
 import { Outbox, type Settled } from "./outbox";
 import type { Page } from "./page";
 import { observe } from "./recording";
-import { type Confirmation, listScreen, messageScreen, problemScreen } from "./screens";
+import { type Confirmation, listScreen, lostScreen, messageScreen, problemScreen } from "./screens";
 import type { Session } from "./session";
 import type { TextName } from "./texts";
 
@@ -144,7 +144,7 @@ export class Mailbox {
     const problem = this.#problem;
     const entry = this.#entries.get(deliveryId);
     if (problem) {
-      this.#page.show("problem", problem, () => problemScreen(problem));
+      this.#page.show("problem", problem, () => lostScreen(problem));
     } else if (entry) {
       const confirmation = this.#confirmationOf(entry);
       this.#page.show(deliveryId, [entry, confirmation], () =>

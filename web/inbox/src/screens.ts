@@ -1,4 +1,4 @@
-// The two screens: the list, and one message.
+// What is shown: the list, one message, or why there is neither.
 
 import { make, personal } from "./elements";
 import { ACKNOWLEDGED, type Entry, MISSED } from "./entries";
@@ -38,15 +38,14 @@ function listLink({ entry, confirmation }: Listed): HTMLElement {
       state !== null && make("span", { className: `state ${state}` }, text(state)),
     ),
     personal("strong", message.title ?? ""),
-    make(
-      "span",
-      { className: "from" },
-      personal("span", message.senderName ?? ""),
-      " · ",
-      make("time", { dateTime: entry.receivedAt }, moment(entry.receivedAt)),
-    ),
+    make("span", { className: "from" }, ...origin(entry)),
     personal("span", message.preview ?? "", "preview"),
   );
+}
+
+function origin({ message, receivedAt }: Entry): (Node | string)[] {
+  const time = make("time", { dateTime: receivedAt }, moment(receivedAt));
+  return [personal("span", message.senderName ?? ""), " · ", time];
 }
 
 /** Return what is to be said of where an entry stands, if anything. */
@@ -73,13 +72,7 @@ export function messageScreen(
   return [
     backLink(),
     title,
-    make(
-      "p",
-      { className: "from" },
-      personal("span", message.senderName ?? ""),
-      " · ",
-      make("time", { dateTime: entry.receivedAt }, moment(entry.receivedAt)),
-    ),
+    make("p", { className: "from" }, ...origin(entry)),
     ...(entry.metadata ? [personal("p", text("copy", { name: name ?? "" }), "note")] : []),
     body,
     ...answer(entry, confirmation, confirm),
@@ -142,8 +135,14 @@ export function welcomeScreen(
   ];
 }
 
+/** Instead of an inbox: why there is none. */
 export function problemScreen(name: TextName): HTMLElement[] {
-  return [backLink(), make("h1", { tabIndex: -1 }, text("inbox")), alert(name)];
+  return [make("h1", { tabIndex: -1 }, text("inbox")), alert(name)];
+}
+
+/** Instead of a message: why it is not shown. */
+export function lostScreen(name: TextName): HTMLElement[] {
+  return [backLink(), ...problemScreen(name)];
 }
 
 function alert(name: TextName): HTMLElement {
