@@ -87,11 +87,19 @@ def test_what_a_refused_message_means(
     assert the_answer(channel.send([NUDGE])) == expected
 
 
-@pytest.mark.parametrize("step", ["finding", "opening"])
+def test_who_is_of_another_domain_keeps_nobody_else_waiting(
+    channel: Channel, google: GoogleChat
+) -> None:
+    google.finding = error(403, "PERMISSION_DENIED", reason="forbidden")
+    assert the_answer(channel.send([NUDGE])) == NudgeAnswer(NudgeOutcome.REFUSED, "forbidden")
+
+
+@pytest.mark.parametrize("step", ["finding", "opening", "writing"])
 @pytest.mark.parametrize(
     "refusal",
     [
-        error(403, "PERMISSION_DENIED"),
+        error(403, "PERMISSION_DENIED", reason="rateLimitExceeded"),
+        error(403, "PERMISSION_DENIED", detail="SERVICE_DISABLED"),
         error(401, "UNAUTHENTICATED"),
         Scripted(429, {"retry-after": "9"}),
     ],

@@ -85,6 +85,7 @@ def test_whom_the_address_does_not_name_alone_is_not_written_to(
             error(403, "ConversationBlockedByUser"),
             NudgeAnswer(NudgeOutcome.REFUSED, "ConversationBlockedByUser"),
         ),
+        (error(404, "NewReason"), NudgeAnswer(NudgeOutcome.REFUSED, "NewReason")),
         (error(400, "BadArgument"), NudgeAnswer(NudgeOutcome.REFUSED, "BadArgument")),
         (error(412, "PreconditionFailed"), NudgeAnswer(NudgeOutcome.LATER, "PreconditionFailed")),
         (Scripted(500, body=b"<html>"), NudgeAnswer(NudgeOutcome.LATER, "500")),

@@ -90,6 +90,12 @@ def answer(document: object) -> Scripted:
     return Scripted(body=json.dumps(document).encode())
 
 
-def error(status: int, name: str) -> Scripted:
-    document = {"error": {"code": status, "message": "about ada@example.com", "status": name}}
-    return Scripted(status, body=json.dumps(document).encode())
+def error(status: int, name: str, *, reason: str = "", detail: str = "") -> Scripted:
+    """Answer as the Chat API, or with a reason as the Directory API, or with a detail as both."""
+    said: dict[str, Any] = {"code": status, "message": "about ada@example.com", "status": name}
+    if reason:
+        said["errors"] = [{"domain": "global", "reason": reason}]
+    if detail:
+        kind = "type.googleapis.com/google.rpc.ErrorInfo"
+        said["details"] = [{"@type": kind, "reason": detail, "domain": "googleapis.com"}]
+    return Scripted(status, body=json.dumps({"error": said}).encode())

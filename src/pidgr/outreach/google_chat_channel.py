@@ -16,9 +16,16 @@ from pidgr.outreach.access_tokens import AccessTokens
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
 from pidgr.outreach.google_account import ServiceAccount
-from pidgr.outreach.nudge_http import JsonReply, NudgeHttp, not_taken, one_by_one
+from pidgr.outreach.nudge_http import CODE_LENGTH, JsonReply, NudgeHttp, not_taken, one_by_one
 
 _SETTINGS: Final = "PIDGR_GOOGLE_CHAT_..."
+# Of the project, for everybody; the Directory API says so with 403.
+_OURS: Final = frozenset(
+    {
+        *("SERVICE_DISABLED", "accessNotConfigured", "insufficientPermissions"),
+        *("quotaExceeded", "rateLimitExceeded", "userRateLimitExceeded"),
+    }
+)
 _CHAT_SCOPE: Final = "https://www.googleapis.com/auth/chat.bot"
 _DIRECTORY_SCOPE: Final = "https://www.googleapis.com/auth/admin.directory.user.readonly"
 
@@ -70,7 +77,7 @@ class GoogleChatChannel:
         written = self._call(self._chat_tokens, "POST", url, {"text": nudge.text})
         if written.status == HTTPStatus.OK:
             return NudgeAnswer(NudgeOutcome.SENT)
-        return not_taken(written.status, written.code("error", "status"))
+        return self._refusal(written)
 
     def _find_person(self, email: str) -> JsonReply:
         url = f"{self._directory}/users/{quote(email, safe='')}?fields=id"
@@ -99,7 +106,26 @@ class GoogleChatChannel:
     def _not_found(self, reply: JsonReply) -> NudgeAnswer:
         if reply.status == HTTPStatus.NOT_FOUND:
             return NudgeAnswer(NudgeOutcome.UNREACHABLE)
-        code = reply.code("error", "status")
-        if reply.status == HTTPStatus.FORBIDDEN:
-            raise self._http.outage(f"it answered {code or reply.status}: look at {_SETTINGS}")
-        return not_taken(reply.status, code)
+        return self._refusal(reply)
+
+    def _refusal(self, reply: JsonReply) -> NudgeAnswer:
+        """Return what a refusal means; most 403 are of one person, who is of another domain."""
+        reason = _reason(reply)
+        if reason in _OURS:
+            raise self._http.outage(f"it answered {reason}: look at {_SETTINGS}")
+        return not_taken(reply.status, reason)
+
+
+def _reason(reply: JsonReply) -> str:
+    """Return the most precise of the words that Google's APIs have for an error."""
+    error = reply.document.get("error")
+    given = error if isinstance(error, dict) else {}
+    lists = [given.get("errors"), given.get("details")]
+    found = [
+        str(one["reason"])
+        for entries in lists
+        if isinstance(entries, list)
+        for one in entries
+        if isinstance(one, dict) and "reason" in one
+    ]
+    return (found[0] if found else reply.text("error", "status"))[:CODE_LENGTH]

@@ -14,7 +14,7 @@ from pidgr.outreach.vetted_http import ExchangeError, Reply, VettedHttp
 
 _SECONDS: Final = 5.0
 _ANSWER_BYTES: Final = 64 * 1024
-_CODE_LENGTH: Final = 100
+CODE_LENGTH: Final = 100
 _LONGEST_PAUSE: Final = HOUR
 # What a service answers that is away or asks to wait, whatever the nudge.
 _AWAY: Final = frozenset(
@@ -43,7 +43,7 @@ class JsonReply:
 
     def code(self, *path: str) -> str:
         """Return the same, as short as a code is."""
-        return self.text(*path)[:_CODE_LENGTH]
+        return self.text(*path)[:CODE_LENGTH]
 
 
 class NudgeHttp:

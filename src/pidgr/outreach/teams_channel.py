@@ -21,11 +21,19 @@ from pidgr.outreach.nudge_http import JsonReply, NudgeHttp, not_taken, one_by_on
 _BOT_SCOPE: Final = "https://api.botframework.com/.default"
 _SETTINGS: Final = "PIDGR_TEAMS_..."
 _NOT_INSTALLED: Final = frozenset({"BotNotInConversationRoster", "ForbiddenOperationException"})
-_BLOCKED: Final = frozenset(
-    {"BotDisabledByUser", "ConversationBlockedByUser", "MessageWritesBlocked"}
-)
 _DONE: Final = frozenset({HTTPStatus.OK, HTTPStatus.CREATED})
-_OURS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+# Of the bot or its application. Who refuses only one person has other words for it, and must not
+# keep everybody waiting.
+_OURS: Final = frozenset(
+    {
+        "Authorization_RequestDenied",
+        "BotDisabledByAdmin",
+        "BotNotRegistered",
+        "InvalidBotApiHost",
+        "NotEnoughPermissions",
+    }
+)
+_SAYS_WHY: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +140,8 @@ class TeamsChannel:
         code = reply.code("error", "code")
         if code in _NOT_INSTALLED:
             return NudgeAnswer(NudgeOutcome.UNREACHABLE)
-        if code in _BLOCKED:
-            return NudgeAnswer(NudgeOutcome.REFUSED, code)
-        if reply.status in _OURS:
+        is_ours = code in _OURS or (reply.status in _SAYS_WHY and not code)
+        if is_ours or reply.status == HTTPStatus.UNAUTHORIZED:
             raise self._http.outage(f"it answered {code or reply.status}: look at {_SETTINGS}")
         if reply.status == HTTPStatus.PRECONDITION_FAILED:
             return NudgeAnswer(NudgeOutcome.LATER, code)
