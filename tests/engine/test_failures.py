@@ -81,15 +81,17 @@ class TestFailure:
     ) -> None:
         engine = make_engine()
 
-        def busy() -> None:
+        def busy(name: str) -> None:
+            mark(prepared, name)
             message = "come back in an hour"
             raise UnavailableError(message, pause=HOUR)
 
         engine.register("call", busy)
         engine.start()
-        enqueue(prepared, engine, Task("call", "k", (), Queue.CALLS))
-        # Without the pause the first repeat would follow at once, and the task never be WAITING.
+        enqueue(prepared, engine, Task("call", "k", ("k",), Queue.CALLS))
         wait_until(lambda: has(engine, "k", TaskStatus.WAITING))
+        # Without being asked to wait, the engine repeats at once the first time.
+        assert times(prepared, "k") == 1
 
     def test_a_report_that_meets_an_outage_is_repeated(
         self, prepared: Database, make_engine: MakeEngine

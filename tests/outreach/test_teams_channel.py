@@ -10,7 +10,9 @@ from support.http_peer import HttpPeer, Scripted, http_peer
 from support.teams import APP, TENANT, Teams, answer, error
 
 from pidgr.clock import MINUTE, SECOND
+from pidgr.outreach.access_tokens import AccessTokens
 from pidgr.outreach.channels import NudgeAnswer, NudgeOutcome
+from pidgr.outreach.nudge_http import NudgeHttp
 from pidgr.outreach.teams_channel import TeamsBot, TeamsChannel
 
 
@@ -145,6 +147,26 @@ def test_a_token_that_is_not_taken_any_more_is_replaced_at_the_next_attempt(
     for _ in teams.tokens:
         assert channel.send([NUDGE]).outage is not None
     assert the_answer(channel.send([NUDGE])) == SENT
+
+
+def test_a_token_that_is_refused_late_does_not_take_its_successor_away(
+    teams: Teams, clock: MovedClock
+) -> None:
+    http = NudgeHttp("Teams", GUARD)
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": APP,
+        "client_secret": teams.secret,
+        "scope": "all",
+    }
+    url = f"{teams.url}/{TENANT}/oauth2/v2.0/token"
+    tokens = AccessTokens(http, url, lambda _now: form, clock, "PIDGR_TEAMS_...")
+    first = tokens.token()
+    tokens.forget(first)
+    second = tokens.token()
+    assert second != first
+    tokens.forget(first)
+    assert tokens.token() == second
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Microsoft Entra, Microsoft Graph and the Bot Connector of Teams, as far as a nudge meets them."""
 
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -72,7 +73,9 @@ class Teams:
         (wanted,) = parse_qs(urlsplit(request.path).query)["$filter"]
         mail, _, name = wanted.partition(" or ")
         assert mail.removeprefix("mail eq ") == name.removeprefix("userPrincipalName eq ")
-        address = mail.removeprefix("mail eq ")[1:-1].replace("''", "'")
+        literal = mail.removeprefix("mail eq ")
+        assert re.fullmatch(r"'([^']|'')*'", literal), "a quote ends the address, or stands twice"
+        address = literal[1:-1].replace("''", "'")
         return answer(200, {"value": [{"id": one} for one in self.people.get(address, [])]})
 
     def _open(self, request: Received) -> Scripted:

@@ -23,6 +23,7 @@ from pidgr.campaigns.nudge_letters import Letters
 from pidgr.campaigns.nudge_store import NudgeStatus
 from pidgr.campaigns.nudging import Nudging
 from pidgr.campaigns.workflow import PUSH
+from pidgr.clock import MINUTE
 from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.engine.port import ProgressError, StoppingError, Task, TaskStatus
@@ -404,7 +405,7 @@ class Told:
     def send(self, nudges: Sequence[Nudge]) -> Handed:
         self.meanwhile()
         if self.away:
-            return Handed([], UnavailableError("the channel is away"))
+            return Handed([], UnavailableError("the channel is away", pause=MINUTE))
         self.handed += nudges
         taken = NudgeAnswer(NudgeOutcome.SENT)
         return Handed([self.answers.get(_name(one.email), taken) for one in nudges])
@@ -544,8 +545,9 @@ def test_an_outage_loses_nobody_and_repeats_nobody_who_was_answered_for(replay: 
     assert not isinstance(first.value, ProgressError)
     replay.channel.meanwhile = leave_after_the_first
     # The engine begins its pauses anew for who has got further.
-    with pytest.raises(ProgressError):
+    with pytest.raises(ProgressError) as second:
         replay.send(nudges_per_batch=1)
+    assert first.value.pause == second.value.pause == MINUTE
     assert replay.channel.names() == ["person0"]
     replay.channel = Told()
     replay.send()
