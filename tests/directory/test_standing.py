@@ -171,8 +171,9 @@ def shut_out(members: Calls, member: Caller, caller: Caller | None = None) -> Us
     return user
 
 
-def let_in(members: Calls, member: Caller) -> User:
-    user: User = members("reactivate_user", ReactivateUserRequest(user_id=member.member().id)).user
+def let_in(members: Calls, member: Caller, caller: Caller | None = None) -> User:
+    request = ReactivateUserRequest(user_id=member.member().id)
+    user: User = members("reactivate_user", request, caller).user
     return user
 
 
@@ -296,6 +297,19 @@ def test_whoever_is_let_in_again_must_sign_in_anew(members: Calls) -> None:
         lambda unit: identity_store.membership(unit, "eve", members.tenant.id, START)
     )
     assert membership is None
+
+
+def test_nobody_lets_in_again_who_may_do_more_than_they(members: Calls) -> None:
+    eve = members.tenant.add_member("eve@example.com", role="manager")
+    bob = members.tenant.add_member("bob@example.com")
+    program = members.tenant.api_key(Permission.MEMBERS_MANAGE)
+    for member in (eve, bob):
+        shut_out(members, member, program)
+    with pytest.raises(PermissionDeniedError, match="CAMPAIGNS_WRITE"):
+        let_in(members, eve, program)
+    # What every member may do is nobody's to withhold.
+    assert let_in(members, bob, program).status == UserStatus.INVITED
+    assert let_in(members, eve).status == UserStatus.INVITED
 
 
 def test_a_revoked_invitation_leaves_nothing_of_the_person(members: Calls) -> None:

@@ -278,6 +278,20 @@ class TestChanging:
         assert answer.status_code == 403
         assert member(world, admin) == before
 
+    def test_who_may_more_is_not_theirs_to_let_in_again(
+        self, world: World, directory: Directory
+    ) -> None:
+        user_id = world.invite(address())
+        roles = world.client("RoleService/ListRoles", world.key).roles
+        (manager,) = (role.id for role in roles if role.slug == "manager")
+        world.client("MemberService/UpdateUserRole", world.key, user_id=user_id, role_id=manager)
+        off, on = ({"op": "replace", "path": "active", "value": value} for value in (False, True))
+        assert directory.patch(f"Users/{user_id}", off).status_code == 200
+        answer = directory.patch(f"Users/{user_id}", on)
+        assert answer.status_code == 403
+        assert "CAMPAIGNS_WRITE" in answer.json()["detail"]
+        assert status(world, user_id) == "DEACTIVATED"
+
     def test_the_last_super_admin_stays(self, world: World, directory: Directory) -> None:
         admin = world.organization.admin_id
         world.installation.token(admin)

@@ -38,6 +38,17 @@ def role_to_grant(transaction: Transaction, caller: Caller, role_id: str) -> Sto
     return role
 
 
+def require_role(caller: Caller, role_slug: str, role_permissions: str) -> None:
+    """Demand that the caller could give a role to somebody who gets it by what they do now.
+
+    Raises:
+        PermissionDeniedError: it allows something that the caller may not do, and is not the role
+            that everybody who invites may give.
+    """
+    if role_slug != permissions.EMPLOYEE:
+        require_all(caller, permissions.from_names(role_permissions))
+
+
 def invitation_role(transaction: Transaction, caller: Caller, role_id: str) -> StoredRole:
     """Return the role to invite somebody with: the employee role if none is named.
 

@@ -201,6 +201,7 @@ class MemberService:
         Raises:
             InvalidArgumentError: the id is not a UUID.
             NotFoundError: no such member.
+            PermissionDeniedError: their role allows something that the caller may not do.
             FailedPreconditionError: the member is not deactivated.
         """
         user_id = require_uuid("user_id", request.user_id)

@@ -6,7 +6,7 @@ from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.directory import member_store, organization_store, standing_store
 from pidgr.directory.collective_store import GROUPS, TEAMS
-from pidgr.directory.granting import role_to_grant
+from pidgr.directory.granting import require_role, role_to_grant
 from pidgr.directory.member_store import StoredMember, existing_member
 from pidgr.errors import FailedPreconditionError
 from pidgr.identity.caller import Caller
@@ -79,6 +79,7 @@ def reactivate(transaction: Transaction, caller: Caller, member_id: str, now: in
 
     Raises:
         NotFoundError: no such member.
+        PermissionDeniedError: their role allows something that the caller may not do.
         FailedPreconditionError: the member is not deactivated.
     """
     organization_key = caller.organization_key
@@ -86,6 +87,7 @@ def reactivate(transaction: Transaction, caller: Caller, member_id: str, now: in
     member = existing_member(transaction, organization_key, member_id)
     if member.status != UserStatus.DEACTIVATED:
         raise FailedPreconditionError("only a deactivated member can be reactivated")
+    require_role(caller, member.role_slug, member.role_permissions)
     standing_store.invite_again(transaction, organization_key, member.key)
     trail.record(transaction, caller, AuditEventType.USER_REACTIVATED, "user", member_id, now=now)
     return existing_member(transaction, organization_key, member_id)

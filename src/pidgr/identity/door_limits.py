@@ -6,6 +6,7 @@ does both, so that parallel calls cannot slip through between a look and a write
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,7 +86,7 @@ class DoorLimits:
         if taken is None:
             wait = (transaction.value(_NEXT, {"name": stored}) - latest) / SECOND
             raise ResourceExhaustedError(
-                f"too many requests; try again in {max(1, round(wait))} s",
+                f"too many requests; try again in {math.ceil(wait)} s",
                 retry_after_seconds=wait,
             )
         transaction.execute(_FORGET, {"now": now})

@@ -19,7 +19,7 @@ from pidgr.directory import (
     standing_store,
 )
 from pidgr.directory.collective_store import GROUPS
-from pidgr.directory.granting import require_all
+from pidgr.directory.granting import require_role
 from pidgr.directory.invitation_mail import InvitationMail
 from pidgr.directory.member_store import NewMember, StoredMember
 from pidgr.directory.profile import PROFILE_FIELDS
@@ -257,8 +257,7 @@ class Users:
         So it is the same as giving away what the member may do. What every member may do is not
         held against the caller, as for invitations.
         """
-        if member.role_slug != permissions.EMPLOYEE:
-            require_all(caller, permissions.from_names(member.role_permissions))
+        require_role(caller, member.role_slug, member.role_permissions)
         key = caller.organization_key
         standing_store.end_sessions(unit, key, member.key, self._clock.now())
         standing_store.silence_devices(unit, key, member.key)
