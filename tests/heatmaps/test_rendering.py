@@ -71,6 +71,31 @@ def test_every_cell_lands_where_it_was_touched(resolution: float) -> None:
     assert pixel(image, 0.001, 0.999) == (255, 255, 255)
 
 
+def test_cells_that_do_not_fill_the_screen_evenly_are_not_moved() -> None:
+    """The last of fifteen cells of 0.07 is 0.02 wide."""
+    points = [
+        HeatmapDataPoint(x_pct=0.945, y_pct=0.5, value=100),
+        HeatmapDataPoint(x_pct=0.99, y_pct=0.5, value=1),
+        HeatmapDataPoint(x_pct=0.455, y_pct=0.5, value=100),
+    ]
+    image = opened(render(points, 0.07, None, "touches"))
+
+    def is_hot(x: float) -> bool:
+        red, _, blue = pixel(image, x, 0.5)
+        return red > blue
+
+    white = (255, 255, 255)
+    assert [is_hot(x) for x in (0.92, 0.97, 0.985, 0.995)] == [True, True, False, False]
+    assert pixel(image, 0.995, 0.5) != white
+    assert pixel(image, 0.9, 0.5) == white
+    assert [pixel(image, x, 0.5) == white for x in (0.41, 0.43, 0.48, 0.5)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
 def test_where_nobody_touched_the_screen_is_shown_as_it_is() -> None:
     image = opened(render([], 0.02, green_screen(), "touches"))
     assert image.crop((0, 0, 300, 600)).getcolors() == [(300 * 600, (0, 128, 0))]

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from pidgr.contract.v1.heatmap_pb import HeatmapDataPoint
+from pidgr.heatmaps import grids
+from pidgr.heatmaps.touches import UNITS, units
 
 LEGEND_HEIGHT: Final = 48
 """Rows of pixels below the screen, with the scale and what it says."""
@@ -37,21 +39,27 @@ def render(
         caption: what the legend says beside the largest value; ASCII.
     """
     screen = _screen(picture)
-    side = max(1, round(1 / resolution))
-    values = np.zeros((side, side))
+    cell = units(resolution)
+    values = np.zeros((grids.side(cell), grids.side(cell)))
     for point in points:
-        row, column = int(point.y_pct * side), int(point.x_pct * side)
-        values[min(row, side - 1), min(column, side - 1)] = point.value
+        values[units(point.y_pct) // cell, units(point.x_pct) // cell] = point.value
     most = float(values.max())
     if most > 0:
-        heat = Image.fromarray(_colours(values / most)).resize(screen.size, Image.Resampling.BOX)
-        screen.alpha_composite(heat)
+        screen.alpha_composite(_heat(values / most, cell, screen.size))
     report = Image.new("RGB", (screen.width, screen.height + LEGEND_HEIGHT), "white")
     report.paste(screen.convert("RGB"))
     _draw_legend(report, screen.height, f"0 to {most:g}  {caption}")
     file = io.BytesIO()
     report.save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def _heat(shares: npt.NDArray[np.float64], cell: int, size: tuple[int, int]) -> Image.Image:
+    """Return the heat of a screen; the last cells reach over its edge, as far as the grid does."""
+    reach = len(shares) * cell / UNITS
+    whole = (round(size[0] * reach), round(size[1] * reach))
+    painted = Image.fromarray(_colours(shares)).resize(whole, Image.Resampling.BOX)
+    return painted.crop((0, 0, *size))
 
 
 def _screen(picture: bytes | None) -> Image.Image:
