@@ -210,6 +210,30 @@ def test_another_organization_has_its_own(screens: Screens, installation: Instal
     assert screens.colour(url) == (0, 0, 255)
 
 
+def test_a_link_is_for_one_picture_and_ends(screens: Screens, installation: Installation) -> None:
+    mine = httpx.URL(screens.upload("Linked", picture("red")))
+    other = installation.found()
+    theirs = httpx.URL(
+        screens.client(
+            UPLOAD,
+            installation.token(other.admin_id),
+            screen_name="Linked",
+            image_data=picture("blue"),
+        ).url
+    )
+    assert screens.get(str(mine)).status_code == 200
+    name = mine.path.removeprefix("/files/")
+    ended = httpx.URL(installation.system.blob_links.write(name, -1_000_000))
+    for url in (
+        theirs.copy_with(query=mine.query),
+        mine.copy_with(query=theirs.query),
+        mine.copy_with(query=ended.query),
+        mine.copy_with(params={"ends": mine.params["ends"]}),
+        mine.copy_with(params={**mine.params, "ends": str(int(mine.params["ends"]) + 60)}),
+    ):
+        assert screens.get(str(url)).status_code == 404
+
+
 def test_there_are_only_so_many(
     screens: Screens, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
