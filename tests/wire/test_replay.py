@@ -99,6 +99,20 @@ def test_what_was_recorded_is_listed_and_played_in_order(theatre: Theatre, world
     ]
 
 
+def test_large_batches_are_taken_one_after_the_other(theatre: Theatre) -> None:
+    text = {"type": 3, "id": 4, "textContent": "x" * (2 << 20)}
+    page = {"type": 2, "timestamp": START, "data": {"node": text}}
+    headers = {"content-encoding": "gzip"}
+    content = gzip.compress(json.dumps([page]).encode(), 1)
+
+    def record() -> int:
+        path = f"/replay/recordings/{theatre.begin()}/0"
+        return int(theatre.post(path, content=content, headers=headers).json()["next"])
+
+    with ThreadPoolExecutor() as threads:
+        assert [one.result() for one in [threads.submit(record) for _ in range(4)]] == [1] * 4
+
+
 def test_half_a_character_is_kept_as_a_sign_of_damage(theatre: Theatre) -> None:
     """As browsers spell it whose page holds one; refused, it would be sent again for ever."""
     token = theatre.begin()
@@ -308,6 +322,15 @@ def test_a_switch_and_a_restriction_are_honoured_without_a_word(
             "the body is not a JSON array",
         ),
         ("{token}/0", {"content": bytes((1 << 20) + 1)}, 400, "the body is larger"),
+        (
+            "{token}/0",
+            {
+                "headers": {"content-encoding": "gzip"},
+                "content": gzip.compress(b"[" + b"[]," * 400_000 + b"1]"),
+            },
+            400,
+            "events: must have at most 400,000 objects and lists",
+        ),
         ("{token}/0", {"headers": {"content-type": "text/plain"}}, 400, "send JSON"),
         ("{token}/0", {"headers": {"content-encoding": "br"}}, 400, "content-encoding"),
         ("{token}/0", {"headers": {"content-encoding": "gzip"}}, 400, "the body is not gzip"),

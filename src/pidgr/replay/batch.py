@@ -14,6 +14,9 @@ LARGEST_BODY: Final = 1024 * 1024
 """As it is sent, compressed or not, in bytes."""
 LARGEST_INFLATED: Final = 8 * 1024 * 1024
 MOST_EVENTS: Final = 5_000
+MOST_CONTAINERS: Final = 400_000
+"""Objects and lists of JSON, three for each element of a page. What is 8 MiB of brackets would take
+400 MB of memory, and some KB to send."""
 
 _GZIP: Final = 31
 _LATEST: Final = 2**53
@@ -66,8 +69,13 @@ def read_events(content: bytes) -> list[Event]:
     """Return the events of a body, which is their JSON array.
 
     Raises:
-        InvalidArgumentError: not such an array, too many of them, or one that is no rrweb event.
+        InvalidArgumentError: not such an array, too many of them, too many things in them, or one
+            that is no rrweb event.
     """
+    # Those within texts count too: pages have few there.
+    if content.count(b"{") + content.count(b"[") > MOST_CONTAINERS:
+        message = f"must have at most {MOST_CONTAINERS:,} objects and lists; send fewer events"
+        raise invalid_field("events", message)
     try:
         events = json.loads(content, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):

@@ -6,11 +6,13 @@ blob store before its row says so, so what a crash loses is sent again under the
 """
 
 import asyncio
+import contextlib
 import gzip
 import hashlib
 import secrets
 import uuid
 from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -35,6 +37,7 @@ PAUSES: Final = (0.05, 0.1, 0.2, 0.4)
 
 _TASK: Final = "replay.expire"
 _TOKEN_BYTES: Final = 32
+_LARGE: Final = 1024 * 1024
 _PAGE: Final = "page.json.gz"
 _GONE: Final = "there is no such recording, or not any more; begin another one"
 
@@ -58,6 +61,7 @@ class Recorder:
         self._clock = clock
         self._retention = retention_days * DAY
         self._kept_elsewhere = kept_elsewhere
+        self._large = asyncio.Lock()
 
     def register(self) -> None:
         """Give the engine its handler."""
@@ -131,7 +135,8 @@ class Recorder:
             raise NotFoundError(_GONE)
         if number != found.next_batch:
             return found.next_batch
-        batch = await asyncio.to_thread(self._keep, found, content)
+        async with self._turn(content):
+            batch = await asyncio.to_thread(self._keep, found, content)
         moments = [at for at in (found.first_at, batch.first_at) if at]
         after = replace(
             found,
@@ -145,6 +150,10 @@ class Recorder:
         await asyncio.to_thread(self._put, found, batch)
         await self._database.write(lambda transaction: store.advance(transaction, after))
         return number + 1
+
+    def _turn(self, content: bytes) -> AbstractAsyncContextManager[None]:
+        """Let one large batch after the other in: each takes some 100 MB while it is masked."""
+        return self._large if len(content) > _LARGE else contextlib.nullcontext()
 
     async def _open(
         self, look: Callable[[Reader], OpenRecording | None], number: int
