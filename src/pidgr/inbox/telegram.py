@@ -75,6 +75,7 @@ class TelegramChats:
         self._clock = clock
         self._updates_url = updates_url
         self._updates_secret = updates_secret
+        self._asking: asyncio.Task[str] | None = None
 
     async def offer(self, caller: Caller) -> Link:
         """Return a link for the caller; the one before is good no more.
@@ -85,9 +86,7 @@ class TelegramChats:
             UnavailableError: Telegram cannot be reached, or the bot is not set up there.
         """
         person = caller.member()
-        name = await asyncio.to_thread(
-            self._bot.name_once_heard, self._updates_url, self._updates_secret
-        )
+        name = await self._name()
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         expires_at = self._clock.now() + _LIFETIME
 
@@ -105,6 +104,26 @@ class TelegramChats:
 
         await self._database.write(work)
         return Link(f"{_LINKS}/{name}?start={token}", expires_at)
+
+    async def _name(self) -> str:
+        """Return the bot's name; whoever asks meanwhile waits for the same answer.
+
+        Otherwise everybody's attempts to reach a Telegram that is away would take up the threads
+        that others need.
+        """
+        if self._asking is None:
+            ask = self._bot.name_once_heard
+            self._asking = asyncio.create_task(
+                asyncio.to_thread(ask, self._updates_url, self._updates_secret)
+            )
+            self._asking.add_done_callback(self._has_asked)
+        return await asyncio.shield(self._asking)
+
+    def _has_asked(self, asking: asyncio.Task[str]) -> None:
+        self._asking = None
+        if not asking.cancelled():
+            # Seen, even if everybody who waited for it has left.
+            asking.exception()
 
     async def opened_at(self, caller: Caller) -> int | None:
         """Return when the caller has opened their chat, None if they have none.

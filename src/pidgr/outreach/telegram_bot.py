@@ -3,7 +3,6 @@
 https://core.telegram.org/bots/api. The bot's token is a part of every URL, so no URL is told.
 """
 
-import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
@@ -27,7 +26,6 @@ class TelegramBot:
         self._base = f"{url.rstrip('/')}/bot{token}"
         self._http = NudgeHttp("Telegram", guard)
         self._name = ""
-        self._preparing = threading.Lock()
 
     def say(self, chat_id: int, text: str) -> JsonReply:
         """Write to a chat; the link in a text is the person's and is not looked at beforehand.
@@ -48,16 +46,15 @@ class TelegramBot:
         Raises:
             UnavailableError: as for ``say``, or Telegram does not take the URL.
         """
-        with self._preparing:
-            if not self._name:
-                webhook = {"url": url, "secret_token": secret, "allowed_updates": ["message"]}
-                if self._call("setWebhook", webhook).status != HTTPStatus.OK:
-                    raise self._http.outage("it sends no updates to PIDGR_ISSUER: is that public?")
-                name = self._call("getMe", {}).text("result", "username")
-                if not name:
-                    raise self._http.outage("the bot has no name")
-                self._name = name
-            return self._name
+        if not self._name:
+            webhook = {"url": url, "secret_token": secret, "allowed_updates": ["message"]}
+            if self._call("setWebhook", webhook).status != HTTPStatus.OK:
+                raise self._http.outage("it sends no updates to PIDGR_ISSUER: is that public?")
+            name = self._call("getMe", {}).text("result", "username")
+            if not name:
+                raise self._http.outage("the bot has no name")
+            self._name = name
+        return self._name
 
     def _call(self, method: str, document: Mapping[str, object]) -> JsonReply:
         reply = self._http.call("POST", f"{self._base}/{method}", document)
