@@ -20,7 +20,7 @@ from pidgr.campaigns.advance import wake_key
 from pidgr.clock import HOUR
 from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.demo.outcome import Outcome, OutcomeError, calls_to_try, check, table
-from pidgr.demo.people import write_csv
+from pidgr.demo.people import FIRST_EMAIL, write_csv
 from pidgr.demo.screen import Screen
 from pidgr.demo.story import Story, StoryError
 from pidgr.storage.sql import Statement
@@ -136,6 +136,11 @@ def test_a_server_that_refuses_ends_the_story(tmp_path: Path) -> None:
             asyncio.run(story.tell())
 
 
+def test_the_person_to_sign_in_as_is_one_of_them(tmp_path: Path) -> None:
+    write_csv(tmp_path / "people.csv", 1)
+    assert (tmp_path / "people.csv").read_text().splitlines()[1].startswith(f"{FIRST_EMAIL},")
+
+
 def test_the_calls_to_try_work_as_printed(tmp_path: Path) -> None:
     with running(tmp_path) as installation:
         organization = installation.found()
@@ -171,6 +176,7 @@ def test_an_interrupted_demo_leaves_nothing_behind(
         assert process.stdout is not None
         serving = next(line for line in process.stdout if "Serving at" in line)
         address = serving.partition("http://")[2].partition(",")[0]
+        assert int(address.partition(":")[2]) > 0
         assert any("campaign created" in line for line in process.stdout)
         process.send_signal(number)
         assert process.wait(60) == status

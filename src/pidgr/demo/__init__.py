@@ -19,9 +19,9 @@ from rich.console import Console
 from pidgr import operations
 from pidgr.clock import HOUR
 from pidgr.demo.outcome import OutcomeError, calls_to_try, check, table
-from pidgr.demo.people import write_csv
+from pidgr.demo.people import FIRST_EMAIL, write_csv
 from pidgr.demo.screen import Screen
-from pidgr.demo.server import DemoServer, choose_port, use_demo_settings
+from pidgr.demo.server import USUAL_PORT, DemoServer, choose_port, use_demo_settings
 from pidgr.demo.story import Story, StoryError
 from pidgr.settings import Settings
 from pidgr.system import System
@@ -49,10 +49,10 @@ def run_demo(*, port: int | None, people: int, keep_serving: bool) -> int:
     directory = Path(tempfile.mkdtemp(prefix="pidgr-demo-"))
     try:
         chosen = choose_port(port)
-        if not chosen:
-            screen.step("Port 8080 is taken by another program, so a free one is used")
+        if chosen not in {port, USUAL_PORT}:
+            screen.step(f"Port {USUAL_PORT} is taken by another program, so a free one is used")
         use_demo_settings(directory, chosen)
-        with DemoServer(directory) as server:
+        with DemoServer(directory, screen.say) as server:
             return _run(screen, server, directory, people, keep_serving=keep_serving)
     finally:
         shutil.rmtree(directory)
@@ -108,6 +108,8 @@ def _tell(screen: Screen, url: str, directory: Path, people: int) -> None:
     seconds = time.monotonic() - began
     screen.say(f"It adds up: {people:,} people, {people:,} outcomes, in {seconds:.0f} seconds.\n")
     screen.say(calls_to_try(url, api_key, outcome.campaign_id))
+    screen.say(f"Or read it as one of the people, after `make inbox`: {Settings().inbox_url}")
+    screen.say(f"Sign in as {FIRST_EMAIL}; the code for it appears here.\n")
 
 
 def _import(screen: Screen, system: System, file: Path, organization_id: str, people: int) -> None:

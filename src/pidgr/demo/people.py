@@ -15,6 +15,7 @@ _LAST_NAMES: Final = (
     "Jansen", "Kowalski", "Lindqvist", "Moreau", "Novak", "Okafor", "Petrov", "Quispe", "Rossi",
     "Silva", "Tanaka", "Uzun", "Vasquez", "Weber", "Yilmaz", "Zhang",
 )  # fmt: skip
+FIRST_EMAIL: Final = "amara.abebe.1@example.com"
 _DEPARTMENTS: Final = ("Assembly", "Logistics", "Maintenance", "Office", "Sales", "Shift B")
 
 

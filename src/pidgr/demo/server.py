@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -13,7 +14,7 @@ from typing import Final, Self
 from pidgr.errors import SetupError
 from pidgr.settings import PREFIX
 
-_USUAL_PORT: Final = 8080
+USUAL_PORT: Final = 8080
 _HOST: Final = "127.0.0.1"
 _READY: Final = "Pidgr is ready at "
 _START_SECONDS: Final = 60.0
@@ -22,16 +23,19 @@ _LAST_LINES: Final = 5
 
 
 def choose_port(wanted: int | None) -> int:
-    """Return the wanted port; without a wish 8080, or 0 (any free one) when that is taken.
+    """Return the wanted port; without a wish 8080, or any free one when that is taken.
 
     Raises:
         SetupError: the wanted port is taken.
     """
-    if _is_free(wanted or _USUAL_PORT):
-        return wanted or _USUAL_PORT
+    if _is_free(wanted or USUAL_PORT):
+        return wanted or USUAL_PORT
     if wanted is not None:
         raise SetupError(f"port {wanted} is taken by another program: give another --port")
-    return 0
+    with socket.socket() as free:
+        free.bind((_HOST, 0))
+        found: int = free.getsockname()[1]
+        return found
 
 
 def _is_free(port: int) -> bool:
@@ -54,6 +58,9 @@ def use_demo_settings(directory: Path, port: int) -> None:
         PIDGR_DATA_DIR=str(directory),
         PIDGR_HOST=_HOST,
         PIDGR_PORT=str(port),
+        # What people sign in to, who get their codes on the console.
+        PIDGR_ISSUER=f"http://localhost:{port}",
+        PIDGR_DEVELOPMENT="true",
         # One organization does in a minute what 5,000 people do in a day.
         PIDGR_RATE_LIMIT_PER_SECOND="10000",
         PIDGR_RATE_LIMIT_BURST="20000",
@@ -63,9 +70,15 @@ def use_demo_settings(directory: Path, port: int) -> None:
 
 
 class DemoServer:
-    """Starts the server on entering, and stops it on leaving, whatever happened between."""
+    """Starts the server on entering, and stops it on leaving, whatever happened between.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: for its log.
+        say: takes each line that the server prints once it is ready: its mail.
+    """
+
+    def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
+        self._say = say
         self._log = directory / "server.log"
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -83,6 +96,7 @@ class DemoServer:
             )
         try:
             self.url = self._wait_until_ready(self._process)
+            threading.Thread(target=self._pass_on, args=(self._process,), daemon=True).start()
         except BaseException:
             self._stop()
             raise
@@ -107,6 +121,11 @@ class DemoServer:
         finally:
             too_long.cancel()
         raise SetupError(f"the demo's server did not start\n{self.last_words()}")
+
+    def _pass_on(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in process.stdout:
+            self._say(line.rstrip())
 
     def _stop(self) -> None:
         if self._process is None:
