@@ -103,6 +103,20 @@ def test_what_was_good_once_goes_on_being_told_to_sign_in(
     assert status(attacked, None) == 401
 
 
+def test_calls_without_a_credential_take_turns_too_and_are_told_nothing_else(
+    guarded: Installation, clock: ManualClock
+) -> None:
+    clock.advance(HOUR)
+    stubs = compiled_stubs()
+    with grpc.insecure_channel(guarded.address) as channel:
+        list_teams = stubs.TeamServiceStub(channel).ListTeams
+        began = time.monotonic()
+        calls = [list_teams.future(stubs.ListTeamsRequest()) for _ in range(BURST + 40)]
+        assert {call.code() for call in calls} == {grpc.StatusCode.UNAUTHENTICATED}
+    assert time.monotonic() - began > 39 / REFUSALS_PER_SECOND * 0.9
+    assert status(guarded, "pidgr_k_the-first-guess") == 401
+
+
 def test_guesses_do_not_use_up_the_doors_people_sign_in_by(attacked: Installation) -> None:
     door = f"{attacked.url}/auth/policy"
     for _ in range(3):

@@ -243,6 +243,7 @@ def build_limits(system: System) -> Limits:
     """Return the allowances the settings give."""
     settings, clock = system.settings, system.clock
     public = Rate.of(settings.public_limit_per_second, settings.public_limit_burst)
+    bad = Rate.of(settings.bad_credential_limit_per_second, settings.bad_credential_limit_burst)
 
     def shared(kind: str, rate: Rate) -> Limiter:
         # On SQLite there is one process. On PostgreSQL there may be others, now or later.
@@ -259,10 +260,8 @@ def build_limits(system: System) -> Limits:
         ),
         public=shared("public", public),
         documents=MemoryLimiter(public, clock),
-        bad_credentials=MemoryLimiter(
-            Rate.of(settings.bad_credential_limit_per_second, settings.bad_credential_limit_burst),
-            clock,
-        ),
+        bad_credentials=MemoryLimiter(bad, clock),
+        refusals=MemoryLimiter(bad, clock),
     )
 
 

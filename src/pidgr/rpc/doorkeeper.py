@@ -14,7 +14,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from pidgr.errors import ResourceExhaustedError, UnknownCredentialError
+from pidgr.errors import ResourceExhaustedError, UnauthenticatedError, UnknownCredentialError
 from pidgr.identity.authenticator import Authenticator
 from pidgr.identity.caller import Caller
 from pidgr.rpc.client_address import client_name
@@ -22,7 +22,7 @@ from pidgr.rpc.limits import Limiter, Limits
 from pidgr.rpc.pace import Pace
 
 REFUSALS_PER_SECOND: Final = 100
-"""Of made-up credentials from addresses that have used up their allowance, in each process."""
+"""Of calls without a good credential, from addresses beyond their allowance; in each process."""
 
 _REMEMBERED_CREDENTIALS: Final = 100_000
 _LONGEST_WAIT_SECONDS: Final = 5.0
@@ -35,8 +35,10 @@ class Doorkeeper:
         self._authenticator = authenticator
         self._bad = limits.bad_credentials
         self._callers = limits.organizations
-        # Such refusals take turns, with all addresses together: what guessers who wait for their
-        # answers cost is bounded, however many they are, and good callers have the rest.
+        # Refusals beyond an address's allowance, for whatever reason, take turns with those of all
+        # addresses: what callers who wait for their answers cost is bounded, however many they are,
+        # and good ones have the rest.
+        self._refused = limits.refusals
         self._refusals = Pace(REFUSALS_PER_SECOND, _LONGEST_WAIT_SECONDS)
         # Credentials that have been good lately. It decides who waits, never who enters.
         self._good: OrderedDict[bytes, None] = OrderedDict()
@@ -72,20 +74,23 @@ class Doorkeeper:
                     applications=applications,
                     provisioning=provisioning,
                 )
-        except UnknownCredentialError as error:
+        except UnauthenticatedError as error:
             self._good.pop(digest, None)
-            await self._count(address, error)
+            await self._refuse(address, error)
             raise
         self._remember(digest)
         return caller
 
-    async def _count(self, address: str, error: UnknownCredentialError) -> None:
-        if not self._bad.has_room(address):
+    async def _refuse(self, address: str, error: UnauthenticatedError) -> None:
+        if self._refused.has_room(address):
+            self._refused.take_now(address)
+        else:
             await self._refusals.turn()
-        try:
-            self._bad.take_now(address)
-        except ResourceExhaustedError as exhausted:
-            raise exhausted from error
+        if isinstance(error, UnknownCredentialError):
+            try:
+                self._bad.take_now(address)
+            except ResourceExhaustedError as exhausted:
+                raise exhausted from error
 
     async def admit(self, request: Request, *, provisioning: bool = False) -> Caller:
         """Return the caller of a plain door, one call of their allowance taken.

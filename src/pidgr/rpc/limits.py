@@ -100,3 +100,5 @@ class Limits:
     """By client address, for keys and metadata, which are answered from memory."""
     bad_credentials: MemoryLimiter
     """By client address, for credentials nobody was ever given."""
+    refusals: MemoryLimiter
+    """By client address, for calls without a good credential, that are answered at once."""
