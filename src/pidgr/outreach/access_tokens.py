@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from pidgr.clock import MINUTE, SECOND, Clock
-from pidgr.outreach.nudge_http import NudgeHttp, json_reply
+from pidgr.outreach.nudge_http import JsonReply, NudgeHttp, json_reply
 
 # A token is replaced this long before it ends.
 _MARGIN: Final = 5 * MINUTE
@@ -41,6 +41,21 @@ class AccessTokens:
         self._token = ""
         self._renewed_at = 0
         self._asking = threading.Lock()
+
+    def call(
+        self, method: str, url: str, document: Mapping[str, object] | None = None
+    ) -> JsonReply:
+        """Send a JSON document, if any, with a token; one that is refused is not used again.
+
+        Raises:
+            UnavailableError: no token, one that is refused, or as for ``NudgeHttp.exchange``.
+        """
+        token = self.token()
+        reply = self._http.call(method, url, document, token=token)
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            self.forget(token)
+            raise self._http.outage(f"it answered {reply.status}: look at {self._settings}")
+        return reply
 
     def token(self) -> str:
         """Return a token that is good for some minutes.

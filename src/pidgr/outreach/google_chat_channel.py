@@ -74,34 +74,18 @@ class GoogleChatChannel:
         # A repeat returns the message that is there.
         query = urlencode({"requestId": nudge.request_id})
         url = f"{self._chat}/{quote(space.text('name'))}/messages?{query}"
-        written = self._call(self._chat_tokens, "POST", url, {"text": nudge.text})
+        written = self._chat_tokens.call("POST", url, {"text": nudge.text})
         if written.status == HTTPStatus.OK:
             return NudgeAnswer(NudgeOutcome.SENT)
         return self._refusal(written)
 
     def _find_person(self, email: str) -> JsonReply:
         url = f"{self._directory}/users/{quote(email, safe='')}?fields=id"
-        return self._call(self._directory_tokens, "GET", url)
+        return self._directory_tokens.call("GET", url)
 
     def _find_space(self, person_id: str) -> JsonReply:
         query = urlencode({"name": f"users/{person_id}"})
-        return self._call(
-            self._chat_tokens, "GET", f"{self._chat}/spaces:findDirectMessage?{query}"
-        )
-
-    def _call(
-        self,
-        tokens: AccessTokens,
-        method: str,
-        url: str,
-        document: Mapping[str, object] | None = None,
-    ) -> JsonReply:
-        token = tokens.token()
-        reply = self._http.call(method, url, document, token=token)
-        if reply.status == HTTPStatus.UNAUTHORIZED:
-            tokens.forget(token)
-            raise self._http.outage(f"it answered {reply.status}: look at {_SETTINGS}")
-        return reply
+        return self._chat_tokens.call("GET", f"{self._chat}/spaces:findDirectMessage?{query}")
 
     def _not_found(self, reply: JsonReply) -> NudgeAnswer:
         if reply.status == HTTPStatus.NOT_FOUND:

@@ -28,7 +28,6 @@ _OURS: Final = frozenset(
     {
         "Authorization_RequestDenied",
         "BotDisabledByAdmin",
-        "BotNotRegistered",
         "InvalidBotApiHost",
         "NotEnoughPermissions",
     }
@@ -98,7 +97,7 @@ class TeamsChannel:
                 "$select": "id",
             }
         )
-        return self._call(self._graph_tokens, "GET", f"{self._graph}/v1.0/users?{query}")
+        return self._graph_tokens.call("GET", f"{self._graph}/v1.0/users?{query}")
 
     def _open_chat(self, person_id: str) -> JsonReply:
         tenant = self._bot.tenant
@@ -121,27 +120,13 @@ class TeamsChannel:
         }
 
     def _say(self, path: str, document: Mapping[str, object]) -> JsonReply:
-        return self._call(self._bot_tokens, "POST", f"{self._connector}/{path}", document)
-
-    def _call(
-        self,
-        tokens: AccessTokens,
-        method: str,
-        url: str,
-        document: Mapping[str, object] | None = None,
-    ) -> JsonReply:
-        token = tokens.token()
-        reply = self._http.call(method, url, document, token=token)
-        if reply.status == HTTPStatus.UNAUTHORIZED:
-            tokens.forget(token)
-        return reply
+        return self._bot_tokens.call("POST", f"{self._connector}/{path}", document)
 
     def _refusal(self, reply: JsonReply) -> NudgeAnswer:
         code = reply.code("error", "code")
         if code in _NOT_INSTALLED:
             return NudgeAnswer(NudgeOutcome.UNREACHABLE)
-        is_ours = code in _OURS or (reply.status in _SAYS_WHY and not code)
-        if is_ours or reply.status == HTTPStatus.UNAUTHORIZED:
+        if code in _OURS or (reply.status in _SAYS_WHY and not code):
             raise self._http.outage(f"it answered {code or reply.status}: look at {_SETTINGS}")
         if reply.status == HTTPStatus.PRECONDITION_FAILED:
             return NudgeAnswer(NudgeOutcome.LATER, code)
