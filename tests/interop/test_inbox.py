@@ -276,6 +276,7 @@ def test_whose_role_has_no_inbox_is_told_so(employee: Employee) -> None:
     email = f"{secrets.token_hex(6)}@example.com"
     employee.invite(email, role_id=role.id)
     seen = employee.browse("knockInVain", email=email)
+    assert seen["url"] == employee.address
     assert "Your role has no inbox in this organization" in seen["text"]
 
 

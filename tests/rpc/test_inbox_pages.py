@@ -60,6 +60,7 @@ def test_the_page_is_in_the_readers_language_and_runs_nothing_but_our_files(bund
 
 def test_files_are_found_where_the_page_says_and_may_be_kept_for_ever(bundle: Path) -> None:
     page = get(bundle, "/inbox", issuer="https://pidgr.example/prefix/")
+    assert '<link rel="canonical" href="https://pidgr.example/prefix/inbox">' in page.text
     address = page.text.split('src="')[1].partition('"')[0]
     assert address.startswith("/prefix/inbox/inbox.js?v=")
     file = get(bundle, address.removeprefix("/prefix"))

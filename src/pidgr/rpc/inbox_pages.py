@@ -68,7 +68,7 @@ def inbox_pages(
 
         return [Route(INBOX, guarded(INBOX, limits.documents, onward, ROWS), methods=["GET"])]
     has_bot = bool(settings.telegram_bot_token.get_secret_value())
-    pages = _InboxPages(_files(directory), urlsplit(ours).path, has_bot=has_bot)
+    pages = _InboxPages(_files(directory), ours, has_bot=has_bot)
     return [
         Route(INBOX, guarded(INBOX, limits.documents, pages.show, ROWS), methods=["GET"]),
         # Unlimited: a whole office may come by one address, and the page is nothing without them.
@@ -77,9 +77,10 @@ def inbox_pages(
 
 
 class _InboxPages:
-    def __init__(self, files: dict[str, _File], path: str, *, has_bot: bool) -> None:
+    def __init__(self, files: dict[str, _File], address: str, *, has_bot: bool) -> None:
         self._files = files
-        self._path = path
+        self._home = html.escape(address)
+        self._path = urlsplit(address).path
         # What the script cannot ask without an error in the browser's log.
         self._facts = " data-telegram" if has_bot else ""
 
@@ -93,6 +94,7 @@ class _InboxPages:
             f'<!doctype html><html lang="{language}"{self._facts}><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{words['title']} · Pidgr</title>"
+            f'<link rel="canonical" href="{self._home}">'
             f'<link rel="icon" href="{self._address(_ICON)}">'
             f'<link rel="manifest" href="{self._address(_APP)}">'
             f'<link rel="stylesheet" href="{self._address(_STYLE)}">'

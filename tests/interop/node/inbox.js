@@ -156,7 +156,9 @@ export async function follow({ link, foreign, ...argument }) {
 /** Sign in to where one is not let in. */
 export async function knockInVain({ address, ...argument }) {
   return await asPerson(argument, async (person) => {
-    await person.page.goto(address);
+    // By another address of the same server.
+    await person.page.goto(address.replace("localhost", "127.0.0.1"));
+    await person.page.waitForURL(address);
     await ready(person.page, "#sign-in");
     await signIn(person, "[role=alert]");
     return { ...(await seen(person.page)), errors: [] };

@@ -24,6 +24,9 @@ addEventListener("unhandledrejection", (event) => {
 void begin();
 
 async function begin(): Promise<void> {
+  if (moveHome()) {
+    return;
+  }
   if (!isSecureContext) {
     page.show("problem", "insecure", () => problemScreen("insecure"));
     return;
@@ -41,6 +44,16 @@ async function begin(): Promise<void> {
     const problem = isWelcome ? takeProblem() : "signInAgain";
     page.show("welcome", problem, () => welcomeScreen(signpost, problem, () => void signIn()));
   }
+}
+
+/** The sign-in page leads to one address of the server only; leave for that from any other. */
+function moveHome(): boolean {
+  const home = document.querySelector<HTMLLinkElement>("link[rel=canonical]");
+  if (!home || new URL(home.href).origin === location.origin) {
+    return false;
+  }
+  location.replace(home.href + location.search + location.hash);
+  return true;
 }
 
 async function enter(signpost: Signpost | null): Promise<void> {
