@@ -15,7 +15,7 @@ def test_the_directory_behaves_like_its_model_for_long(installation: Installatio
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=200,
+            max_examples=100,
             stateful_step_count=100,
             deadline=None,
             database=None,
