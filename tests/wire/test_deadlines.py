@@ -98,6 +98,34 @@ def test_a_reminder_reaches_those_who_have_not_acted_and_can_be_reached(
     assert world.counts(campaign.id) == (4, 1, 2)
 
 
+def test_who_is_shut_out_drops_from_sends_that_wait(world: World, gateway: PushGateway) -> None:
+    early, late = (world.invite(f"{when}-leaver@example.com") for when in ("early", "late"))
+    for leaver in (early, late):
+        world.register(leaver)
+        world.user_ids.remove(leaver)
+    steps = world.steps
+    workflow = steps(steps.send(), steps.wait(), steps.remind(), steps.wait("last"))
+    people = [world.bob, early, late]
+    campaign_id = world.create(workflow=workflow, user_ids=people).id
+
+    def shut_out(user_id: str) -> None:
+        world.client("MemberService/DeactivateUser", world.key, user_id=user_id)
+
+    def pushed() -> list[str]:
+        return sorted(push["push_token"] for push in gateway.of(campaign_id))
+
+    shut_out(early)
+    world.client("CampaignService/StartCampaign", world.key, campaign_id=campaign_id)
+    world.reach(campaign_id, "wait")
+    sent = sorted([f"token-{world.bob}", f"token-{late}"])
+    assert pushed() == sent
+    shut_out(late)
+    world.pass_deadline(campaign_id)
+    world.reach(campaign_id, "last")
+    assert pushed() == sorted([*sent, f"token-{world.bob}"])
+    world.cancel(campaign_id)
+
+
 def test_what_the_gateway_refuses_fails_and_a_dead_token_is_no_device(
     world: World, gateway: PushGateway
 ) -> None:
