@@ -30,7 +30,7 @@ class Recipients:
         dice.shuffle(self._open)
         self._lock = threading.Lock()
         self._ending = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(_THREADS)]
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(_THREADS)]
         self._defects: list[BaseException] = []
 
     def start(self, url: str) -> None:
