@@ -6,7 +6,7 @@ A method may need several of them, separated by spaces.
 from typing import Final
 
 OTP: Final = "otp"
-"""A code sent by mail. Weaker than anything else (OWASP ASVS 5.0 V6.3.5); organizations can refuse
+"""A code sent by mail. Weaker than anything else (OWASP ASVS 5.0 V6.3.6); organizations can refuse
 it."""
 
 SSO: Final = "fed"
