@@ -1,7 +1,7 @@
 """Members' chats with the bot in Telegram, which only they themselves can open.
 
 A member asks for a link, opens it in Telegram and taps Start; Telegram then tells this server the
-chat (docs/decisions/0028-where-nudges-find-people.md).
+chat (docs/decisions/0026-where-nudges-find-people.md).
 """
 
 import asyncio
