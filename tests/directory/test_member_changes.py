@@ -252,6 +252,16 @@ def test_a_batch_has_1_to_100_addresses(members: Calls) -> None:
             members("bulk_invite_users", BulkInviteUsersRequest(emails=emails))
 
 
+def test_an_address_is_itself_in_any_letter_case_and_no_other(members: Calls) -> None:
+    emails = ["Élan@example.com", "élan@EXAMPLE.com", "ss@example.com", "ß@example.com"]
+    results = members("bulk_invite_users", BulkInviteUsersRequest(emails=emails)).results
+    assert [(one.email, one.success) for one in results] == [
+        ("Élan@example.com", True),
+        ("ss@example.com", True),
+        ("ß@example.com", True),
+    ]
+
+
 def test_a_batch_with_an_impossible_role_invites_nobody(members: Calls) -> None:
     tenant = members.tenant
     program = tenant.api_key(Permission.MEMBERS_INVITE)

@@ -17,6 +17,7 @@ from pidgr.audit.export_store import NewExport, StartedExport
 from pidgr.audit.reading import Entry, Question, TrailReader
 from pidgr.clock import DAY, Clock
 from pidgr.contract.v1.audit_pb import AuditExportFormat
+from pidgr.directory import organization_store
 from pidgr.engine.port import Engine, Queue, Task
 from pidgr.errors import FailedPreconditionError, ResourceExhaustedError
 from pidgr.identity.caller import Caller
@@ -78,6 +79,7 @@ class AuditExports:
         if file_format is AuditExportFormat.PARQUET and not formats.has_parquet():
             message = "this server cannot write Parquet; ask for CSV or JSON, or have the operator"
             raise FailedPreconditionError(f"{message} install pidgr[parquet]")
+        organization_store.lock_organization(transaction, caller.organization_key)
         if export_store.unfinished(transaction, caller.organization_key) >= MOST_UNFINISHED:
             message = f"{MOST_UNFINISHED} exports are not finished yet; wait for one of them"
             raise ResourceExhaustedError(message)

@@ -164,8 +164,9 @@ def default_locale(reader: Reader, organization_key: int) -> str:
 def lock_organization(transaction: Transaction, organization_key: int) -> None:
     """Make changes that no single row can guard come one after another in an organization.
 
-    Two calls that each take the role from one of the last two super admins, or that make two people
-    each other's manager, are both right when looked at alone.
+    Two calls that each take the role from one of the last two super admins, that make two people
+    each other's manager, or that ask for the last export of five, are both right when looked at
+    alone.
     """
     transaction.value(_LOCK, {"organization_key": organization_key})
 

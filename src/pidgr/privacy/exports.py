@@ -64,6 +64,7 @@ class DataExports:
         Raises:
             ResourceExhaustedError: too many of the organization's are not finished.
         """
+        organization_store.lock_organization(transaction, request.organization_key)
         unfinished = request_store.unfinished_exports(transaction, request.organization_key)
         if unfinished >= MOST_UNFINISHED:
             message = f"{MOST_UNFINISHED} exports are not finished yet; wait for one of them"
