@@ -1,11 +1,11 @@
-import threading
 import uuid
 from collections.abc import Callable
 
 import pytest
 from support.calls import Calls
 from support.organization import START, Tenant
-from support.waiting import at_once, until
+from support.overlap import overlap
+from support.waiting import at_once
 
 from pidgr.contract.v1.common_pb import Permission, Platform
 from pidgr.contract.v1.device_pb import RegisterRequest
@@ -31,7 +31,6 @@ from pidgr.identity import session_store
 from pidgr.identity import store as identity_store
 from pidgr.identity.caller import Caller
 from pidgr.inbox.device_service import DeviceService
-from pidgr.storage.database import Database
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Transaction
 
@@ -93,29 +92,6 @@ def test_a_super_admin_who_cannot_sign_in_can_lose_the_role(members: Calls) -> N
     role = give(members, gone, "employee").role
     assert role is not None
     assert role.slug == "employee"
-
-
-def waits_for_a_lock(database: Database) -> bool:
-    """Tell whether another transaction waits; on SQLite it always does, for the only writer."""
-    if database.dialect == "sqlite":
-        return True
-    waiting = Statement("select count(*) from pg_locks where not granted")
-    return bool(database.read_now(lambda reader: reader.value(waiting)))
-
-
-def overlap(database: Database, first: Callable[[Transaction], object], second: object) -> None:
-    """Run ``second`` in another thread while ``first`` has done its work and not committed."""
-    assert callable(second)
-    thread = threading.Thread(target=second)
-
-    def work(transaction: Transaction) -> None:
-        first(transaction)
-        thread.start()
-        until(lambda: not thread.is_alive() or waits_for_a_lock(database))
-
-    database.write_now(work)
-    thread.join(timeout=30)
-    assert not thread.is_alive()
 
 
 def test_two_super_admins_cannot_take_the_role_from_each_other_at_once(members: Calls) -> None:

@@ -90,6 +90,8 @@ class DeletionRpcs:
             NotFoundError: no such deletion.
             FailedPreconditionError: it does not wait any more.
         """
+        # The person may be erased at this moment.
+        organization_store.lock_organization(transaction, caller.organization_key)
         found = _waiting(transaction, caller, request.request_id)
         _confirm(found, request.confirmation_email)
         if not self._erasure.call_off(transaction, found):

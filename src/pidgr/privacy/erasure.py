@@ -70,13 +70,18 @@ class Erasure:
 
     def run(self, key: int) -> None:
         """Erase a person; harmless to repeat."""
-        self._database.write_now(lambda transaction: self._run(transaction, key))
+        self._database.write_now(lambda transaction: self.erase(transaction, key))
 
-    def _run(self, transaction: Transaction, key: int) -> None:
+    def erase(self, transaction: Transaction, key: int) -> None:
+        """Erase the person of a request, if it still waits."""
+        request = request_store.request_by_key(transaction, key)
+        if request is None:
+            return
+        organization_store.lock_organization(transaction, request.organization_key)
+        # Only now it stays what it is: it may have been called off while this waited.
         request = request_store.request_by_key(transaction, key)
         if request is None or request.status not in {S.PENDING, S.PROCESSING}:
             return
-        organization_store.lock_organization(transaction, request.organization_key)
         standing_store.lock_member(transaction, request.organization_key, request.member_key)
         member = member_store.member(transaction, request.organization_key, request.user_id)
         if member is not None:
