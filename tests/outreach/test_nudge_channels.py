@@ -174,18 +174,30 @@ class TestSlack:
         assert the_answer(channel.send([NUDGE])) == UNREACHABLE
         assert len(peer.received) == 1
 
-    def test_a_person_who_cannot_be_written_to_is_refused(
-        self, channel: Channel, peer: HttpPeer
+    @pytest.mark.parametrize(
+        ("answer", "expected"),
+        [
+            (error("user_not_visible"), UNREACHABLE),
+            (error("user_disabled"), NudgeAnswer(NudgeOutcome.REFUSED, "user_disabled")),
+            (error("a_word_of_2031"), NudgeAnswer(NudgeOutcome.REFUSED, "a_word_of_2031")),
+            (error("fatal_error"), NudgeAnswer(NudgeOutcome.LATER, "fatal_error")),
+            (Scripted(500, body=b"<html>"), NudgeAnswer(NudgeOutcome.LATER, "500")),
+        ],
+    )
+    def test_a_person_who_cannot_be_written_to_keeps_nobody_waiting(
+        self, channel: Channel, peer: HttpPeer, answer: Scripted, expected: NudgeAnswer
     ) -> None:
-        peer.answers = [ok(user={"id": "U123"}), error("user_disabled")]
-        refused = NudgeAnswer(NudgeOutcome.REFUSED, "user_disabled")
-        assert the_answer(channel.send([NUDGE])) == refused
+        peer.answers = [answer, ok(user={"id": "U123"}), answer]
+        handed = channel.send([NUDGE] * 3)
+        assert handed.outage is None
+        assert handed.answers == [expected, expected, SENT]
 
     @pytest.mark.parametrize(
         "answer",
         [
             Scripted(429),
             error("invalid_auth"),
+            error("missing_scope"),
             error("ratelimited"),
             Scripted(body=b"<html>"),
             Scripted(body=b"[]"),
