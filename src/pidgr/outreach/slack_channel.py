@@ -14,8 +14,8 @@ from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
 from pidgr.outreach.nudge_http import JsonReply, NudgeHttp, not_taken, one_by_one
 
 _NOBODY: Final = frozenset({"users_not_found", "users_not_visible", "user_not_visible"})
-# Of Slack itself, or of the bot and its workspace: nothing gets through. Who refuses only one person
-# or one message has other words for it, known or new, and must not keep everybody waiting.
+# Of Slack itself, or of the bot and its workspace: nothing gets through. Who refuses only one
+# person or one message has other words for it, known or new, and must not keep everybody waiting.
 _AWAY: Final = frozenset(
     {
         "message_limit_exceeded",
