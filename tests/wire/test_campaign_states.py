@@ -109,8 +109,26 @@ def test_a_start_and_a_cancel_at_once_leave_one_clear_state(world: World) -> Non
         assert world.get(campaign.id).status == world.stubs.CAMPAIGN_STATUS_CANCELLED
 
 
+def test_a_deadline_before_the_message_puts_it_off(world: World, gateway: PushGateway) -> None:
+    steps = world.steps
+    workflow = steps(steps.wait("morning"), steps.send(), steps.wait())
+    campaign = world.start(workflow=workflow, until_step="morning")
+    # A later campaign gets on, so the engine would have come to this one by now.
+    world.start(user_ids=[world.bob])
+    waiting = world.get(campaign.id)
+    assert waiting.workflow_progress.current_step_id == "morning"
+    assert waiting.workflow_progress.HasField("next_wake_at")
+    assert not world.deliveries(campaign.id).deliveries
+    assert not gateway.of(campaign.id)
+    world.pass_deadline(campaign.id, "morning")
+    world.reach(campaign.id, "wait")
+    assert world.statuses(campaign.id)[world.ada] == "SENT"
+
+
 def test_an_empty_audience_is_over_at_once(world: World) -> None:
-    campaign = world.start(user_ids=[], until_step="")
+    steps = world.steps
+    workflow = steps(steps.wait("morning"), steps.send(), steps.wait(), steps.missed())
+    campaign = world.start(workflow=workflow, user_ids=[], until_step="")
     world.complete(campaign.id)
     assert world.counts(campaign.id) == (0, 0, 0)
     assert not world.deliveries(campaign.id).deliveries

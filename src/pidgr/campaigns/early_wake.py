@@ -2,8 +2,19 @@
 
 from pidgr.campaigns import store
 from pidgr.campaigns.advance import wake_key
+from pidgr.campaigns.store import CampaignRow, Counters
 from pidgr.engine.port import Engine
 from pidgr.storage.database import Database
+
+
+def has_nobody_to_wait_for(campaign: CampaignRow, counters: Counters) -> bool:
+    """Tell whether a deadline has nothing to wait for.
+
+    One before the first message puts it off: its recipients have settled nothing yet.
+    """
+    if campaign.audience_size and not counters.total:
+        return False
+    return not counters.unresolved(wait_for_enrollment=bool(campaign.wait_for_enrollment))
 
 
 def wake_if_settled(database: Database, engine: Engine, campaign_key: int) -> None:
@@ -19,7 +30,7 @@ def wake_if_settled(database: Database, engine: Engine, campaign_key: int) -> No
     campaign = database.read_now(lambda reader: store.campaign_by_key(reader, campaign_key))
     if campaign is None or campaign.next_wake_at is None:
         return
-    if found[campaign_key].unresolved(wait_for_enrollment=bool(campaign.wait_for_enrollment)):
+    if not has_nobody_to_wait_for(campaign, found[campaign_key]):
         return
     key = wake_key(campaign_key, campaign.current_step_id)
     database.write_now(lambda transaction: engine.move(transaction, key, 0))

@@ -13,7 +13,7 @@ from pidgr.campaigns.advance import (
     definition_of,
     wake_task,
 )
-from pidgr.campaigns.early_wake import wake_if_settled
+from pidgr.campaigns.early_wake import has_nobody_to_wait_for, wake_if_settled
 from pidgr.campaigns.escalation import Escalation
 from pidgr.campaigns.lane_plan import LanePlanner, insert_run
 from pidgr.campaigns.planning import plan_send
@@ -115,7 +115,8 @@ class StepRunner:
         run = insert_run(transaction, planned)
         if run is None:
             return
-        if self._unresolved(transaction, campaign) == 0:
+        counters = store.counters(transaction, [campaign.key])[campaign.key]
+        if has_nobody_to_wait_for(campaign, counters):
             self._advance.finish(transaction, campaign, run, workflow.COMPLETED)
         else:
             self._engine.enqueue(transaction, wake_task(campaign.key, step.id, delay))
@@ -155,8 +156,3 @@ class StepRunner:
             store.finish_campaign(
                 transaction, campaign_key, status=CampaignStatus.FAILED, now=self._clock.now()
             )
-
-    @staticmethod
-    def _unresolved(transaction: Transaction, campaign: CampaignRow) -> int:
-        counters = store.counters(transaction, [campaign.key])[campaign.key]
-        return counters.unresolved(wait_for_enrollment=bool(campaign.wait_for_enrollment))
