@@ -132,7 +132,8 @@ class Writer:
     def turn(self) -> None:
         change = {"op": "replace", "path": "active", "value": self.drawn.random() < 0.5}
         answer = self.directory.patch(f"Users/{self.some(1)[0]}", change)
-        assert answer.status_code in {200, 404}
+        # Whose role allows more than the token may give is not let in again by it.
+        assert answer.status_code in {200, 403, 404}
 
     def register(self) -> None:
         try:
