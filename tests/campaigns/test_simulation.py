@@ -9,6 +9,16 @@ from pidgr.contract.v1.common_pb import StepType, WorkflowDefinition, WorkflowSt
 
 MANAGER = {"type": "ESCALATION_TARGET_TYPE_MANAGER"}
 
+ESCALATE = {
+    "escalateConfig": {
+        "condition": "ESCALATION_CONDITION_IF_NOT_ACKED",
+        "targets": [MANAGER],
+        "thirdPartyChannels": ["CHANNEL_NAME_EMAIL"],
+        "repeatCount": 3,
+        "repeatIntervalMinutes": 30,
+    }
+}
+
 
 def chain(*steps: tuple[str, str, dict[str, Any]]) -> WorkflowDefinition:
     """Return steps one after the other; each is (id, type, config)."""
@@ -31,19 +41,7 @@ WHOLE = chain(
     ("wait", "DEADLINE_CHECK", {"deadlineCheck": {"delay": "24h"}}),
     ("remind", "SEND_REMINDER", {"sendReminder": {"notifyTargets": [MANAGER]}}),
     ("wait again", "DEADLINE_CHECK", {"deadlineCheck": {"delay": "90m"}}),
-    (
-        "escalate",
-        "ESCALATE",
-        {
-            "escalateConfig": {
-                "condition": "ESCALATION_CONDITION_IF_NOT_ACKED",
-                "targets": [MANAGER],
-                "thirdPartyChannels": ["CHANNEL_NAME_EMAIL"],
-                "repeatCount": 3,
-                "repeatIntervalMinutes": 30,
-            }
-        },
-    ),
+    ("escalate", "ESCALATE", ESCALATE),
     ("miss", "MARK_MISSED", {}),
     ("tell", "CALL_WEBHOOK", {"callWebhook": {"url": "https://example.com"}}),
 )
@@ -101,6 +99,43 @@ def test_a_campaign_that_waits_for_enrolment_waits_for_everybody() -> None:
     assert firings[-1].after == 26 * HOUR + 30 * MINUTE
     (reminder,) = (one for one in firings if one.step_type == StepType.SEND_REMINDER)
     assert (reminder.recipients, reminder.others) == (10, 1_000)
+    # Who has no device is not counted as missed, even so.
+    assert [one.recipients for one in told(WHOLE, 10, 7, patient=True)][-2:] == [7, 10]
+
+
+def test_before_the_first_message_a_deadline_waits_and_nothing_else_is_about_anybody() -> None:
+    early: list[tuple[str, str, dict[str, Any]]] = [
+        ("morning", "DEADLINE_CHECK", {"deadlineCheck": {"delay": "8h"}}),
+        ("remind", "SEND_REMINDER", {"sendReminder": {"notifyTargets": [MANAGER]}}),
+        ("escalate", "ESCALATE", ESCALATE),
+        ("miss", "MARK_MISSED", {}),
+    ]
+    definition = chain(*early, ("send", "SEND_NOTIFICATION", {}))
+    firings = told(definition, 10, 7)
+    counts = [(one.step_id, one.after, one.recipients, one.others) for one in firings]
+    assert counts == [
+        ("morning", 0, 0, 0),
+        ("remind", 8 * HOUR, 0, 0),
+        ("escalate", 8 * HOUR, 0, 0),
+        ("miss", 8 * HOUR, 0, 0),
+        ("send", 8 * HOUR, 10, 0),
+    ]
+    assert told(definition, 0, 0)[-1].after == 0
+
+
+def test_a_second_message_is_waited_for_and_told_of_like_the_first() -> None:
+    definition = chain(
+        ("first", "SEND_NOTIFICATION", {}),
+        ("miss", "MARK_MISSED", {}),
+        ("second", "SEND_NOTIFICATION", {}),
+        ("wait", "DEADLINE_CHECK", {"deadlineCheck": {"delay": "24h"}}),
+        ("remind", "SEND_REMINDER", {"sendReminder": {"notifyTargets": [MANAGER]}}),
+        ("escalate", "ESCALATE", {"escalateConfig": {"targets": [MANAGER]}}),
+    )
+    counts = [(one.after, one.recipients, one.others) for one in told(definition, 10, 7)][3:]
+    assert counts == [(0, 7, 0), (24 * HOUR, 7, 100), (24 * HOUR, 10, 2_000)]
+    patient = told(definition, 10, 7, patient=True)[3:]
+    assert [(one.recipients, one.others) for one in patient] == [(10, 0), (10, 1_900), (10, 2_000)]
 
 
 def test_nobody_is_reminded_after_being_marked_missed() -> None:

@@ -82,3 +82,50 @@ def test_a_campaign_in_which_nobody_acts_does_what_was_told(
         reports.simulate_in(installation.system, campaign.id)
     with pytest.raises(NotFoundError):
         reports.simulate_in(installation.system, "nothing")
+
+
+@pytest.mark.parametrize("is_patient", [False, True])
+def test_what_comes_before_the_message_and_after_a_second_one_is_told_too(
+    installation: Installation, world: World, is_patient: bool
+) -> None:
+    stubs, client, steps = world.stubs, world.client, world.steps
+    boss = world.invite(f"second-boss-{is_patient}@example.com", name="Boss")
+    told_too = [steps.target("USER", boss)]
+    early = steps.escalate(
+        "early",
+        targets=told_too,
+        condition=stubs.ESCALATION_CONDITION_IF_NOT_CLOSED,
+        repeat_count=2,
+        repeat_interval_minutes=60,
+    )
+    workflow = steps(
+        early,
+        steps.wait("morning"),
+        steps.send("first", action_label="Got it"),
+        steps.missed("missed first"),
+        steps.send("second", action_label="Got it"),
+        steps.wait(),
+        steps.remind(notify_targets=told_too),
+        steps.escalate(targets=told_too),
+        steps.missed(),
+    )
+    people = [world.ada, world.bob, world.dan]
+    campaign = world.create(workflow=workflow, user_ids=people, wait_for_enrollment=is_patient)
+    found = reports.simulate_in(installation.system, campaign.id)
+    told = {firing.step_id: firing for firing in found.firings}
+    assert len(told) == len(found.firings)
+
+    client("CampaignService/StartCampaign", world.key, campaign_id=campaign.id)
+    for step_id in ("morning", "wait"):
+        world.reach(campaign.id, step_id)
+        world.pass_deadline(campaign.id, step_id)
+    world.complete(campaign.id)
+    deliveries = world.deliveries(campaign.id, pagination={"page_size": 100}).deliveries
+    made = Counter(stubs.Delivery.Kind.Name(delivery.kind) for delivery in deliveries)
+    assert made == {
+        "KIND_PRIMARY": told["first"].recipients + told["second"].recipients,
+        "KIND_REMINDER_FYI": told["remind"].others,
+        "KIND_ESCALATION": told["early"].others + told["escalate"].others,
+    }
+    missed = [one for one in deliveries if one.status == stubs.DELIVERY_STATUS_MISSED]
+    assert len(missed) == told["missed first"].recipients + told["missed"].recipients

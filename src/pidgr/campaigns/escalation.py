@@ -54,10 +54,11 @@ def is_settled(reader: Reader, campaign: CampaignRow, step: WorkflowStep) -> boo
     """Tell whether nobody is left on whose account to escalate."""
     config = step.config.value if step.config is not None else None
     assert isinstance(config, EscalateConfig)  # noqa: S101 - validated
-    if config.condition == EscalationCondition.IF_NOT_CLOSED:
-        return False
     counters = store.counters(reader, [campaign.key])[campaign.key]
-    return counters.total == counters.acknowledged + counters.failed
+    settled = counters.failed
+    if config.condition != EscalationCondition.IF_NOT_CLOSED:
+        settled += counters.acknowledged
+    return counters.total == settled
 
 
 def _lanes_over_children(

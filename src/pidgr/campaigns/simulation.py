@@ -48,6 +48,14 @@ can be pushed to."""
 _FIRST_ROUND: Final = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Messages:
+    """How many messages everybody has got by now, and how many of those may still be missed."""
+
+    sent: int = 0
+    open: int = 0
+
+
 def simulate(
     definition: WorkflowDefinition,
     audience: Audience,
@@ -56,66 +64,103 @@ def simulate(
     wait_for_enrollment: bool,
 ) -> list[Firing]:
     """Return what happens, in order, if nobody acts."""
-    waiting = audience.members if wait_for_enrollment else audience.reachable
+    crowd = _Crowd(audience, count_others, wait_for_enrollment=wait_for_enrollment)
     firings: list[Firing] = []
     after = 0
+    messages = _Messages()
     step_id: str | None = definition.steps[0].id if definition.steps else None
     while step_id is not None:
         step = workflow.find_step(definition, step_id)
-        for number in range(_FIRST_ROUND, _rounds(step, audience) + _FIRST_ROUND):
+        if step.type == StepType.SEND_NOTIFICATION:
+            messages = _Messages(messages.sent + 1, messages.open + 1)
+        rounds = crowd.rounds(step, messages)
+        for number in range(_FIRST_ROUND, rounds + _FIRST_ROUND):
             firings.append(
                 Firing(
                     step_id=step.id,
                     step_type=step.type,
                     round=number,
                     after=after,
-                    recipients=_recipients(step, audience, waiting),
-                    others=_others(step, count_others, wait_for_enrollment=wait_for_enrollment)
-                    if waiting or step.type == StepType.ESCALATE
-                    else 0,
+                    recipients=crowd.recipients(step, messages),
+                    others=crowd.others(step, messages),
                     channels=_channels(step, number),
                 )
             )
-            after += _pause(step, number) or 0
+            if number < rounds:
+                after += _pause(step, number) or 0
         match step.type:
-            case StepType.DEADLINE_CHECK if waiting:
+            case StepType.DEADLINE_CHECK if crowd.keeps_waiting(messages):
                 after += workflow.deadline_delay(step)
             case StepType.MARK_MISSED:
-                waiting = 0
+                messages = _Messages(messages.sent)
         step_id = workflow.next_step(step, workflow.COMPLETED)
     return firings
 
 
-def _recipients(step: WorkflowStep, audience: Audience, waiting: int) -> int:
-    match step.type:
-        case StepType.DEADLINE_CHECK | StepType.SEND_REMINDER | StepType.MARK_MISSED:
-            return waiting
-        case _:
-            return audience.members
+class _Crowd:
+    """Answers for how many a step fires, once they have got some messages."""
 
+    def __init__(
+        self, audience: Audience, count_others: CountOthers, *, wait_for_enrollment: bool
+    ) -> None:
+        self._audience = audience
+        self._count_others = count_others
+        self._wait_for_enrollment = wait_for_enrollment
 
-def _others(step: WorkflowStep, count_others: CountOthers, *, wait_for_enrollment: bool) -> int:
-    if not workflow.targets(step):
-        return 0
-    # A reminder's copies are on account of those who are reminded.
-    reachable_only = step.type == StepType.SEND_REMINDER and not wait_for_enrollment
-    return count_others(step, reachable_only)
+    def recipients(self, step: WorkflowStep, messages: _Messages) -> int:
+        """Return how many of the audience a step is about."""
+        match step.type:
+            case StepType.MARK_MISSED:
+                return self._reached(messages)
+            case StepType.DEADLINE_CHECK | StepType.SEND_REMINDER:
+                return self._waiting(messages)
+            case _:
+                return self._audience.members if messages.sent else 0
+
+    def others(self, step: WorkflowStep, messages: _Messages) -> int:
+        """Return how often somebody is told, on account of each message that is not confirmed."""
+        if not (workflow.targets(step) and messages.sent):
+            return 0
+        if step.type == StepType.ESCALATE:
+            # Who is alerted has no delivery for each message, but is told once.
+            times = 1 if workflow.is_alert(step) else messages.sent
+            return times * self._count_others(step, False)
+        if not self._waiting(messages):
+            return 0
+        # A reminder's copies are on account of those who are reminded.
+        of_reached = self._count_others(step, True)
+        found = messages.open * of_reached
+        if self._wait_for_enrollment:
+            found += messages.sent * (self._count_others(step, False) - of_reached)
+        return found
+
+    def rounds(self, step: WorkflowStep, messages: _Messages) -> int:
+        """Return how often a step fires; an escalation of nobody is over at once."""
+        if step.type != StepType.ESCALATE or not (messages.sent and self._audience.members):
+            return 1
+        number = 0
+        while workflow.pause_before_repeat(step, number) is not None:
+            number += 1
+        return number + 1
+
+    def keeps_waiting(self, messages: _Messages) -> bool:
+        """Tell whether a deadline takes its time: before the first message it always does."""
+        return bool(self._waiting(messages) if messages.sent else self._audience.members)
+
+    def _reached(self, messages: _Messages) -> int:
+        return self._audience.reachable if messages.open else 0
+
+    def _waiting(self, messages: _Messages) -> int:
+        """Return whom a deadline waits for; who has no device is never counted as missed."""
+        if not (self._wait_for_enrollment and messages.sent):
+            return self._reached(messages)
+        return self._reached(messages) + self._audience.members - self._audience.reachable
 
 
 def _channels(step: WorkflowStep, number: int) -> tuple[str, ...]:
     """Return over what a round nudges besides push: only the first one does."""
     channels = workflow.nudge_channels(step, number - _FIRST_ROUND)
     return tuple(workflow.channel_name(one) for one in channels if one != workflow.PUSH)
-
-
-def _rounds(step: WorkflowStep, audience: Audience) -> int:
-    """Return how often a step fires; an escalation of nobody is over at once."""
-    if step.type != StepType.ESCALATE or not audience.members:
-        return 1
-    number = 0
-    while workflow.pause_before_repeat(step, number) is not None:
-        number += 1
-    return number + 1
 
 
 def _pause(step: WorkflowStep, number: int) -> int | None:
