@@ -4,7 +4,6 @@ import base64
 import json
 import secrets
 import statistics
-import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,13 +13,10 @@ from bench.plan import Plan
 from bench.report import Line, line
 from bench.requests import SYNC, Load, encode
 from pidgr.contract.v1.inbox_pb import SyncRequest
-from pidgr.rpc.doorkeeper import REFUSALS_PER_SECOND
 
 _CONNECTIONS: Final = 4
 _PAUSE_SECONDS: Final = 0.002
 _ENTRIES: Final = 20
-# Time for the load generator to be under way before the garbage comes.
-_HEAD_START_SECONDS: Final = 0.3
 _LONGEST_SECONDS: Final = 600.0
 
 
@@ -59,11 +55,8 @@ def _round(place: Installation, plan: Plan) -> tuple[float, float, float]:
 
 def _beside(place: Installation, credentials: list[str], *, refused: bool) -> float:
     """Return the median of calls while others come with these credentials, in seconds."""
-    pace = REFUSALS_PER_SECOND if refused else _CONNECTIONS / _PAUSE_SECONDS
-    seconds = len(credentials) / pace
-    # Good ones take longer than their pauses, and the calls must go on until the last is answered.
-    load = _read(place, (1.1 if refused else 3) * seconds + 2 * _HEAD_START_SECONDS)
-    time.sleep(_HEAD_START_SECONDS)
+    load = _read(place, _LONGEST_SECONDS)
+    load.await_begin()
     job = Job(
         protocol="connect",
         port=place.server.port,
@@ -76,6 +69,7 @@ def _beside(place: Installation, credentials: list[str], *, refused: bool) -> fl
         refused=refused,
     )
     others = Load(place, job).samples()
+    load.stop()
     began = min(start for start, _ in others)
     ended = max(start + duration for start, duration in others)
     return statistics.median(taken for start, taken in load.samples() if began <= start <= ended)

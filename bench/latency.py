@@ -15,8 +15,6 @@ _CONNECTIONS: Final = 4
 _PAUSE_SECONDS: Final = 0.002
 _INBOX_LIMIT_SECONDS: Final = 1.0
 _DEADLINE_SECONDS: Final = 60.0
-# Time for the load generator to be under way before a campaign is started.
-_HEAD_START_SECONDS: Final = 0.3
 
 
 def measure(place: Installation, plan: Plan) -> Iterator[Line]:
@@ -65,7 +63,7 @@ def _tail(place: Installation, plan: Plan) -> Line:
         campaign_id = place.campaign("shared", plan.tail_recipients)
         place.bench.settle()
         load = _acknowledge(place, deliveries, seconds)
-        time.sleep(_HEAD_START_SECONDS)
+        load.await_begin()
         began = time.perf_counter()
         place.start(campaign_id)
         place.await_end(campaign_id)

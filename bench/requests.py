@@ -68,7 +68,16 @@ class Load:
         # A file, because a pipe that nobody reads meanwhile would stop it.
         self._samples = scratch_file(place.directory, ".samples.json")
         command = [sys.executable, "-m", "bench.load", str(path), str(self._samples)]
-        self._process = subprocess.Popen(command)
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+
+    def await_begin(self) -> None:
+        """Wait until its first requests leave: importing takes it a while on a busy machine."""
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        self._process.stdout.readline()
+
+    def stop(self) -> None:
+        """Let it end before its time."""
+        self._process.terminate()
 
     def samples(self) -> list[tuple[float, float]]:
         """Wait for its end and return its samples, see ``bench.load.run``.
@@ -76,7 +85,8 @@ class Load:
         Raises:
             RuntimeError: it failed; it has said why on standard error.
         """
-        if self._process.wait():
+        self._process.communicate()
+        if self._process.returncode:
             message = f"the load generator ended with status {self._process.returncode}"
             raise RuntimeError(message)
         found: list[tuple[float, float]] = json.loads(self._samples.read_text(encoding="utf-8"))
