@@ -174,6 +174,16 @@ def test_who_does_nothing_is_reminded_and_missed(world: World) -> None:
         assert one.until is None or one.at <= one.until
 
 
+def test_a_message_is_missed_once_however_often_a_workflow_counts(world: World) -> None:
+    steps = world.steps
+    workflow = steps(steps.send(), steps.missed("first"), steps.missed("second"))
+    campaign = world.start(workflow=workflow, user_ids=[world.ada], until_step="")
+    timeline = of(world, campaign.id, world.ada)
+    counted = [(one.event, one.step_id) for one in timeline if one.step_id in {"first", "second"}]
+    assert counted == [("missed", "first"), ("not_missed", "second")]
+    assert detail(timeline, "not_missed") == "counted as missed before"
+
+
 def test_a_device_that_registered_since_leaves_the_answer_unknown(world: World) -> None:
     campaign = world.start(user_ids=[world.ada])
     (device,) = world.client("DeviceService/ListDevices", world.tokens[world.ada]).devices

@@ -353,7 +353,8 @@ def _telling_others(
 
 
 def _missing(history: History, sweep: Sweep) -> Iterator[Happening]:
-    if sweep.done and history.delivery.status == DeliveryStatus.MISSED:
+    before = _MISSED if _missed_before(history, sweep) else ""
+    if sweep.done and not before and history.delivery.status == DeliveryStatus.MISSED:
         yield Happening(
             sweep.started_at,
             "missed",
@@ -362,7 +363,7 @@ def _missing(history: History, sweep: Sweep) -> Iterator[Happening]:
             sweep.step_id,
         )
         return
-    why = _reason_to_skip(history, sweep)
+    why = _reason_to_skip(history, sweep) or before
     if not why and history.delivery.status == DeliveryStatus.NO_DEVICE:
         why = _UNREACHED
     yield Happening(
