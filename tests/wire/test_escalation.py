@@ -242,6 +242,19 @@ def test_a_copy_of_a_reminder_tells_and_is_dismissed_when_the_original_is_confir
     assert len(children(story, campaign_id, stubs.Delivery.KIND_REMINDER_FYI)) == 2
 
 
+def test_others_are_told_of_who_is_reminded_on_a_device_they_have_got_since(story: Story) -> None:
+    ann, mia = story.user_ids[0], story.user_ids[3]
+    late, never = (story.invite(f"{name}@example.com", name=name) for name in ("late", "never"))
+    for user_id in (late, never):
+        manage(story, user_id, mia)
+    campaign_id = begin(story, remind(story, [target(story, "MANAGER")]), [ann, late, never])
+    story.register(late)
+    wake(story, campaign_id, "wait")
+    at(story, campaign_id, "late")
+    assert story.statuses(campaign_id)[late] == "SENT"
+    assert [one.metadata.original_recipient_name for one in entries(story, mia)] == ["late"]
+
+
 def test_personal_messages_are_escalated_as_the_recipient_got_them(story: Story) -> None:
     stubs = story.client.stubs
     ann, _, _, mia = story.user_ids

@@ -43,7 +43,12 @@ NAMED: Final = """
               join recipient_group p on p.key = g.recipient_group_key
               where p.organization_key = :organization_key and p.id in ({groups})))
 """
-# One row per (delivery, target): nobody is told about themself, nor twice on one account.
+_REACHABLE: Final = """
+    (exists (select 1 from device v where v.member_key = {member_key} and v.active)
+     or exists (select 1 from web_push_subscription w where w.member_key = {member_key}))
+"""
+# One row per (delivery, target): nobody is told about themself, nor twice on one account. Who has
+# got a device since is reminded, so others are told of them, whether that push or this comes first.
 _SPAWN: Final = f"""
     insert into delivery
       (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
@@ -52,7 +57,8 @@ _SPAWN: Final = f"""
       select d.ordinal, d.member_key, d.content_key, d.locale
       from delivery d
       where d.step_run_key = :base_run_key and d.ordinal >= :since and d.ordinal < :upto
-        and d.status in ({{statuses}})
+        and (d.status in ({{statuses}})
+             or d.status = :no_device and {_REACHABLE.format(member_key="d.member_key")})
         and (d.content_key is not null or exists
              (select 1 from delivery_body b
               where b.step_run_key = d.step_run_key and b.ordinal = d.ordinal))
@@ -72,9 +78,7 @@ _SPAWN: Final = f"""
     select :step_run_key,
            :first_ordinal + row_number() over (order by p.ordinal, p.target_key) - 1,
            :organization_key, p.target_key, :kind,
-           case when exists (select 1 from device v where v.member_key = p.target_key and v.active)
-                  or exists (select 1 from web_push_subscription w
-                             where w.member_key = p.target_key)
+           case when {_REACHABLE.format(member_key="p.target_key")}
                 then :pending else :no_device end,
            p.content_key, p.locale, :now, :changed_at, :base_run_key, p.ordinal
     from pairs p
