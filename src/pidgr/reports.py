@@ -169,6 +169,7 @@ def explain_in(system: System, delivery_id: str) -> Explanation:
             {preferred: LOCALES[number] for preferred, number in locales.items()},
             key.step_run_key,
             timeline_store.held_back(reader, facts, key),
+            timeline_store.alerts(reader, facts, key),
         )
 
     history = system.database.read_now(read)

@@ -184,6 +184,35 @@ def test_a_message_is_missed_once_however_often_a_workflow_counts(world: World) 
     assert detail(timeline, "not_missed") == "counted as missed before"
 
 
+def test_an_alert_without_deliveries_is_told_of_the_messages_it_is_about(world: World) -> None:
+    steps, stubs = world.steps, world.stubs
+    alert = steps.escalate(
+        "alert",
+        targets=[steps.target("USER", user_id) for user_id in (world.cleo, world.dan)],
+        mode=stubs.ESCALATE_MODE_ALERT_ONLY,
+    )
+    workflow = steps(steps.send(), steps.wait(), alert, steps.send("second"))
+    campaign = world.start(workflow=workflow, user_ids=[world.ada, world.bob])
+    world.pass_deadline(campaign.id)
+    world.complete(campaign.id)
+
+    def alerts() -> list[list[str]]:
+        deliveries = world.deliveries(campaign.id).deliveries
+        return [
+            [
+                f"{one.step_id}: {one.detail}"
+                for one in told(world, delivery.id)
+                if one.event == "alerted"
+            ]
+            for delivery in deliveries
+            if delivery.user_id == world.ada
+        ]
+
+    # A step's people are noted once it is over. The second message came after the alert.
+    expected = "alert: people whom the step tells of the campaign, without a delivery: 2"
+    until(lambda: alerts() == [[expected], []])
+
+
 def test_a_device_that_registered_since_leaves_the_answer_unknown(world: World) -> None:
     campaign = world.start(user_ids=[world.ada])
     (device,) = world.client("DeviceService/ListDevices", world.tokens[world.ada]).devices

@@ -12,6 +12,7 @@ from pidgr.campaigns.locale_reason import LocaleChoice, locale_reason
 from pidgr.campaigns.nudge_store import NudgeStatus
 from pidgr.campaigns.push_store import BROWSER
 from pidgr.campaigns.timeline_store import (
+    Alert,
     Child,
     DeliveryFacts,
     HeldBack,
@@ -74,6 +75,7 @@ class History:
     # The run that made it, and the pushes that runs have held back.
     run_key: int = 0
     held_back: Sequence[HeldBack] = ()
+    alerts: Sequence[Alert] = ()
 
 
 def happenings(history: History, delivery_id: Callable[[int, int], str]) -> list[Happening]:
@@ -83,6 +85,7 @@ def happenings(history: History, delivery_id: Callable[[int, int], str]) -> list
         *_first_push(history),
         *_receipts(history),
         *(_nudge(one) for one in history.nudges),
+        *(_alert(one) for one in history.alerts),
         *_end_of_campaign(history),
     ]
     for sweep in history.sweeps:
@@ -274,6 +277,12 @@ def _nudge(nudge: KnownNudge) -> Happening:
         case _:
             why = nudge.reason
     return Happening(at, "not_nudged", f"by {channel}: {why}", step_id=nudge.step_id)
+
+
+def _alert(alert: Alert) -> Happening:
+    # Who is told is told once of the whole campaign, so not of whom.
+    detail = f"people whom the step tells of the campaign, without a delivery: {alert.people}"
+    return Happening(alert.at, "alerted", detail, step_id=alert.step_id)
 
 
 def _end_of_campaign(history: History) -> Iterator[Happening]:

@@ -7,6 +7,7 @@ from typing import Final
 from pidgr.campaigns.delivery_id import DeliveryKey
 from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, LANE_OF_DELIVERY
 from pidgr.campaigns.push_store import BROWSER
+from pidgr.campaigns.workflow import PUSH
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
 
@@ -117,6 +118,15 @@ class KnownNudge:
     settled_at: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A later round of an escalation that told people without making deliveries."""
+
+    step_id: str
+    at: int
+    people: int
+
+
 _DELIVERY: Final = Statement(f"""
     select d.organization_key, {EFFECTIVE_STATUS}, d.kind, d.locale, d.created_at, d.delivered_at,
            d.read_at, d.acted_at, d.member_key, m.id, m.preferred_locale, d.parent_run_key,
@@ -190,6 +200,16 @@ _NUDGES: Final = Statement("""
     order by r.key, n.channel
 """)
 
+# Only alerts are pushed as nudges.
+_ALERTS: Final = Statement(f"""
+    select r.step_id, coalesce(r.finished_at, r.started_at), count(*)
+    from step_run r join nudge n on n.step_run_key = r.key and n.channel = {PUSH}
+    where r.campaign_key = :campaign_key and r.organization_key = :organization_key
+      and r.key > :step_run_key
+    group by r.key, r.step_id, r.started_at, r.finished_at
+    order by r.key
+""")
+
 
 def delivery(reader: Reader, key: DeliveryKey) -> DeliveryFacts | None:
     """Return a delivery of whatever organization, for operators, who name it themselves."""
@@ -242,6 +262,16 @@ def nudges(
         "send_reminder": send_reminder,
     }
     return reader.records(KnownNudge, _NUDGES, parameters)
+
+
+def alerts(reader: Reader, facts: DeliveryFacts, key: DeliveryKey) -> Sequence[Alert]:
+    """Return the alerts on account of a campaign's own deliveries, this one among them."""
+    parameters = {
+        "organization_key": facts.organization_key,
+        "campaign_key": facts.campaign_key,
+        "step_run_key": key.step_run_key,
+    }
+    return [] if facts.parent_run_key is not None else reader.records(Alert, _ALERTS, parameters)
 
 
 def locales_by_preference(reader: Reader, facts: DeliveryFacts, key: DeliveryKey) -> dict[str, int]:
