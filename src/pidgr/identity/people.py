@@ -90,13 +90,26 @@ def code_suffices_for_passkeys(reader: Reader, subject: str, now: int) -> bool:
     code suffices for the first passkey and for no other: who reads somebody's mail does not get
     past what they have proved once.
     """
+    ours = _ours(reader, subject, now)
+    return not _closed_to_codes(ours) or _lacks_first_passkey(reader, subject, ours)
+
+
+def needs_first_passkey(reader: Reader, subject: str, now: int) -> bool:
+    """Tell whether a sign-in by code leads nowhere until the person has made their passkey."""
+    ours = _ours(reader, subject, now)
+    return not any(accepts(one, OTP) for one in ours) and _lacks_first_passkey(
+        reader, subject, ours
+    )
+
+
+def _ours(reader: Reader, subject: str, now: int) -> list[Membership]:
+    """Return the memberships of a person, invitations to their address included."""
     address = identity_store.address_of_subject(reader, subject)
     invited = identity_store.memberships_of_address(reader, address, now)
-    ours = [
+    return [
         *identity_store.memberships(reader, subject, now),
         *(member for member in invited if member.subject is None),
     ]
-    return not _closed_to_codes(ours) or _lacks_first_passkey(reader, subject, ours)
 
 
 def _lacks_first_passkey(reader: Reader, subject: str | None, ours: Sequence[Membership]) -> bool:

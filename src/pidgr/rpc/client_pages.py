@@ -20,6 +20,7 @@ from pidgr.identity.proof import Proof
 from pidgr.rpc.html_pages import BrokenPageError, guarded
 from pidgr.rpc.languages import texts
 from pidgr.rpc.limits import Limits
+from pidgr.rpc.passkey_pages import DESTINATION as PASSKEYS
 from pidgr.rpc.plain_http import Answer, Fields, door
 from pidgr.rpc.sign_in_doors import token_answer
 from pidgr.rpc.sign_in_steps import SIGN_IN, Destination, SignInSteps, Visit
@@ -60,6 +61,7 @@ def client_visit(request: Request, home: str) -> Visit:
 class _ClientPages:
     def __init__(self, system: System, steps: SignInSteps) -> None:
         self._arrivals = system.arrivals
+        self._passkeys = system.passkeys
         self._home = system.settings.home_url
         self._steps = steps
 
@@ -67,8 +69,10 @@ class _ClientPages:
         """Let somebody sign in for the client."""
         return self._steps.begin(request, client_visit(request, self._home))
 
-    async def welcome(self, _request: Request, kept: Mapping[str, str], proof: Proof) -> Response:
-        """Send who has signed in on to the client."""
+    async def welcome(self, request: Request, kept: Mapping[str, str], proof: Proof) -> Response:
+        """Send who has signed in on to the client; who has to make a passkey first, to that."""
+        if await self._passkeys.needs_first(proof.subject, proof.method):
+            return await self._steps.arrive(request, Visit(PASSKEYS, "", {}), proof)
         code = await self._arrivals.announce(proof, kept[_CHALLENGE])
         glue = "&" if "?" in self._home else "?"
         target = f"{self._home}{glue}{urlencode({'pidgr_code': code})}"

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -46,14 +47,15 @@ from pidgr.system import System
 PASSKEYS: Final = "/passkeys"
 # https://www.w3.org/TR/passkey-endpoints/
 _ENDPOINTS: Final = "/.well-known/passkey-endpoints"
-_NAME: Final = "passkeys"
+DESTINATION: Final = "passkeys"
+"""What :class:`SignInSteps` calls this page."""
 _LIFETIME: Final = 5 * MINUTE
 
 
 def passkey_pages(system: System, limits: Limits, steps: SignInSteps) -> list[BaseRoute]:
     """Return the routes."""
     pages = _PasskeyPages(system, steps)
-    steps.lead_to(Destination(_NAME, pages.show, takes_provider=False))
+    steps.lead_to(Destination(DESTINATION, pages.show, takes_provider=False))
     address = system.settings.issuer.rstrip("/") + PASSKEYS
 
     async def endpoints(_request: Request) -> Response:
@@ -79,7 +81,7 @@ class _PasskeyPages:
 
     def _begin(self, request: Request, problem: str = "") -> Response:
         _, words = texts(ROWS, request.headers.get("accept-language", ""))
-        visit = Visit(_NAME, words["intro"], {})
+        visit = Visit(DESTINATION, words["intro"], {})
         return self._steps.begin(request, visit, words[problem] if problem else "")
 
     async def show(self, request: Request, _kept: Mapping[str, str], proof: Proof) -> Response:
@@ -88,7 +90,9 @@ class _PasskeyPages:
             await self._passkeys.require_change(proof.subject, proof.method)
         except PermissionDeniedError:
             return self._begin(request, "by_passkey")
-        return await self._list(_Page(request, proof))
+        page = _Page(request, proof)
+        needed = await self._passkeys.needs_first(proof.subject, proof.method)
+        return await self._list(page, f"<p>{page.words['needed']}</p>" if needed else "")
 
     async def answer(self, request: Request) -> Response:
         """Do what the person has asked for."""
@@ -126,6 +130,7 @@ class _PasskeyPages:
 
     async def _add(self, page: "_Page", form: Mapping[str, str]) -> Response:
         subject, name = page.proof.subject, form.get("name", "")
+        needed = await self._passkeys.needs_first(subject, page.proof.method)
         try:
             made = await self._passkeys.add(
                 subject, page.proof.method, credential_in(form["credential"]), name
@@ -137,7 +142,14 @@ class _PasskeyPages:
             lambda transaction: passkey_notices.note_everywhere(transaction, subject, now)
         )
         said = page.words["added"].format(name=f"<strong>{html.escape(made.name)}</strong>")
-        return await self._list(page, f'<p role="status">{said}</p>')
+        status = f'<p role="status">{said}</p>'
+        # What has led here ends with the first key: everything else is opened by it.
+        return self._onward(page, status) if needed else await self._list(page, status)
+
+    def _onward(self, page: "_Page", said: str) -> Response:
+        home = self._system.settings.home_url
+        words = page.words["onward"].format(host=html.escape(urlsplit(home).netloc))
+        return self._page(page, f'{said}<p><a href="{html.escape(home)}">{words}</a></p>')
 
     async def _revoke(self, page: "_Page", passkey_id: str) -> Response:
         try:

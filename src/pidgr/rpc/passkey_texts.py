@@ -35,6 +35,20 @@ ROWS: Final[Rows] = {
         "您的一个组织不接受验证码。请使用通行密钥登录。",
         "コードを受け付けない組織に属しています。パスキーでサインインしてください。",
     ),
+    "needed": (
+        "Your organization accepts no codes. Add a passkey here to get in.",
+        "Tu organización no acepta códigos. Añade aquí una llave de acceso para entrar.",
+        "A sua organização não aceita códigos. Adicione aqui uma chave de acesso para entrar.",
+        "您的组织不接受验证码。请在此添加通行密钥以进入。",
+        "組織はコードを受け付けません。入るには、ここでパスキーを追加してください。",
+    ),
+    "onward": (
+        "Sign in with it at {host}",
+        "Entra con ella en {host}",
+        "Entre com ela em {host}",
+        "使用它登录 {host}",
+        "これで {host} にサインイン",
+    ),
     "none": (
         "You have no passkey yet.",
         "Todavía no tienes ninguna llave de acceso.",

@@ -66,6 +66,15 @@ class Enrolment:
         """
         await self._database.read(lambda reader: self._require_change(reader, subject, method))
 
+    async def needs_first(self, subject: str, method: str) -> bool:
+        """Tell whether who has signed in by this method gets nowhere before their first key."""
+        if method != OTP:
+            return False
+        now = self._clock.now()
+        return await self._database.read(
+            lambda reader: people.needs_first_passkey(reader, subject, now)
+        )
+
     async def options(self, subject: str, method: str) -> Json:
         """Return what the person's browser needs to make a key, good for ``CHALLENGE_LIFETIME``.
 
