@@ -156,6 +156,11 @@ def events(stage: Stage) -> list[Event]:
     return events_of(stage.installation, stage.organization.id)
 
 
+def acts(stage: Stage) -> int:
+    """Count what somebody did: what earlier tests have started may go on by itself meanwhile."""
+    return sum(event.actor_kind is not ActorKind.SYSTEM for event in events(stage))
+
+
 @pytest.fixture(scope="module")
 def stage(installation: Installation, client: Client) -> Stage:
     return Stage(installation, client)
@@ -252,11 +257,11 @@ def _nothing_new(stage: Stage) -> dict[str, dict[str, Any]]:
 
 def test_what_changes_nothing_leaves_no_event(stage: Stage) -> None:
     for rpc, fields in _nothing_new(stage).items():
-        before = len(events(stage))
+        before = acts(stage)
         stage.make(rpc, **fields)
-        assert len(events(stage)) == before + 1, rpc
+        assert acts(stage) == before + 1, rpc
         stage.make(rpc, **fields)
-        assert len(events(stage)) == before + 1, rpc
+        assert acts(stage) == before + 1, rpc
 
 
 # These have nothing that could be missing from an empty request.
@@ -281,11 +286,11 @@ _ABOUT_ONESELF = {
 
 def test_what_is_refused_leaves_no_event(stage: Stage) -> None:
     employee = stage.tokens[stage.member()]
-    before = len(events(stage))
+    before = acts(stage)
     for rpc in SCENARIOS:
         credential = employee if rpc in _NEED_NO_FIELD else stage.admin
         stage.client.error(rpc, stage.key if rpc in _ABOUT_ONESELF else credential)
-    assert len(events(stage)) == before
+    assert acts(stage) == before
 
 
 def test_an_api_key_acts_in_its_own_name(stage: Stage) -> None:
