@@ -55,6 +55,31 @@ def test_nobody_grants_what_they_lack(client: Client, organization: Organization
     assert "CAMPAIGNS_START" in error.details()
 
 
+def test_no_key_outlives_the_key_that_made_it(client: Client, organization: Organization) -> None:
+    end = Timestamp(seconds=int(time.time()) + 3_600)
+    may = ["ORG_READ", "ORG_WRITE"]
+    maker = create(client, organization.api_key, may, expires_at=end).key
+
+    for asked in (end, Timestamp(seconds=end.seconds - 1)):
+        assert create(client, maker, may, expires_at=asked).api_key.expires_at == asked
+    unsaid = create(client, maker, may)
+    assert unsaid.api_key.expires_at == end
+    count = len(client("ApiKeyService/ListApiKeys", maker).api_keys)
+    for credential in (maker, unsaid.key):
+        error = client.error(
+            "ApiKeyService/CreateApiKey",
+            credential,
+            name="more",
+            permissions=[client.stubs.PERMISSION_ORG_READ],
+            expires_at=Timestamp(seconds=end.seconds, nanos=1_000),
+        )
+        assert error.code() == grpc.StatusCode.PERMISSION_DENIED
+        assert "outlives" in error.details()
+    assert len(client("ApiKeyService/ListApiKeys", maker).api_keys) == count
+    later = Timestamp(seconds=end.seconds + 1)
+    assert create(client, organization.api_key, may, expires_at=later).api_key.expires_at == later
+
+
 @pytest.mark.parametrize(
     ("fields", "path"),
     [

@@ -4,7 +4,7 @@ import uuid
 from typing import Final
 
 from pidgr.audit import trail
-from pidgr.clock import DAY, Clock, to_timestamp
+from pidgr.clock import DAY, Clock, to_datetime, to_timestamp
 from pidgr.contract.v1.api_key_pb import (
     ApiKey,
     CreateApiKeyRequest,
@@ -50,7 +50,8 @@ class ApiKeyService:
 
         Raises:
             InvalidArgumentError: a bad name, no or unassignable permissions, an expiry in the past.
-            PermissionDeniedError: a permission the caller does not hold.
+            PermissionDeniedError: a permission the caller does not hold, or an expiry after that of
+                the key that calls.
             FailedPreconditionError: a SCIM token, in a sandbox that lives longer than 14 days.
         """
         self._validate(request)
@@ -70,7 +71,7 @@ class ApiKeyService:
             permissions=permissions.to_names(set(request.permissions)),
             created_at=self._clock.now(),
             last_used_at=None,
-            expires_at=_expiry(request),
+            expires_at=_granted_expiry(request, caller),
         )
         api_key_store.insert_api_key(transaction, caller.organization_key, stored, key.digest)
         trail.record_event(transaction, caller, api_keys.creation(stored), now=stored.created_at)
@@ -140,6 +141,17 @@ def _expiry(request: CreateApiKeyRequest) -> int | None:
     if request.expires_at is None:
         return None
     return require_moment("expires_at", request.expires_at)
+
+
+def _granted_expiry(request: CreateApiKeyRequest, caller: Caller) -> int | None:
+    """Return when a new key expires: no later than the key that makes it, and with it if unsaid."""
+    expires_at, latest = _expiry(request), caller.api_key_expires_at
+    if latest is None or expires_at is None:
+        return latest if expires_at is None else expires_at
+    if expires_at > latest:
+        until = to_datetime(latest).isoformat()
+        raise PermissionDeniedError(f"you cannot make a key that outlives yours: it ends {until}")
+    return expires_at
 
 
 def _message(stored: StoredApiKey) -> ApiKey:

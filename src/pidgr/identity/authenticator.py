@@ -106,6 +106,7 @@ class Authenticator:
             ),
             permissions=permissions.from_names(grant.permissions),
             api_key_id=grant.id,
+            api_key_expires_at=grant.expires_at,
         )
 
     async def _by_claims(self, claims: Claims, chosen_id: str) -> Caller:

@@ -37,6 +37,8 @@ class Caller:
     person: Person | None = None
     permissions: frozenset[Permission] = frozenset()
     api_key_id: str = ""
+    # When that key expires, in microseconds; None for one that does not, and for people.
+    api_key_expires_at: int | None = None
     subject: str = ""
     email: str = ""
     # How the person signed in (RFC 8176), as far as their token tells.
