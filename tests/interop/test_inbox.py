@@ -301,6 +301,16 @@ def test_a_person_of_two_organizations_keeps_one_session_in_all_tabs(employee: E
     assert "There" not in seen["ended"]["text"]
 
 
+def test_signing_out_leaves_nothing_in_any_tab_whatever_fails_meanwhile(employee: Employee) -> None:
+    employee.start(title="Confidential")
+    seen = employee.browse("leave")
+    assert len(seen["shown"]) == 3
+    for tab in seen["shown"]:
+        assert "Sign in to read your messages" in tab["text"]
+        assert "Confidential" not in tab["text"]
+    assert seen["kept"] == ["closed", "pidgr.outbox"]
+
+
 def test_a_person_is_led_to_the_bot_in_telegram_until_they_have_a_chat(
     employee: Employee, telegram: Telegram
 ) -> None:

@@ -199,6 +199,55 @@ export async function stay({ address, ...argument }) {
   });
 }
 
+/**
+ * Sign out in one of three tabs while the push service and the server fail.
+ *
+ * The second tab hears of it; the third does not, and has asked for a new token before. Returns what
+ * they show afterwards, and what the browser has kept.
+ */
+export async function leave({ address, ...argument }) {
+  return await asPerson(argument, async (person) => {
+    const { page } = person;
+    const errors = [];
+    page.on("pageerror", (error) => errors.push(String(error)));
+    await page.addInitScript(() => {
+      ServiceWorkerContainer.prototype.getRegistration = async () => ({
+        getNotifications: async () => [{ close: () => localStorage.setItem("closed", "yes") }],
+        pushManager: {
+          getSubscription: async () => ({ unsubscribe: () => Promise.reject(new Error("away")) }),
+        },
+      });
+    });
+    await page.goto(address);
+    await ready(page, "#sign-in");
+    await signIn(person);
+    const tabs = [page, await page.context().newPage(), await page.context().newPage()];
+    const [, other, deaf] = tabs;
+    await deaf.addInitScript(() => {
+      addEventListener("storage", (event) => event.stopImmediatePropagation());
+    });
+    for (const tab of [other, deaf]) {
+      await tab.goto(address);
+      await ready(tab, ".entry");
+    }
+    await page.route("**/auth/sign-out", (route) => route.abort());
+    const renewal = Promise.withResolvers();
+    await deaf.route("**/auth/refresh", async (route) => {
+      renewal.resolve({ route, response: await route.fetch() });
+    });
+    await page.evaluate(change, { expiresAt: 0 });
+    await deaf.evaluate(() => dispatchEvent(new Event("online")));
+    const { route, response } = await renewal.promise;
+    await page.click("#sign-out");
+    await ready(page, "#sign-in");
+    await ready(other, "#sign-in");
+    await route.fulfill({ response });
+    await ready(deaf, "#sign-in");
+    const kept = await page.evaluate(() => Object.keys(localStorage).sort());
+    return { shown: await Promise.all(tabs.map(seen)), kept, errors };
+  });
+}
+
 /** Change what the page has kept of its session. */
 function change(values) {
   const kept = JSON.parse(localStorage.getItem("pidgr.session"));

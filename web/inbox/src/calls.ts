@@ -1,7 +1,7 @@
 // Calls of the server as the person who is signed in, in the Connect protocol's JSON.
 
 import { type Answer, Server } from "../../recorder/src/server";
-import { BASE, UnreachableError } from "./http";
+import { BASE, TIMEOUT_MILLISECONDS, UnreachableError } from "./http";
 import { SignedOutError, accessToken, forget } from "./session";
 
 type Reply = Pick<Answer, "status" | "body">;
@@ -37,7 +37,8 @@ export async function read<Result>(path: string): Promise<Result> {
   return resultOf(
     await answerTo(async () => {
       const headers = { authorization: `Bearer ${await accessToken()}` };
-      const response = await fetch(new URL(path, BASE), { headers });
+      const signal = AbortSignal.timeout(TIMEOUT_MILLISECONDS);
+      const response = await fetch(new URL(path, BASE), { headers, signal });
       const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
       return { status: response.status, body };
     }),

@@ -1,13 +1,15 @@
 // What stands above every screen: the organization, notifications, the way out.
 
 import { make } from "./elements";
-import { UnreachableError } from "./http";
 import type { Outbox } from "./outbox";
 import type { Page } from "./page";
 import { canNotify, isNotified, notify, stopNotifying } from "./push";
-import { type Session, SignedOutError, choose, signOut } from "./session";
+import { type Session, choose, forget, signOut } from "./session";
 import { hasBot, isReminded, openChat } from "./telegram";
 import { text } from "./texts";
+
+/** How long somebody who leaves waits for the server. */
+const LEAVING_MILLISECONDS = 5_000;
 
 export function header(session: Session, page: Page, outbox: Outbox): HTMLElement {
   const out = make("button", { type: "button", id: "sign-out" }, text("signOut"));
@@ -79,13 +81,11 @@ function telegram(page: Page): HTMLElement | null {
 async function leave(outbox: Outbox): Promise<void> {
   outbox.clear();
   for (const step of [stopNotifying, signOut]) {
-    // It ends here in any case, whether or not the server hears of it.
-    await step().catch((error: unknown) => {
-      if (!(error instanceof UnreachableError || error instanceof SignedOutError)) {
-        throw error;
-      }
-    });
+    // It ends here in any case, whether or not the server, or a push service, hears of it in time.
+    const done = step().catch((error: unknown) => console.warn(error));
+    await Promise.race([done, new Promise((late) => setTimeout(late, LEAVING_MILLISECONDS))]);
   }
+  forget();
   begin();
 }
 

@@ -8,6 +8,9 @@ export class UnreachableError extends Error {}
 /** The server's base URL; the page is at `inbox` under it. */
 export const BASE = new URL(".", document.baseURI).href;
 
+/** An answer that takes longer is taken for lost. */
+export const TIMEOUT_MILLISECONDS = 30_000;
+
 /** Wait before another attempt; not longer when the browser says that it is online again. */
 export async function rest(pause: Pause): Promise<void> {
   const listening = new AbortController();
@@ -28,6 +31,7 @@ export async function post(path: string, body: object): Promise<Response> {
       method: "POST",
       headers,
       body: JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
     });
   } catch {
     throw new UnreachableError();

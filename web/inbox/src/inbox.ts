@@ -5,7 +5,7 @@ import { type Signpost, noticeLink, readLink } from "./link";
 import { Mailbox } from "./mailbox";
 import { Page } from "./page";
 import { problemScreen, welcomeScreen } from "./screens";
-import { SignedOutError, arrive, choose, current, signIn } from "./session";
+import { SignedOutError, arrive, choose, current, onChange, signIn } from "./session";
 import type { TextName } from "./texts";
 
 const PROBLEM = "pidgr.problem";
@@ -62,6 +62,8 @@ async function enter(signpost: Signpost | null): Promise<void> {
   if (!session) {
     throw new SignedOutError();
   }
+  // What is on the page is theirs alone.
+  onChange(session, () => location.replace(location.pathname));
   const mailbox = new Mailbox(page, session);
   page.head(header(session, page, mailbox.outbox));
   if (session.organizationId) {

@@ -41,7 +41,7 @@ export class Mailbox {
     addEventListener("hashchange", () => void this.#open());
     addEventListener("online", this.#hurry);
     document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
-    navigator.serviceWorker.addEventListener("message", ({ data }) => this.#onPush(data));
+    navigator.serviceWorker?.addEventListener("message", ({ data }) => this.#onPush(data));
     for (await this.#pause(); await this.#sync(); await this.#pause()) {
       this.#draw();
     }

@@ -53,6 +53,8 @@ export async function notify(): Promise<boolean> {
 
 /** Sign this browser off, so that whoever comes next is asked; throws as `call`. */
 export async function stopNotifying(): Promise<void> {
+  const shown = (await registered())?.getNotifications();
+  (await shown)?.forEach((notification) => notification.close());
   await (await subscriptionHere())?.unsubscribe();
   const id = localStorage.getItem(SUBSCRIPTION);
   localStorage.removeItem(SUBSCRIPTION);
@@ -67,8 +69,12 @@ export async function stopNotifying(): Promise<void> {
 }
 
 async function subscriptionHere(): Promise<PushSubscription | null> {
-  const registration = await navigator.serviceWorker?.getRegistration(SCOPE);
-  return (await registration?.pushManager?.getSubscription()) ?? null;
+  return (await (await registered())?.pushManager?.getSubscription()) ?? null;
+}
+
+/** Some browsers have no workers in private windows. */
+async function registered(): Promise<ServiceWorkerRegistration | undefined> {
+  return await navigator.serviceWorker?.getRegistration(SCOPE);
 }
 
 async function subscribe(applicationServerKey: string): Promise<PushSubscription> {

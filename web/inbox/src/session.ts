@@ -28,6 +28,22 @@ export function current(): Session | null {
   return kept === null ? null : (JSON.parse(kept) as Session);
 }
 
+/**
+ * Say once this is not any more who is signed in, or where they act: by another tab, or since this
+ * page was left for another one.
+ */
+export function onChange({ userId, organizationId }: Session, changed: () => void): void {
+  const look = () => {
+    const now = current();
+    if (now?.userId !== userId || now.organizationId !== organizationId) {
+      changed();
+    }
+  };
+  addEventListener("storage", look);
+  // Pages that are gone back to are as they were, and no event of the storage has reached them.
+  addEventListener("pageshow", look);
+}
+
 /** Leave for the sign-in page. */
 export async function signIn(): Promise<void> {
   const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
@@ -49,6 +65,9 @@ export async function arrive(code: string): Promise<boolean> {
   }
   const session = await fetchTokens("auth/token", { code, code_verifier: verifier });
   sessionStorage.removeItem(VERIFIER);
+  if (session) {
+    store(session);
+  }
   return session !== null;
 }
 
@@ -69,9 +88,8 @@ export async function accessToken(): Promise<string> {
  */
 export async function choose(organizationId: string): Promise<boolean> {
   return await inTurn(async (kept) => {
-    const given = { refresh_token: kept.refreshToken, organization_id: organizationId };
     // A refused choice leaves the session as it is.
-    return (await fetchTokens("auth/refresh", given)) !== null;
+    return (await refresh(kept, { organization_id: organizationId })) !== null;
   });
 }
 
@@ -97,7 +115,7 @@ function renew(): Promise<Session> {
     if (isFresh(kept)) {
       return kept;
     }
-    const renewed = await fetchTokens("auth/refresh", { refresh_token: kept.refreshToken });
+    const renewed = await refresh(kept);
     if (!renewed) {
       forget();
       throw new SignedOutError();
@@ -117,6 +135,20 @@ async function inTurn<Result>(work: (kept: Session) => Promise<Result>): Promise
   });
 }
 
+/** Fetch what follows a session; null if that is refused, SignedOutError if it ended meanwhile. */
+async function refresh(kept: Session, choice: object = {}): Promise<Session | null> {
+  const given = { refresh_token: kept.refreshToken, ...choice };
+  const session = await fetchTokens("auth/refresh", given);
+  // Whoever signs out does not wait for their turn.
+  if (current()?.refreshToken !== kept.refreshToken) {
+    throw new SignedOutError();
+  }
+  if (session) {
+    store(session);
+  }
+  return session;
+}
+
 interface Tokens {
   access_token: string;
   expires_in: number;
@@ -126,7 +158,7 @@ interface Tokens {
   organizations: { id: string; name: string }[];
 }
 
-/** Fetch and store tokens; null if they are refused. */
+/** Fetch tokens; null if they are refused. */
 async function fetchTokens(path: string, body: object): Promise<Session | null> {
   const askedAt = Date.now();
   const response = await post(path, body);
@@ -134,7 +166,7 @@ async function fetchTokens(path: string, body: object): Promise<Session | null> 
     return null;
   }
   const tokens = (await response.json()) as Tokens;
-  const session: Session = {
+  return {
     accessToken: tokens.access_token,
     expiresAt: askedAt + tokens.expires_in * 1000,
     refreshToken: tokens.refresh_token,
@@ -142,8 +174,10 @@ async function fetchTokens(path: string, body: object): Promise<Session | null> 
     userId: tokens.user_id,
     organizations: tokens.organizations,
   };
+}
+
+function store(session: Session): void {
   localStorage.setItem(SESSION, JSON.stringify(session));
-  return session;
 }
 
 function base64url(bytes: Uint8Array): string {
