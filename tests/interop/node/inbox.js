@@ -190,12 +190,16 @@ export async function stay({ address, ...argument }) {
     await page.evaluate(change, { expiresAt: 0 });
     await Promise.all(tabs.map((tab) => tab.goto(address)));
     await Promise.all(tabs.map((tab) => ready(tab, ".entry")));
+    // By a clock that was wrong, this one is good.
+    await page.evaluate(change, { accessToken: "none", expiresAt: Date.now() + 600_000 });
+    await page.reload();
+    await ready(page, ".entry");
+    const unexpected = errors.filter((error) => !error.includes("401"));
     await page.evaluate(change, { expiresAt: 0, refreshToken: "none" });
     await page.reload();
     await ready(page, "#sign-in");
     const ended = await seen(page);
-    // The browser logs that the last refresh was refused.
-    return { first, second, refreshed, ended, errors: errors.slice(1) };
+    return { first, second, refreshed, ended, errors: unexpected };
   });
 }
 

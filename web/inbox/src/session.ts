@@ -81,6 +81,15 @@ export async function accessToken(): Promise<string> {
   return kept && isFresh(kept) ? kept.accessToken : (await renew()).accessToken;
 }
 
+/** The server has refused an access token: whoever needs it next renews it. */
+export function distrust(token: string | undefined): void {
+  const kept = current();
+  // Another call may have renewed it already.
+  if (kept && kept.accessToken === token) {
+    store({ ...kept, expiresAt: 0 });
+  }
+}
+
 /**
  * Act in another organization of the person's from now on.
  *
