@@ -195,6 +195,29 @@ def test_a_link_of_a_nudge_leads_to_its_message(employee: Employee) -> None:
     assert "app.webmanifest" in seen["manifest"]
 
 
+def test_bodies_are_shown_as_they_are_meant(employee: Employee) -> None:
+    """Numbers and tables count, Arabic begins at the right, and none is too deep to be shown."""
+    deep = "> " * 5_000 + "the <b>end</b>"
+    bodies = (
+        "3. Third\n4. Fourth",
+        '<table><tr><th colspan="2" scope="col">Rooms</th></tr></table>',
+        "\u0627\u062c\u062a\u0645\u0627\u0639",
+        deep,
+    )
+    for body in bodies:
+        employee.start(template_id=employee.template(title="\u202eRead", body=body))
+    seen = employee.browse("openAll")
+    shown_deep, arabic, table, numbers = seen["opened"]
+    assert '<ol start="3">' in numbers["html"]
+    assert '<th colspan="2" scope="col">' in table["html"]
+    assert [one["direction"] for one in (numbers, arabic)] == ["ltr", "rtl"]
+    assert shown_deep["html"].startswith("<pre>&gt; &gt;")
+    assert shown_deep["html"].endswith("the &lt;b&gt;end&lt;/b&gt;</pre>")
+    for one in seen["opened"]:
+        # A direction that a name turns to ends with it.
+        assert '<span class="" data-pii="" dir="auto">People team</span>' in one["from"]
+
+
 def test_recordings_of_a_message_have_nothing_personal_in_them(employee: Employee) -> None:
     """Nor can a body run anything, or load anything from elsewhere."""
     secret = secrets.token_hex(12)

@@ -132,6 +132,31 @@ export async function confirmTooLate({ address, meanwhile, ...argument }) {
   });
 }
 
+/** Open every message of the list, newest first; return what became of each. */
+export async function openAll({ address, ...argument }) {
+  return await asPerson(argument, async (person) => {
+    const { page } = person;
+    const errors = trouble(page);
+    await page.goto(address);
+    await ready(page, "#sign-in");
+    await signIn(person);
+    const count = await page.locator(".entry").count();
+    const opened = [];
+    for (let place = 0; place < count; place += 1) {
+      await page.locator(".entry").nth(place).click();
+      await ready(page, "#action-ack");
+      opened.push({
+        html: await page.locator("article").innerHTML(),
+        direction: await page.locator("article").evaluate((body) => getComputedStyle(body).direction),
+        from: await page.locator(".from").innerHTML(),
+      });
+      await page.click("#back");
+      await ready(page, ".entry");
+    }
+    return { opened, errors };
+  });
+}
+
 /** Follow a link of a nudge before and after the sign-in, and one that is somebody else's. */
 export async function follow({ link, foreign, ...argument }) {
   return await asPerson(argument, async (person) => {

@@ -13,7 +13,11 @@ export function make<Tag extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Return an element whose text is nobody else's business: the recorder masks it. */
+/**
+ * Return an element whose text is nobody else's business: the recorder masks it.
+ *
+ * It is written in whichever direction, and does not turn round what stands beside it.
+ */
 export function personal<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   text: string,
@@ -22,5 +26,6 @@ export function personal<Tag extends keyof HTMLElementTagNameMap>(
   const element = make(tag, {}, text);
   element.className = className;
   element.dataset["pii"] = "";
+  element.dir = "auto";
   return element;
 }

@@ -2,6 +2,7 @@
 
 import DOMPurify from "dompurify";
 import { marked } from "marked";
+import { make } from "./elements";
 
 /** What a body may hold; the server lets HTML templates have the same (content/sanitising.py). */
 const ALLOWED_TAGS = [
@@ -11,6 +12,8 @@ const ALLOWED_TAGS = [
   ...["thead", "tr", "u", "ul"],
 ];
 const ALLOWED_ATTR = ["href", "title", "start", "colspan", "rowspan", "scope"];
+/** Attributes that are no addresses. */
+const ADD_URI_SAFE_ATTR = ["start", "colspan", "rowspan", "scope"];
 const ALLOWED_URI_REGEXP = /^(?:https?|mailto|tel):/i;
 
 // Noncharacters of Unicode stand for the marks meanwhile: Markdown takes no notice of them.
@@ -34,10 +37,10 @@ export function render(body: string): DocumentFragment {
     .replace(MARKS, "")
     .replaceAll("{{pii}}", START)
     .replaceAll("{{/pii}}", END);
-  const html = HTML.test(source) ? source : marked.parse(source, { async: false });
-  const fragment = DOMPurify.sanitize(html, {
+  const fragment = DOMPurify.sanitize(HTML.test(source) ? source : htmlOf(source), {
     ALLOWED_TAGS,
     ALLOWED_ATTR,
+    ADD_URI_SAFE_ATTR,
     ALLOWED_URI_REGEXP,
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
@@ -51,6 +54,18 @@ export function render(body: string): DocumentFragment {
   });
   fragment.querySelectorAll("h1, h2, h3, h4, h5").forEach(lower);
   return fragment;
+}
+
+/** Return Markdown as HTML; as it was written if it is nested too deeply to be read. */
+function htmlOf(markdown: string): string {
+  try {
+    return marked.parse(markdown, { async: false });
+  } catch (error) {
+    if (!(error instanceof RangeError)) {
+      throw error;
+    }
+    return make("pre", {}, markdown).outerHTML;
+  }
 }
 
 /** Wrap what stands between marks; a value may begin in one element and end in another. */

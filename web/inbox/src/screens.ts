@@ -67,7 +67,8 @@ export function messageScreen(
   const { message } = entry;
   const title = personal("h1", message.title ?? "");
   title.tabIndex = -1;
-  const body = make("article", { lang: entry.renderedLocale ?? "" }, render(message.body ?? ""));
+  const attributes = { lang: entry.renderedLocale ?? "", dir: "auto" };
+  const body = make("article", attributes, render(message.body ?? ""));
   const name = entry.metadata?.originalRecipientName;
   return [
     backLink(),
