@@ -175,7 +175,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     signer = TokenSigner(database, master_key, clock, settings.issuer, settings.audience)
     signer.ensure_key()
     engine = DbosEngine(database, run_handlers=run_handlers)
-    sessions = Sessions(database, signer, clock)
+    sessions = Sessions(database, signer, clock, master_key)
     mailer = _mailer(settings)
     code_mail = CodeMail(database, engine, master_key, mailer, clock)
     code_mail.register()

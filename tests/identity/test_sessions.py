@@ -11,7 +11,7 @@ from support.sign_in import Desk
 
 from pidgr.clock import DAY, MINUTE, SECOND
 from pidgr.contract.v1.user_pb import UserStatus
-from pidgr.errors import PermissionDeniedError, UnauthenticatedError
+from pidgr.errors import InvalidArgumentError, PermissionDeniedError, UnauthenticatedError
 from pidgr.storage.sql import Statement
 
 ADA = "ada@example.com"
@@ -90,6 +90,55 @@ def test_of_refreshes_at_once_one_succeeds_and_the_session_ends(desk: Desk) -> N
         assert all(isinstance(one, UnauthenticatedError) for one in found if one is not good[0])
         await refused(desk.sessions.refresh(good[0].refresh_token))
         assert desk.incidents() == ["session_token_reused"]
+
+    run(story)
+
+
+def test_an_attempt_whose_answer_was_lost_gives_the_same_token_until_that_is_used(
+    desk: Desk,
+) -> None:
+    attempt = "a" * 22
+
+    async def story() -> None:
+        first = (await desk.enter(ADA)).refresh_token
+        lost = await desk.sessions.refresh(first, attempt=attempt)
+        desk.clock.advance(DAY)
+        again = await desk.sessions.refresh(first, attempt=attempt)
+        assert again.refresh_token == lost.refresh_token != first
+        assert desk.signer.verify(again.access_token)
+        following = await desk.sessions.refresh(again.refresh_token, attempt=attempt)
+        assert following.refresh_token != again.refresh_token
+        assert desk.incidents() == []
+        await refused(desk.sessions.refresh(first, attempt=attempt))
+        await refused(desk.sessions.refresh(following.refresh_token))
+        assert desk.incidents() == ["session_token_reused"]
+        # Of another session the same attempt gives another token.
+        elsewhere = (await desk.enter(ADA)).refresh_token
+        found = await desk.sessions.refresh(elsewhere, attempt=attempt)
+        assert found.refresh_token != lost.refresh_token
+
+    run(story)
+
+
+@pytest.mark.parametrize("theirs", ["", "b" * 100])
+def test_who_does_not_know_the_attempt_is_found_out_at_once(desk: Desk, theirs: str) -> None:
+    async def story() -> None:
+        stolen = (await desk.enter(ADA)).refresh_token
+        newest = (await desk.sessions.refresh(stolen, attempt="a" * 22)).refresh_token
+        await refused(desk.sessions.refresh(stolen, attempt=theirs))
+        await refused(desk.sessions.refresh(newest))
+        assert desk.incidents() == ["session_token_reused"]
+
+    run(story)
+
+
+@pytest.mark.parametrize("attempt", ["a" * 21, "a" * 101])
+def test_an_attempt_that_is_no_secret_changes_nothing(desk: Desk, attempt: str) -> None:
+    async def story() -> None:
+        token = (await desk.enter(ADA)).refresh_token
+        with pytest.raises(InvalidArgumentError, match="22 to 100"):
+            await desk.sessions.refresh(token, attempt=attempt)
+        assert await desk.sessions.refresh(token)
 
     run(story)
 

@@ -46,7 +46,7 @@ class Desk:
         engine_schema.migrate(self.database)
         self.engine = DbosEngine(self.database, run_handlers=False)
         self.outbox = Outbox()
-        self.sessions = Sessions(self.database, self.signer, self.clock)
+        self.sessions = Sessions(self.database, self.signer, self.clock, self.master_key)
         self.mail = CodeMail(self.database, self.engine, self.master_key, self.outbox, self.clock)
         limits = DoorLimits(self.master_key)
         failures = Failures(limits, self.clock)

@@ -40,8 +40,20 @@ def new_handle() -> bytes:
 
 def new_token(prefix: str, handle: bytes) -> RotatingToken:
     """Return the next token of a handle."""
-    secret = handle + secrets.token_bytes(_SECRET_BYTES)
-    return RotatingToken(prefix + base64.urlsafe_b64encode(secret).decode(), handle)
+    return _token(prefix, handle, secrets.token_bytes(_SECRET_BYTES))
+
+
+def following(prefix: str, token: RotatingToken, key: bytes, attempt: str) -> RotatingToken:
+    """Return the token that follows upon another by an attempt: always the same one.
+
+    Only who has the key can tell, so an attempt that is easy to guess gives nothing away.
+    """
+    secret = hmac.digest(key, token.digest + attempt.encode(), "sha256")
+    return _token(prefix, token.handle, secret)
+
+
+def _token(prefix: str, handle: bytes, secret: bytes) -> RotatingToken:
+    return RotatingToken(prefix + base64.urlsafe_b64encode(handle + secret).decode(), handle)
 
 
 def parse(prefix: str, text: str) -> RotatingToken | None:

@@ -2,7 +2,9 @@
 
 A refresh token that comes back after it was used means that two parties have it, and nobody can
 tell which of them is the thief: the whole session ends, and the person signs in again (RFC 9700).
-A client must therefore not send two refreshes at once.
+A client must therefore not send two refreshes at once. A client that names its attempt may repeat
+it when the answer was lost, and gets the same next token until that is used: who has stolen the
+token alone does not know the attempt.
 """
 
 from collections.abc import Sequence
@@ -14,12 +16,13 @@ import structlog
 from pidgr.audit import incident_store
 from pidgr.audit.incident_store import IncidentKind
 from pidgr.clock import DAY, MINUTE, Clock
-from pidgr.errors import PermissionDeniedError, UnauthenticatedError
+from pidgr.errors import PermissionDeniedError, UnauthenticatedError, invalid_field
 from pidgr.identity import identity_store, people, rotating_tokens, session_store
 from pidgr.identity.identity_store import Membership
 from pidgr.identity.rotating_tokens import RotatingToken
 from pidgr.identity.sign_in_method import SSO
 from pidgr.identity.tokens import TokenSigner
+from pidgr.secrets import MasterKey
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 
@@ -28,6 +31,9 @@ SESSION_LIFETIME: Final = 30 * DAY
 """However often it is refreshed."""
 
 _PREFIX: Final = "pidgr_r_"
+# Characters of an attempt: of base64url, the fewest that 128 bits need.
+_SHORTEST_ATTEMPT: Final = 22
+_LONGEST_ATTEMPT: Final = 100
 
 log = structlog.get_logger("pidgr.identity")
 
@@ -66,8 +72,11 @@ class Grant:
 class Sessions:
     """Opens, refreshes and ends sessions."""
 
-    def __init__(self, database: Database, signer: TokenSigner, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, signer: TokenSigner, clock: Clock, master_key: MasterKey
+    ) -> None:
         self._database = database
+        self._attempts_key = master_key.derive("session-refresh-attempts")
         self._signer = signer
         self._clock = clock
 
@@ -164,10 +173,18 @@ class Sessions:
             ),
         )
 
-    async def refresh(self, refresh_token: str, organization_id: str = "") -> Tokens:
+    async def refresh(
+        self, refresh_token: str, organization_id: str = "", attempt: str = ""
+    ) -> Tokens:
         """Exchange a refresh token for new tokens, of another organization if one is named.
 
+        Args:
+            refresh_token: the newest of its session, or the one before it with the same attempt.
+            organization_id: where the person wants to act.
+            attempt: a secret of the client's own for this exchange; without one it is not repeated.
+
         Raises:
+            InvalidArgumentError: the attempt is too short or too long.
             UnauthenticatedError: the token is unknown, expired, revoked or was used before, or the
                 person is no longer a member where the session was.
             PermissionDeniedError: the person may not act in the named organization; the token
@@ -176,21 +193,37 @@ class Sessions:
         token = rotating_tokens.parse(_PREFIX, refresh_token)
         if token is None:
             raise _ended()
+        following = self._following(token, attempt)
         grant = await self._database.write(
-            lambda transaction: self._refresh(transaction, token, organization_id.lower())
+            lambda transaction: self._refresh(
+                transaction, token, following, organization_id.lower()
+            )
         )
         if grant is None:
             raise _ended()
         return await self.tokens(grant)
 
+    def _following(self, token: RotatingToken, attempt: str) -> RotatingToken:
+        if not attempt:
+            return rotating_tokens.new_token(_PREFIX, token.handle)
+        if not _SHORTEST_ATTEMPT <= len(attempt) <= _LONGEST_ATTEMPT:
+            told = f"must have {_SHORTEST_ATTEMPT} to {_LONGEST_ATTEMPT} characters, at random"
+            raise invalid_field("attempt", told)
+        return rotating_tokens.following(_PREFIX, token, self._attempts_key, attempt)
+
     def _refresh(
-        self, transaction: Transaction, token: RotatingToken, organization_id: str
+        self,
+        transaction: Transaction,
+        token: RotatingToken,
+        following: RotatingToken,
+        organization_id: str,
     ) -> Grant | None:
         now = self._clock.now()
         session = session_store.lock_session(transaction, token.handle)
         if session is None or session.revoked_at is not None or session.expires_at <= now:
             return None
-        if not token.matches(session.digest):
+        # The latter: the same attempt again, and what it gave has not been used.
+        if not token.matches(session.digest) and not following.matches(session.digest):
             session_store.revoke(transaction, session.key, now)
             kind, place = IncidentKind.SESSION_TOKEN_REUSED, session.organization_key
             incident_store.record(transaction, kind, session.subject, place, now)
@@ -203,7 +236,6 @@ class Sessions:
             membership = _choose(choices, organization_id)
         else:
             membership = _present(choices, session.organization_key)
-        following = rotating_tokens.new_token(_PREFIX, token.handle)
         organization_key = membership.organization_key if membership else None
         session_store.rotate(transaction, session.key, following.digest, organization_key, now)
         return Grant(

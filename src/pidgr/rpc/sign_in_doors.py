@@ -5,7 +5,7 @@ POST                      request                                       answer
 ========================  ============================================  ============================
 ``/auth/code``            ``email``                                     ``attempt_id, expires_in``
 ``/auth/verify``          ``attempt_id, code, organization_id?``        tokens
-``/auth/refresh``         ``refresh_token, organization_id?``           tokens
+``/auth/refresh``         ``refresh_token, organization_id?, attempt?`` tokens
 ``/auth/sign-out``        ``refresh_token, everywhere?``                ``{}``
 ``/auth/policy``          ``otp_disabled``, with a credential           ``otp_disabled``
 ========================  ============================================  ============================
@@ -76,7 +76,9 @@ def _refresh(system: System) -> Handler:
     async def handle(request: Request) -> Answer:
         fields = await Fields.of(request)
         tokens = await system.sessions.refresh(
-            fields.text("refresh_token"), fields.text("organization_id", required=False)
+            fields.text("refresh_token"),
+            fields.text("organization_id", required=False),
+            fields.text("attempt", required=False),
         )
         return token_answer(tokens)
 

@@ -10,6 +10,8 @@ export interface Session {
   /** Milliseconds since 1970 by this browser's clock, before which the access token is good. */
   expiresAt: number;
   refreshToken: string;
+  /** Names the exchange of the refresh token, from when it is tried until its answer is here. */
+  attempt?: string;
   organizationId: string;
   userId: string;
   organizations: { id: string; name: string }[];
@@ -146,7 +148,10 @@ async function inTurn<Result>(work: (kept: Session) => Promise<Result>): Promise
 
 /** Fetch what follows a session; null if that is refused, SignedOutError if it ended meanwhile. */
 async function refresh(kept: Session, choice: object = {}): Promise<Session | null> {
-  const given = { refresh_token: kept.refreshToken, ...choice };
+  // The answer may get lost; under the same attempt there is the same one again.
+  const attempt = kept.attempt ?? crypto.randomUUID();
+  store({ ...kept, attempt });
+  const given = { refresh_token: kept.refreshToken, attempt, ...choice };
   const session = await fetchTokens("auth/refresh", given);
   // Whoever signs out does not wait for their turn.
   if (current()?.refreshToken !== kept.refreshToken) {
