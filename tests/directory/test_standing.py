@@ -176,6 +176,7 @@ def sign_in(members: Calls, member: Caller, subject: str) -> None:
             digest=b"digest",
             subject=subject,
             method="otp",
+            authenticated_at=now,
             organization_key=members.tenant.key,
             now=now,
             expires_at=now + 1,

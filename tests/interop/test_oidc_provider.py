@@ -7,10 +7,11 @@ import re
 import secrets
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import grpc
 import httpx
@@ -86,6 +87,12 @@ class Browser:
         return response
 
 
+def _claims(tokens: dict[str, str]) -> dict[str, Any]:
+    payload = tokens["access_token"].split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    return claims
+
+
 @pytest.mark.parametrize("email_in_id_token", [True, False], ids=["id token", "user info"])
 def test_an_invited_member_signs_in_by_a_provider_that_is_not_ours(
     node: NodeProject, home: Installation, stubs: Stubs, email_in_id_token: bool
@@ -128,6 +135,16 @@ def test_an_invited_member_signs_in_by_a_provider_that_is_not_ours(
         fields = {"code": code, "code_verifier": verifier}
         tokens = browser.http.post(f"{home.url}/auth/token", json=fields).json()
         assert tokens["user_id"] == invited.id
+        assert "auth_time" not in _claims(tokens), "nobody has asked"
+        fields = {"email": email, "code_challenge": challenge}
+        # The provider remembers who they are, and lets them come back as they are.
+        recent = browser.go(f"{home.url}/auth/sso/start?{urlencode({**fields, 'max_age': 300})}")
+        (code,) = parse_qs(urlsplit(recent.headers["location"]).query)["pidgr_code"]
+        exchange = {"code": code, "code_verifier": verifier}
+        stepped_up = browser.http.post(f"{home.url}/auth/token", json=exchange).json()
+        assert abs(_claims(stepped_up)["auth_time"] - time.time()) < 300
+        anew = browser.go(f"{home.url}/auth/sso/start?{urlencode({**fields, 'max_age': 0})}")
+        assert 'name="login"' in anew.text
         user = client("MemberService/GetUser", tokens["access_token"], user_id=invited.id).user
         assert user.status == stubs.USER_STATUS_ACTIVE
         assert (user.profile.first_name, user.profile.last_name) == ("Ada", "Lovelace")

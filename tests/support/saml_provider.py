@@ -26,6 +26,7 @@ from saml2.sigver import CryptoBackend
 MAIL = "urn:oid:0.9.2342.19200300.100.1.3"
 GIVEN_NAME = "urn:oid:2.5.4.42"
 FAMILY_NAME = "urn:oid:2.5.4.4"
+PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 
@@ -132,6 +133,10 @@ class SamlProvider:
         )
         self._server = Server(config=self._config)
         self._server.sec.crypto = LibXmlSec()
+        self.forced = False
+        """Whether whoever came last had to sign in anew."""
+        self.signed_in_at = 0
+        """When people have signed in, in seconds; 0 for the moment they come by."""
 
     def metadata(self) -> str:
         return str(entity_descriptor(self._config))
@@ -158,6 +163,7 @@ class SamlProvider:
         options: Mapping[str, Any],
     ) -> dict[str, str]:
         asked = self._server.parse_authn_request(given["SAMLRequest"], binding).message
+        self.forced = asked.force_authn == "true"
         response = self._server.create_authn_response(
             dict(attributes),
             sp_entity_id=asked.issuer.text,
@@ -167,8 +173,8 @@ class SamlProvider:
                 format=NAMEID_FORMAT_EMAILADDRESS if name else NAMEID_FORMAT_PERSISTENT,
                 text=name or secrets.token_hex(8),
             ),
-            authn={"class_ref": "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"},
             **{
+                "authn": {"class_ref": PASSWORD, "authn_instant": self.signed_in_at},
                 "sign_assertion": True,
                 "sign_response": False,
                 "sign_alg": RSA_SHA256,

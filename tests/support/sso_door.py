@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from pidgr.clock import SECOND
 from pidgr.identity import people
 from pidgr.storage.sql import Statement
 from support.forms import submit
@@ -75,7 +76,7 @@ class SsoDoor:
         params = {"email": email, "code_challenge": self.challenge(), **changes}
         return self.browser.get("/auth/sso/start", params=params)
 
-    def way_from_sign_in_page(self, email: str) -> str:
+    def way_from_sign_in_page(self, email: str, **changes: str) -> str:
         """Begin to allow an application; return where the sign-in page sends the address."""
         query = {
             "client_id": "pidgr-mcp",
@@ -84,6 +85,7 @@ class SsoDoor:
             "code_challenge": self.challenge(),
             "code_challenge_method": "S256",
             "scope": "campaigns:read",
+            **changes,
         }
         first = self.browser.get("/oauth/authorize", params=query)
         page = submit(self.browser, first, email=email)
@@ -97,6 +99,11 @@ class SsoDoor:
         (code,) = parse_qs(urlsplit(location).query)["pidgr_code"]
         fields = {"code": code, "code_verifier": self.verifier, **changes}
         return self.browser.post("/auth/token", json=fields)
+
+    def signed_in_at(self, tokens: Any) -> int | None:
+        """Return when a person has signed in by their token, in seconds."""
+        told = self.installation.system.signer.verify(tokens["access_token"]).authenticated_at
+        return None if told is None else told // SECOND
 
     def welcome(self, email: str, method: str) -> Any:
         system = self.installation.system

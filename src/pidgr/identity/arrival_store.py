@@ -9,23 +9,25 @@ from pidgr.storage.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Who has signed in, how, where only that counts, and the challenge of their client."""
+    """Who has signed in, how and when, where only that counts, and their client's challenge."""
 
     subject: str
     method: str
+    authenticated_at: int
     organization_key: int | None
     challenge: str
 
 
 _INSERT: Final = Statement("""
     insert into sign_in_arrival
-      (digest, subject, method, organization_key, challenge, expires_at)
-    values (:digest, :subject, :method, :organization_key, :challenge, :expires_at)
+      (digest, subject, method, authenticated_at, organization_key, challenge, expires_at)
+    values
+      (:digest, :subject, :method, :authenticated_at, :organization_key, :challenge, :expires_at)
 """)
 # Gone before the verifier is looked at: however many come at once, one of them is.
 _CLAIM: Final = Statement("""
     delete from sign_in_arrival where digest = :digest and expires_at > :now
-    returning subject, method, organization_key, challenge
+    returning subject, method, authenticated_at, organization_key, challenge
 """)
 _SWEEP: Final = Statement(
     """

@@ -43,7 +43,13 @@ class Arrivals:
         def work(transaction: Transaction) -> None:
             now = self._clock.now()
             arrival_store.sweep(transaction, now)
-            arrival = Arrival(proof.subject, proof.method, proof.organization_key, challenge)
+            arrival = Arrival(
+                proof.subject,
+                proof.method,
+                proof.authenticated_at,
+                proof.organization_key,
+                challenge,
+            )
             arrival_store.insert(transaction, _digest(code), arrival, now + LIFETIME)
 
         await self._database.write(work)
@@ -72,7 +78,11 @@ class Arrivals:
         if arrival.organization_key is None:
             return self._sessions.open(transaction, arrival.subject, arrival.method, "")
         return self._sessions.open_bound(
-            transaction, arrival.subject, arrival.method, arrival.organization_key
+            transaction,
+            arrival.subject,
+            arrival.method,
+            arrival.authenticated_at,
+            arrival.organization_key,
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 class Proof:
     """Who somebody has proved to be, how (RFC 8176) and when, in microseconds.
 
+    ``authenticated_at`` is 0 where nobody can tell: a provider vouches for a sign-in of any age.
     ``organization_key`` is of the only organization in which it counts, if there is such a one.
     """
 

@@ -15,19 +15,22 @@ class StoredSession:
     digest: bytes
     subject: str
     method: str
+    authenticated_at: int
     organization_key: int | None
-    created_at: int
     expires_at: int
     revoked_at: int | None
 
 
 _INSERT: Final = Statement("""
     insert into sign_in_session
-      (handle, digest, subject, method, organization_key, created_at, refreshed_at, expires_at)
-    values (:handle, :digest, :subject, :method, :organization_key, :now, :now, :expires_at)
+      (handle, digest, subject, method, authenticated_at, organization_key, created_at,
+       refreshed_at, expires_at)
+    values
+      (:handle, :digest, :subject, :method, :authenticated_at, :organization_key, :now, :now,
+       :expires_at)
 """)
 _LOCK: Final = Statement("""
-    select key, digest, subject, method, organization_key, created_at, expires_at, revoked_at
+    select key, digest, subject, method, authenticated_at, organization_key, expires_at, revoked_at
     from sign_in_session where handle = :handle {for_update}
 """)
 _ROTATE: Final = Statement("""
@@ -61,6 +64,7 @@ def insert_session(
     digest: bytes,
     subject: str,
     method: str,
+    authenticated_at: int,
     organization_key: int | None,
     now: int,
     expires_at: int,
@@ -73,6 +77,7 @@ def insert_session(
             "digest": digest,
             "subject": subject,
             "method": method,
+            "authenticated_at": authenticated_at,
             "organization_key": organization_key,
             "now": now,
             "expires_at": expires_at,

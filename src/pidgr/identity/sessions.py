@@ -94,12 +94,18 @@ class Sessions:
         Raises:
             PermissionDeniedError: they may not act there.
         """
-        choices = _choices(transaction, subject, method, self._clock.now())
+        now = self._clock.now()
+        choices = _choices(transaction, subject, method, now)
         membership = _choose(choices, organization_id)
-        return self._start(transaction, subject, method, membership, choices)
+        return self._start(transaction, subject, method, now, membership, choices)
 
     def open_bound(
-        self, transaction: Transaction, subject: str, method: str, organization_key: int
+        self,
+        transaction: Transaction,
+        subject: str,
+        method: str,
+        authenticated_at: int,
+        organization_key: int,
     ) -> Grant:
         """Start a session that never acts in another organization.
 
@@ -107,6 +113,7 @@ class Sessions:
             transaction: the unit of work.
             subject: the person.
             method: how they proved who they are to that organization.
+            authenticated_at: when; 0 where nobody can tell.
             organization_key: of the organization.
 
         Raises:
@@ -114,13 +121,16 @@ class Sessions:
         """
         choices = _choices(transaction, subject, method, self._clock.now())
         membership = _present(choices, organization_key)
-        return self._start(transaction, subject, method, membership, (membership,))
+        return self._start(
+            transaction, subject, method, authenticated_at, membership, (membership,)
+        )
 
     def _start(
         self,
         transaction: Transaction,
         subject: str,
         method: str,
+        authenticated_at: int,
         membership: Membership | None,
         choices: tuple[Membership, ...],
     ) -> Grant:
@@ -133,6 +143,7 @@ class Sessions:
             digest=token.digest,
             subject=subject,
             method=method,
+            authenticated_at=authenticated_at,
             organization_key=membership.organization_key if membership else None,
             now=now,
             expires_at=now + SESSION_LIFETIME,
@@ -140,7 +151,7 @@ class Sessions:
         return Grant(
             subject=subject,
             method=method,
-            authenticated_at=now,
+            authenticated_at=authenticated_at,
             email=_email(transaction, subject, membership),
             membership=membership,
             choices=choices,
@@ -241,7 +252,7 @@ class Sessions:
         return Grant(
             subject=session.subject,
             method=session.method,
-            authenticated_at=session.created_at,
+            authenticated_at=session.authenticated_at,
             email=_email(transaction, session.subject, membership),
             membership=membership,
             choices=choices,

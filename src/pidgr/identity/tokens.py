@@ -168,7 +168,7 @@ class TokenSigner:
             claims[ORGANIZATION_CLAIM] = organization_id
         if method:
             claims[METHOD_CLAIM] = method.split()
-        if authenticated_at is not None:
+        if authenticated_at:
             claims[AUTHENTICATION_TIME_CLAIM] = authenticated_at // SECOND
         if delegation is not None:
             claims[CLIENT_CLAIM] = delegation.client_id

@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pidgr.identity.challenges import is_challenge
+from pidgr.identity.oauth.request import is_seconds
 from pidgr.identity.proof import Proof
 from pidgr.rpc.html_pages import BrokenPageError, guarded
 from pidgr.rpc.languages import texts
@@ -47,7 +48,7 @@ def client_visit(request: Request, home: str) -> Visit:
     """Return a visit that leads to the client, for a request with its challenge.
 
     Raises:
-        BrokenPageError: there is no challenge.
+        BrokenPageError: there is no challenge, or ``max_age`` is no number of seconds.
     """
     challenge = request.query_params.get(_CHALLENGE, "")
     if not is_challenge(challenge):
@@ -55,7 +56,15 @@ def client_visit(request: Request, home: str) -> Visit:
     target = urlsplit(home)
     _, words = texts(ROWS, request.headers.get("accept-language", ""))
     intro = words["onward"].format(host=f"<strong>{html.escape(target.netloc)}</strong>")
-    return Visit(_NAME, intro, {_CHALLENGE: challenge}, f"{target.scheme}://{target.netloc}")
+    origin = f"{target.scheme}://{target.netloc}"
+    return Visit(_NAME, intro, {_CHALLENGE: challenge}, origin, _max_age(request))
+
+
+def _max_age(request: Request) -> int | None:
+    given = request.query_params.get("max_age", "")
+    if given and not is_seconds(given):
+        raise BrokenPageError
+    return int(given) if given else None
 
 
 class _ClientPages:

@@ -72,7 +72,13 @@ class _ConsentPages:
         if isinstance(question, Response):
             return question
         return self._steps.begin(
-            request, Visit(_NAME, _filled(question, "intro"), {"query": query})
+            request,
+            Visit(
+                _NAME,
+                _filled(question, "intro"),
+                {"query": query},
+                max_age=question.request.max_age,
+            ),
         )
 
     async def ask(self, request: Request, kept: Mapping[str, str], proof: Proof) -> Response:

@@ -74,12 +74,15 @@ class Visit:
         intro: HTML that says what the sign-in is for.
         kept: what the destination wants back.
         form_target: the origin of another server that the destination redirects to.
+        max_age: by how many seconds a provider may have seen the person sign in before; None for
+            any. All other sign-ins begin here.
     """
 
     to: str
     intro: str
     kept: Mapping[str, str]
     form_target: str = ""
+    max_age: int | None = None
 
 
 class SignInSteps:
@@ -116,11 +119,24 @@ class SignInSteps:
             BrokenPageError: no such seal, or an old one.
         """
         kept = self._seals.read(sealed)
-        return Visit(kept.pop("to"), kept.pop("intro"), kept, kept.pop("form_target"))
+        # A seal of a process before an upgrade has none.
+        max_age = kept.pop("max_age", "")
+        return Visit(
+            kept.pop("to"),
+            kept.pop("intro"),
+            kept,
+            kept.pop("form_target"),
+            int(max_age) if max_age else None,
+        )
 
     def seal(self, visit: Visit) -> str:
         """Return what :meth:`visit` reads."""
-        step = {"to": visit.to, "intro": visit.intro, "form_target": visit.form_target}
+        step = {
+            "to": visit.to,
+            "intro": visit.intro,
+            "form_target": visit.form_target,
+            "max_age": "" if visit.max_age is None else str(visit.max_age),
+        }
         return self._seals.text({**visit.kept, **step})
 
     async def arrive(self, request: Request, visit: Visit, proof: Proof) -> Response:

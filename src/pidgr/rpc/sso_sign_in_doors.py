@@ -105,7 +105,10 @@ class _Doors:
         if not self._steps.takes_provider(visit):
             raise BrokenPageError
         departure = await self._sign_in.depart(
-            query.get("email", ""), self._steps.seal(visit), request.cookies.get(_COOKIE, "")
+            query.get("email", ""),
+            self._steps.seal(visit),
+            request.cookies.get(_COOKIE, ""),
+            visit.max_age,
         )
         response = (
             _posting_page(request, departure)

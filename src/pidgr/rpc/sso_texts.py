@@ -51,6 +51,16 @@ ROWS: Final[Rows] = {
         "身份提供商给出的邮箱不属于您的组织。",
         "プロバイダーのメールアドレスは組織のものではありません。",
     ),
+    "stale": (
+        "This needs a new sign-in at your provider, and it tells of none. Begin again in your app.",
+        "Hace falta un nuevo acceso en tu proveedor, y no consta. Empieza de nuevo en tu app.",
+        "Isto exige um novo acesso no seu provedor, e não consta. Recomece no seu aplicativo.",
+        "此操作需要在身份提供商处重新登录，但其未告知有新的登录。请在应用中重新开始。",
+        (
+            "プロバイダーでの新しいサインインが必要ですが、確認できませんでした。"
+            "アプリからやり直してください。"
+        ),
+    ),
     "go_title": (
         "Sign in with your organization",
         "Entrar con tu organización",

@@ -562,3 +562,54 @@ def test_an_answer_of_another_browser_shows_no_request(door: Door, provider: Pro
     with door.new_browser() as other:
         assert door.callback(answer, other).status_code == 400
     assert door.callback(answer).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("max_age", "age", "taken"),
+    [
+        ("300", 200, True),
+        ("300", 500, False),
+        ("0", 0, True),
+        ("0", 200, False),
+        ("300", None, False),
+        ("300", -500, False),
+    ],
+)
+def test_a_recent_sign_in_is_asked_for_and_no_other_is_taken(
+    door: Door, provider: Provider, max_age: str, age: int | None, *, taken: bool
+) -> None:
+    user_id, email = door.invite()
+    now = int(time.time())
+    provider.claims = {"email": email, "auth_time": None if age is None else now - age}
+    sent = door.start(email, max_age=max_age).headers["location"]
+    asked = dict(parse_qsl(urlsplit(sent).query))
+    assert asked["max_age"] == max_age
+    assert asked.get("prompt") == (None if int(max_age) else "login")
+    back = door.callback(provider.visit(sent))
+    if taken:
+        assert age is not None
+        assert door.signed_in_at(door.tokens(back).json()) == now - age
+    else:
+        assert back.status_code == 403
+        assert "new sign-in at your provider" in back.text
+        assert door.user(user_id).status == door.client.stubs.USER_STATUS_INVITED
+
+
+@pytest.mark.parametrize(
+    ("told", "known"), [(1_000, 1_000), (None, None), ("1000", None), (True, None)]
+)
+def test_who_asks_for_no_recent_sign_in_is_told_how_old_it_is(
+    door: Door, provider: Provider, told: Any, known: int | None
+) -> None:
+    """Where the provider does not tell, nobody knows, and it is not taken for recent."""
+    _, email = door.invite()
+    provider.claims = {"email": email, "auth_time": told}
+    sent = door.start(email).headers["location"]
+    assert not {"max_age", "prompt"} & dict(parse_qsl(urlsplit(sent).query)).keys()
+    assert door.signed_in_at(door.tokens(door.callback(provider.visit(sent))).json()) == known
+
+
+@pytest.mark.parametrize("max_age", ["-1", "x", "1" * 10, "\u0663"])
+def test_what_is_no_age_leads_nowhere(door: Door, max_age: str) -> None:
+    _, email = door.invite()
+    assert door.start(email, max_age=max_age).status_code == 400

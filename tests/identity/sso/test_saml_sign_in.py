@@ -23,6 +23,7 @@ from support.saml_provider import FAMILY_NAME, GIVEN_NAME, MAIL, SamlProvider, i
 from support.sso_door import APPLICATION, SsoDoor
 from support.story import row_counts
 
+from pidgr.clock import SECOND
 from pidgr.identity.sign_in_method import OTP, PASSKEY
 from pidgr.storage.sql import Statement
 
@@ -391,6 +392,39 @@ def test_the_sign_in_page_leads_to_the_provider_and_on_to_what_it_was_for(door: 
     ).headers["location"]
     assert allowed.startswith(f"{APPLICATION}?code=")
     assert door.show(form).status_code == 400
+
+
+def test_a_recent_sign_in_is_asked_for_and_no_other_is_taken(door: Door) -> None:
+    user_id, email = door.invite()
+    now = door.installation.system.clock.now() // SECOND
+
+    def come(age: int, **changes: str) -> httpx.Response:
+        door.provider.signed_in_at = now - age
+        sent = door.start(email, **changes).headers["location"]
+        return door.show(door.provider.visit(sent, {"mail": [email]}))
+
+    for max_age in (0, 300):
+        stale = come(max_age + 200, max_age=str(max_age))
+        assert door.provider.forced
+        assert stale.status_code == 403
+        assert "new sign-in at your provider" in stale.text
+    assert door.user(user_id).status == door.client.stubs.USER_STATUS_INVITED
+    tokens = door.tokens(come(200, max_age="300")).json()
+    assert door.signed_in_at(tokens) == now - 200
+    fields = {"refresh_token": tokens["refresh_token"]}
+    again = door.browser.post("/auth/refresh", json=fields).json()
+    assert door.signed_in_at(again) == now - 200
+    # Who asks for none gets what there is, and is told how old that is.
+    assert door.signed_in_at(door.tokens(come(4_000)).json()) == now - 4_000
+    assert not door.provider.forced
+
+
+def test_an_application_s_wish_for_a_recent_sign_in_reaches_the_provider(door: Door) -> None:
+    _, email = door.invite()
+    for wish, forced in (({"prompt": "login"}, True), ({"max_age": "300"}, True), ({}, False)):
+        sent = door.browser.get(door.way_from_sign_in_page(email, **wish)).headers["location"]
+        door.provider.visit(sent, {"mail": [email]})
+        assert door.provider.forced is forced
 
 
 def test_the_metadata_tells_a_provider_all_it_needs(installation: Installation) -> None:

@@ -11,6 +11,8 @@ from pidgr.identity.oauth.errors import OAuthError, invalid_request, invalid_sco
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _LONGEST_STATE: Final = 2_000
+# Digits: any number of seconds, and none that overflows.
+_LONGEST_AGE: Final = 9
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 
 
@@ -22,6 +24,8 @@ class AuthorizationRequest:
     redirect_uri: str
     scopes: frozenset[str]
     challenge: str
+    max_age: int | None
+    """How many seconds old a sign-in at a provider may be; None for any. All others are new."""
 
 
 def single(parameters: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -58,11 +62,11 @@ def read(
         raise invalid_request("code_challenge must be the base64url SHA-256 of a verifier")
     if "resource" in given and given["resource"].rstrip("/") not in resources:
         raise OAuthError("invalid_target", "this server gives no tokens for that resource")
-    _check_prompt(given)
+    max_age = _max_age(given)
     wanted = scopes.parse(given.get("scope", "")) or client.scopes
     if not wanted <= client.scopes:
         raise invalid_scope()
-    return AuthorizationRequest(client, redirect_uri, wanted, given["code_challenge"])
+    return AuthorizationRequest(client, redirect_uri, wanted, given["code_challenge"], max_age)
 
 
 def _check_response(given: Mapping[str, str]) -> None:
@@ -77,17 +81,25 @@ def _check_response(given: Mapping[str, str]) -> None:
         raise invalid_request(f"state is longer than {_LONGEST_STATE:,} characters")
 
 
-def _check_prompt(given: Mapping[str, str]) -> None:
-    """Check what asks for a fresh sign-in. Every request gets one here, so nothing is left to do.
+def is_seconds(text: str) -> bool:
+    """Tell whether a ``max_age`` is one."""
+    return text.isascii() and text.isdigit() and len(text) <= _LONGEST_AGE
+
+
+def _max_age(given: Mapping[str, str]) -> int | None:
+    """Return how old a sign-in at a provider may be; here every request gets a new one.
 
     Raises:
         OAuthError: malformed, or login_required: it must do without a page.
     """
-    max_age = given.get("max_age", "0")
-    if not (max_age.isdigit() and len(max_age) < 10):  # noqa: PLR2004 - any number of seconds
+    max_age = given.get("max_age")
+    if max_age is not None and not is_seconds(max_age):
         raise invalid_request("max_age must be a number of seconds")
     prompts = frozenset(given.get("prompt", "").split())
     if not prompts <= _PROMPTS or ("none" in prompts and len(prompts) > 1):
         raise invalid_request("prompt must be none, or of login, consent and select_account")
     if "none" in prompts:
         raise OAuthError("login_required", "the person has to sign in")
+    if "login" in prompts:
+        return 0
+    return None if max_age is None else int(max_age)

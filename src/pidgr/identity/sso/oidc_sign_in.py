@@ -17,7 +17,8 @@ from pidgr.identity.sso import attempt_store
 from pidgr.identity.sso.id_tokens import BadIdTokenError, IdTokens
 from pidgr.identity.sso.oidc_metadata import OidcProvider
 from pidgr.identity.sso.provider_store import StoredProvider
-from pidgr.identity.sso.ways import BrokenSignInError, Question
+from pidgr.identity.sso.ways import BrokenSignInError, Question, Word
+from pidgr.identity.tokens import authentication_time
 from pidgr.outreach.fetching import Fetcher, FetchError
 from pidgr.secrets import MasterKey
 from pidgr.storage.database import Database
@@ -54,7 +55,9 @@ class OidcSignIn:
         self._id_tokens = IdTokens(fetcher, clock)
         self._redirect_uri = redirect_uri(issuer)
 
-    def ask(self, provider: StoredProvider, email: str, state: str) -> Question:
+    def ask(
+        self, provider: StoredProvider, email: str, state: str, max_age: int | None
+    ) -> Question:
         """Return the authorization request; see ``Way``."""
         nonce, verifier = _new_secret(), _new_secret()
         known = _oidc(provider)
@@ -70,6 +73,7 @@ class OidcSignIn:
                 "code_challenge": challenge_of(verifier),
                 "code_challenge_method": "S256",
                 "login_hint": email,
+                **_freshness(max_age),
             }
         )
         return Question(
@@ -79,7 +83,7 @@ class OidcSignIn:
 
     async def believe(
         self, provider: StoredProvider, answer: Mapping[str, str], remembered: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+    ) -> Word:
         """Return the claims that the code in an answer stands for; see ``Way``."""
         known = _oidc(provider)
         named = answer.get("iss", "")
@@ -89,7 +93,7 @@ class OidcSignIn:
         if "error" in answer or not answer.get("code"):
             raise BrokenSignInError("the provider said no")
         try:
-            return await self._claims(provider, answer["code"], remembered)
+            claims = await self._claims(provider, answer["code"], remembered)
         except FetchError as error:
             log.warning("a provider does not answer", provider_id=provider.id, problem=str(error))
             message = "the identity provider does not answer; try again in a few minutes"
@@ -97,6 +101,7 @@ class OidcSignIn:
         except BadIdTokenError as error:
             log.warning("an ID token was refused", provider_id=provider.id, problem=str(error))
             raise BrokenSignInError("the provider's word cannot be believed") from error
+        return Word(claims, authentication_time(claims))
 
     async def _claims(
         self, provider: StoredProvider, code: str, kept: Mapping[str, str]
@@ -150,6 +155,14 @@ class OidcSignIn:
         if reply.status != _OK:
             raise BadIdTokenError(f"the token endpoint answered {reply.status}")
         return _object(reply.body)
+
+
+def _freshness(max_age: int | None) -> dict[str, str]:
+    """Return what asks for a recent sign-in, and for the ID token to tell of it (Core 3.1.2.1)."""
+    if max_age is None:
+        return {}
+    # Some know only the one, and 0 means the same as the other.
+    return {"max_age": str(max_age), **({} if max_age else {"prompt": "login"})}
 
 
 def _oidc(provider: StoredProvider) -> OidcProvider:

@@ -56,8 +56,8 @@ class ServiceProvider:
         )
         return etree.tostring(entity, xml_declaration=True, encoding="UTF-8")
 
-    def request(self, request_id: str, destination: str, now: int) -> bytes:
-        """Return an ``AuthnRequest``.
+    def request(self, request_id: str, destination: str, now: int, *, force: bool = False) -> bytes:
+        """Return an ``AuthnRequest``, by ``force`` one that an earlier sign-in is no answer to.
 
         It asks for no kind of name: what a provider is set up to call people is the best it has,
         and some refuse every other one.
@@ -75,6 +75,8 @@ class ServiceProvider:
             },
             {"samlp": PROTOCOL, "saml": ASSERTION},
         )
+        if force:
+            request.set("ForceAuthn", "true")
         etree.SubElement(request, f"{{{ASSERTION}}}Issuer").text = self.entity_id
         return etree.tostring(request)
 

@@ -19,7 +19,7 @@ from pidgr.identity.sso.saml_assertion import EMAIL_ADDRESS, Person
 from pidgr.identity.sso.saml_metadata import REDIRECT, SamlProvider
 from pidgr.identity.sso.saml_requests import ServiceProvider
 from pidgr.identity.sso.saml_response import RefusedResponseError
-from pidgr.identity.sso.ways import BrokenSignInError, Question
+from pidgr.identity.sso.ways import BrokenSignInError, Question, Word
 
 _ID_BYTES: Final = 20
 _REQUEST: Final = "request"
@@ -34,13 +34,20 @@ class SamlSignIn:
         self._us = ServiceProvider.at(issuer)
         self._clock = clock
 
-    def ask(self, provider: StoredProvider, email: str, state: str) -> Question:
-        """Return the request; see ``Way``. SAML has no hint of who somebody is."""
+    def ask(
+        self, provider: StoredProvider, email: str, state: str, max_age: int | None
+    ) -> Question:
+        """Return the request; see ``Way``. SAML has no hint of who somebody is.
+
+        Nor has it a word for how old a sign-in may be: whoever asks for a recent one gets another.
+        """
         del email
         known = _saml(provider)
         # A name in XML does not begin with a digit.
         request_id = f"_{secrets.token_hex(_ID_BYTES)}"
-        request = self._us.request(request_id, known.sign_on_url, self._clock.now())
+        request = self._us.request(
+            request_id, known.sign_on_url, self._clock.now(), force=max_age is not None
+        )
         remembered = {_REQUEST: request_id}
         if known.binding == REDIRECT:
             url = saml_requests.redirect_url(known.sign_on_url, request, state)
@@ -49,7 +56,7 @@ class SamlSignIn:
 
     async def believe(
         self, provider: StoredProvider, answer: Mapping[str, str], remembered: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+    ) -> Word:
         """Return the attributes in a response; see ``Way``."""
         try:
             person = await asyncio.to_thread(
@@ -63,7 +70,7 @@ class SamlSignIn:
         except RefusedResponseError as error:
             log.warning("a response was refused", provider_id=provider.id, problem=str(error))
             raise BrokenSignInError("the provider's word cannot be believed") from error
-        return _claims(person, provider.email_attribute)
+        return Word(_claims(person, provider.email_attribute), person.authenticated_at)
 
 
 def _claims(person: Person, email_attribute: str) -> Mapping[str, Any]:

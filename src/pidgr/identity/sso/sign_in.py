@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pidgr.clock import MINUTE, Clock
+from pidgr.clock import MINUTE, SECOND, Clock
 from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.errors import NotFoundError, Violations
 from pidgr.identity.challenges import is_challenge
@@ -22,7 +22,7 @@ from pidgr.identity.sso import admission, attempt_store
 from pidgr.identity.sso.attempt_store import Attempt
 from pidgr.identity.sso.provider_store import StoredProvider
 from pidgr.identity.sso.service import usable_provider
-from pidgr.identity.sso.ways import BrokenSignInError, Question, Way
+from pidgr.identity.sso.ways import BrokenSignInError, Question, Way, Word
 from pidgr.secrets import MasterKey
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
@@ -34,6 +34,9 @@ ATTEMPT_LIFETIME: Final = 10 * MINUTE
 _SECRET_BYTES: Final = 32
 _PURPOSE: Final = "sso-attempt"
 _VISIT: Final = "visit"
+_NOT_BEFORE: Final = "not_before"
+# By how much a provider's clock may differ from ours.
+_SKEW: Final = MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,12 @@ class Arrived:
     proof: Proof
 
 
+class StaleSignInError(admission.NotAdmittedError):
+    """A recent sign-in at the provider was asked for, and its answer is not of one."""
+
+    reason = "stale"
+
+
 class SsoSignIn:
     """Sends people to their provider and takes them back."""
 
@@ -74,13 +83,17 @@ class SsoSignIn:
         self._clock = clock
         self._ways = ways
 
-    async def depart(self, email: str, visit: str, browser: str) -> Departure:
+    async def depart(
+        self, email: str, visit: str, browser: str, max_age: int | None = None
+    ) -> Departure:
         """Begin a sign-in.
 
         Args:
             email: of who wants to sign in; its domain tells the provider.
             visit: what it is for; comes back with the person.
             browser: the cookie it has from an earlier sign-in, or nothing.
+            max_age: by how many seconds they may have signed in at the provider before now; None
+                for any.
 
         Raises:
             InvalidArgumentError: a malformed address.
@@ -98,8 +111,11 @@ class SsoSignIn:
             provider = usable_provider(transaction, email, now)
             if provider is None:
                 raise NotFoundError("people of this domain do not sign in by a provider")
-            question = self._way(provider).ask(provider, email, state)
-            kept = json.dumps({**question.remembered, _VISIT: visit}).encode()
+            question = self._way(provider).ask(provider, email, state, max_age)
+            remembered = {**question.remembered, _VISIT: visit}
+            if max_age is not None:
+                remembered[_NOT_BEFORE] = str(now - max_age * SECOND)
+            kept = json.dumps(remembered).encode()
             sealed = self._master_key.seal(_PURPOSE, kept)
             attempt_store.sweep(transaction, now)
             attempt = Attempt(provider.key, _digest(browser), sealed)
@@ -123,17 +139,22 @@ class SsoSignIn:
         Raises:
             BrokenSignInError: no sign-in of this browser, an answer of somebody else, or one that
                 cannot be believed.
-            NotAdmittedError: the provider knows them, and the organization does not let them in.
+            NotAdmittedError: the provider knows them, and the organization does not let them in; or
+                a recent sign-in was asked for, and the provider tells of none.
             UnavailableError: the provider does not answer.
         """
         attempt, provider = await self._claim(type_, state, browser)
         kept = json.loads(self._master_key.unseal(_PURPOSE, attempt.sealed))
-        claims = await self._way(provider).believe(provider, answer, kept)
+        word = await self._way(provider).believe(provider, answer, kept)
         now = self._clock.now()
+        authenticated_at = _moment(word, now)
+        if authenticated_at + _SKEW < int(kept.get(_NOT_BEFORE, "0")):
+            raise StaleSignInError("the provider tells of no sign-in as recent as was asked for")
         subject = await self._database.write(
-            lambda transaction: admission.admit(transaction, provider, claims, now)
+            lambda transaction: admission.admit(transaction, provider, word.claims, now)
         )
-        return Arrived(kept[_VISIT], Proof(subject, SSO, now, provider.organization_key))
+        proof = Proof(subject, SSO, authenticated_at, provider.organization_key)
+        return Arrived(kept[_VISIT], proof)
 
     async def _claim(
         self, type_: SSOProviderType, state: str, browser: str
@@ -155,6 +176,12 @@ class SsoSignIn:
 
     def _way(self, provider: StoredProvider) -> Way:
         return self._ways[SSOProviderType(provider.type)]
+
+
+def _moment(word: Word, now: int) -> int:
+    """Return when somebody signed in at their provider; 0 if it does not tell, or of the future."""
+    told = word.authenticated_at
+    return 0 if told is None or told > now + _SKEW else min(told, now)
 
 
 def _new_secret() -> str:

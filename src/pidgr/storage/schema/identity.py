@@ -4,6 +4,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, SmallInteger
 
 from pidgr.storage.schema.columns import (
     BIG,
+    ZERO,
     count,
     id_,
     key,
@@ -59,6 +60,8 @@ sign_in_session = Table(
     Column("subject", Text, ForeignKey("identity.subject"), nullable=False, index=True),
     # How the person proved who they are, in the words of RFC 8176.
     text_column("method"),
+    # When they did so, in microseconds; 0 where nobody can tell.
+    Column("authenticated_at", BigInteger, nullable=False, server_default=ZERO),
     # Where it acts. No foreign key: a session may outlive an organization, and ends when used.
     Column("organization_key", BIG, nullable=True),
     time("created_at"),
@@ -74,6 +77,7 @@ sign_in_arrival = Table(
     Column("digest", LargeBinary, primary_key=True),
     text_column("subject"),
     text_column("method"),
+    Column("authenticated_at", BigInteger, nullable=False, server_default=ZERO),
     # The only one where it counts, if it is a provider's word.
     Column("organization_key", BIG, nullable=True),
     text_column("challenge"),
