@@ -304,7 +304,7 @@ def test_whose_role_has_no_inbox_is_told_so(employee: Employee) -> None:
 
 
 def test_a_person_of_two_organizations_keeps_one_session_in_all_tabs(employee: Employee) -> None:
-    employee.start(title="Here")
+    here = employee.start(title="Here")
     elsewhere = Story(
         employee.installation,
         employee.client,
@@ -313,11 +313,14 @@ def test_a_person_of_two_organizations_keeps_one_session_in_all_tabs(employee: E
     )
     elsewhere.invite(employee.email)
     elsewhere.start(title="There")
-    seen = employee.browse("stay")
+    delivery_id = employee.delivery_id(here.id, employee.user_id)
+    seen = employee.browse("stay", first=delivery_id)
     assert "Here" in seen["first"]["text"]
     assert "There" not in seen["first"]["text"]
     assert "There" in seen["second"]["text"]
     assert "Here" not in seen["second"]["text"]
+    assert "Here" in seen["back"]["text"]
+    assert seen["back"]["url"] == f"{employee.address}#{delivery_id}"
     # One for the two tabs, whose token was too old; one for a token that the server did not take
     # any more; and one with what is no token at all.
     assert seen["refreshed"] == 3

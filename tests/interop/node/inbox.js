@@ -191,7 +191,7 @@ export async function knockInVain({ address, ...argument }) {
 }
 
 /** Belong to two organizations, have two tabs, and lose the session. */
-export async function stay({ address, ...argument }) {
+export async function stay({ address, first: firstId, ...argument }) {
   return await asPerson(argument, async (person) => {
     const { page } = person;
     const errors = trouble(page);
@@ -202,6 +202,10 @@ export async function stay({ address, ...argument }) {
     await Promise.all([page.waitForNavigation(), page.selectOption("#organization", { index: 1 })]);
     await ready(page, ".entry");
     const second = await seen(page);
+    // As a push of the first organization does.
+    await page.evaluate((id) => (location.hash = id), firstId);
+    await ready(page, "article");
+    const back = await seen(page);
     const tabs = [page, await page.context().newPage()];
     let refreshed = 0;
     // Nobody's token is renewed before both tabs want one.
@@ -230,12 +234,12 @@ export async function stay({ address, ...argument }) {
     await page.evaluate(change, { accessToken: "none", expiresAt: Date.now() + 600_000 });
     await page.reload();
     await ready(page, ".entry");
-    const unexpected = errors.filter((error) => !/401|ERR_FAILED/.test(error));
+    const unexpected = errors.filter((error) => !/40[14]|ERR_FAILED/.test(error));
     await page.evaluate(change, { expiresAt: 0, refreshToken: "none" });
     await page.reload();
     await ready(page, "#sign-in");
     const ended = await seen(page);
-    return { first, second, refreshed, ended, errors: unexpected };
+    return { first, second, back, refreshed, ended, errors: unexpected };
   });
 }
 

@@ -1,13 +1,13 @@
 // Somebody's inbox on the page: kept up to date, one screen at a time.
 
-import { RefusedError } from "./calls";
+import { RefusedError, call } from "./calls";
 import { Entries, type Entry } from "./entries";
 import { type Signpost, forgetLink } from "./link";
 import { Outbox, type Settled } from "./outbox";
 import type { Page } from "./page";
 import { observe } from "./recording";
 import { type Confirmation, listScreen, lostScreen, messageScreen, problemScreen } from "./screens";
-import type { Session } from "./session";
+import { type Session, choose } from "./session";
 import type { TextName } from "./texts";
 
 /** How often a page that is seen asks for news; pushes and coming back to it are quicker. */
@@ -132,10 +132,22 @@ export class Mailbox {
     try {
       return await this.#page.patiently(() => this.#entries.fetch(deliveryId));
     } catch (error) {
-      if (error instanceof RefusedError) {
-        return undefined;
+      if (!(error instanceof RefusedError)) {
+        throw error;
       }
-      throw error;
+    }
+    await this.#page.patiently(() => this.#followElsewhere(deliveryId));
+    return undefined;
+  }
+
+  /** Leave for the message in another organization of the person's, if it is of one: pushes are. */
+  async #followElsewhere(deliveryId: string): Promise<void> {
+    for (const { id } of this.#session.organizations) {
+      if (id !== this.#session.organizationId && (await isIn(id, deliveryId)) && (await choose(id))) {
+        location.reload();
+        // There is nothing to show here meanwhile.
+        await new Promise<never>(() => {});
+      }
     }
   }
 
@@ -183,4 +195,16 @@ export class Mailbox {
     this.#draw();
     this.#hurry();
   };
+}
+
+async function isIn(organizationId: string, deliveryId: string): Promise<boolean> {
+  try {
+    await call("InboxService/GetMessage", { deliveryId }, { "x-org-id": organizationId });
+    return true;
+  } catch (error) {
+    if (!(error instanceof RefusedError)) {
+      throw error;
+    }
+    return false;
+  }
 }
