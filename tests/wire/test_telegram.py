@@ -148,6 +148,10 @@ def test_a_link_is_good_once_for_one_chat_and_a_quarter_of_an_hour(
     used, first = ada.link(), ada.link()
     assert "no longer valid" in ada.tell(f"/start {used}"), "a newer link ends the one before"
     assert "From now on" in ada.tell(f"/start {first}")
+    opened_at = ada.ask("GET", "chat").json()
+    clock.ahead += MINUTE
+    assert "From now on" in ada.tell(f"/start {first}"), "Telegram repeats what got no answer"
+    assert ada.ask("GET", "chat").json() == opened_at
     for bad in (first, "", "x", "\ud800", first[:-1]):
         assert "no longer valid" in other.tell(f"/start {bad}")
     assert not other.is_open()

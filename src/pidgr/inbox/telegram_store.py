@@ -12,11 +12,15 @@ _OFFER: Final = Statement("""
     on conflict (member_key) do update set
       link_digest = excluded.link_digest, link_expires_at = excluded.link_expires_at
 """)
-# Whose link it is follows from the link, and so does the organization.
+# Whose link it is follows from the link, and so does the organization. A link that is used up, and
+# has no end any more, is known by the chat that it has opened: Telegram repeats what it has told
+# until it gets an answer.
 _OPEN: Final = Statement("""
     update telegram_chat
-    set chat_id = :chat_id, opened_at = :now, link_digest = null, link_expires_at = null
-    where link_digest = :digest and link_expires_at > :now
+    set chat_id = :chat_id, link_expires_at = null,
+      opened_at = case when link_expires_at is null then opened_at else :now end
+    where link_digest = :digest
+      and (link_expires_at > :now or link_expires_at is null and chat_id = :chat_id)
 """)
 # Who stops the bot means all of it, in whichever organization.
 _CLOSE: Final = Statement("delete from telegram_chat where chat_id = :chat_id")
@@ -60,7 +64,10 @@ def offer(
 
 
 def open_chat(transaction: Transaction, digest: bytes, chat_id: int, now: int) -> bool:
-    """Make a chat that of whoever was given a link, and use the link up; False if it is no more."""
+    """Make a chat that of whoever was given a link, and use the link up.
+
+    Returns False if the link is no more, or has opened another chat.
+    """
     parameters = {"digest": digest, "chat_id": chat_id, "now": now}
     return transaction.execute(_OPEN, parameters) == 1
 
