@@ -67,6 +67,9 @@ def test_files_are_found_where_the_page_says_and_may_be_kept_for_ever(bundle: Pa
     assert file.text == SCRIPT
     assert file.headers["content-type"].startswith("text/javascript")
     assert "immutable" in file.headers["cache-control"]
+    other = get(bundle, "/inbox/inbox.js?v=0123456789abcdef")
+    assert (other.text, other.headers["cache-control"]) == (SCRIPT, "no-cache")
+    assert "immutable" in get(bundle, "/inbox/part-1.js").headers["cache-control"]
     (bundle / "inbox.js").write_text(SCRIPT * 2)
     assert address not in get(bundle, "/inbox", issuer="https://pidgr.example/prefix/").text
 

@@ -40,6 +40,9 @@ _SCRIPT: Final = "inbox.js"
 _STYLE: Final = "style.css"
 _ICON: Final = "icon.svg"
 _APP: Final = "app.webmanifest"
+# Named by what is in them (web/build.mjs).
+_PART: Final = "part-"
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,10 @@ class _InboxPages:
         found = self._files.get(name)
         if found is None:
             return Response(status_code=404)
+        # While servers are updated one after another, one may be asked for what only another has.
+        is_asked = request.query_params.get("v") == found.version or name.startswith(_PART)
         headers = {
-            "cache-control": "public, max-age=31536000, immutable",
+            "cache-control": _FOR_EVER if is_asked else "no-cache",
             "x-content-type-options": "nosniff",
             "vary": "accept-encoding",
             # Of the service worker: it serves the page itself too, not only what is under it.
