@@ -168,6 +168,7 @@ def test_what_is_settled_already_is_not_confirmed_again(employee: Employee) -> N
 
 
 def test_a_link_of_a_nudge_leads_to_its_message(employee: Employee) -> None:
+    old = employee.start(title="Older than 200 others")
     html = employee.template(
         title="Fire drill",
         type=employee.stubs.TEMPLATE_TYPE_HTML,
@@ -180,6 +181,7 @@ def test_a_link_of_a_nudge_leads_to_its_message(employee: Employee) -> None:
         "follow",
         link=employee.link(campaign.id, employee.user_id),
         foreign=employee.link(other.id, colleague),
+        old=employee.link(old.id, employee.user_id),
     )
     for told in (f"A message from {employee.name} waits", "Fire drill"):
         assert told in seen["welcome"]["text"]
@@ -192,6 +194,7 @@ def test_a_link_of_a_nudge_leads_to_its_message(employee: Employee) -> None:
     assert "<p>Please <b>leave</b>" in seen["opened"]["html"]
     assert "sent to somebody else" in seen["refused"]["text"]
     assert "Parking" not in seen["refused"]["text"]
+    assert "Older than 200 others" in seen["older"]["text"]
     assert "app.webmanifest" in seen["manifest"]
 
 

@@ -157,8 +157,11 @@ export async function openAll({ address, ...argument }) {
   });
 }
 
-/** Follow a link of a nudge before and after the sign-in, and one that is somebody else's. */
-export async function follow({ link, foreign, ...argument }) {
+/**
+ * Follow a link of a nudge before and after the sign-in, one that is somebody else's, and one of a
+ * message that the server lists only after others.
+ */
+export async function follow({ link, foreign, old, ...argument }) {
   return await asPerson(argument, async (person) => {
     const { page } = person;
     const errors = trouble(page);
@@ -174,7 +177,14 @@ export async function follow({ link, foreign, ...argument }) {
     await page.goto(link);
     await ready(page, "article");
     const again = await seen(page);
-    return { welcome, opened, refused, again, manifest, errors: [...errors, ...wrong] };
+    await page.route("**/pidgr.v1.InboxService/Sync", async (route) => {
+      const request = JSON.parse(route.request().postData());
+      await route.continue({ postData: JSON.stringify({ ...request, limit: 1 }) });
+    });
+    await page.goto(old);
+    await ready(page, "article, [role=alert]");
+    const older = await seen(page);
+    return { welcome, opened, refused, again, older, manifest, errors: [...errors, ...wrong] };
   });
 }
 

@@ -31,8 +31,9 @@ interface SyncAnswer {
   nextSince?: string;
 }
 
-/** The most that one call returns. The contract has no way to list what is older. */
+/** The most that one call returns. */
 const LIMIT = 200;
+const BEGINNING = "1970-01-01T00:00:00Z";
 
 export class Entries {
   readonly #byDelivery = new Map<string, Entry>();
@@ -64,6 +65,12 @@ export class Entries {
   markConfirmed(deliveryId: string): void {
     const entry = this.#byDelivery.get(deliveryId);
     this.#put(entry && { ...entry, status: ACKNOWLEDGED });
+  }
+
+  /** Fetch everything: the contract lists the newest, or what comes after a moment. */
+  async syncAll(): Promise<void> {
+    this.#since = BEGINNING;
+    await this.sync();
   }
 
   /** Fetch what is new; throws as `call`. */

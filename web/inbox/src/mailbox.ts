@@ -36,7 +36,7 @@ export class Mailbox {
     if (!(await this.#sync())) {
       return;
     }
-    this.#follow(signpost);
+    await this.#follow(signpost);
     await this.#open();
     addEventListener("hashchange", () => void this.#open());
     addEventListener("online", this.#hurry);
@@ -87,18 +87,22 @@ export class Mailbox {
     this.#hurry();
   }
 
-  #follow(signpost: Signpost | null): void {
+  async #follow(signpost: Signpost | null): Promise<void> {
     forgetLink();
     if (!signpost) {
       return;
     }
-    const entry = this.#entries.ofCampaign(signpost.campaignId);
+    const { campaignId, recipientUserId } = signpost;
+    const isForeign = recipientUserId !== "" && recipientUserId !== this.#session.userId;
+    if (!isForeign && !this.#entries.ofCampaign(campaignId)) {
+      // It may be older than the newest.
+      await this.#page.patiently(() => this.#entries.syncAll());
+    }
+    const entry = this.#entries.ofCampaign(campaignId);
     if (entry) {
       history.replaceState(null, "", `#${entry.deliveryId}`);
       return;
     }
-    const { recipientUserId } = signpost;
-    const isForeign = recipientUserId !== "" && recipientUserId !== this.#session.userId;
     this.#problem = isForeign ? "notYours" : "gone";
   }
 
