@@ -38,6 +38,7 @@ from pidgr.identity.failures import Failures
 from pidgr.identity.oauth.grants import Grants
 from pidgr.identity.one_time_codes import Codes
 from pidgr.identity.passkeys.enrolment import Enrolment
+from pidgr.identity.passkeys.passkey_mail import PasskeyMail
 from pidgr.identity.passkeys.passkey_sign_in import PasskeySignIn
 from pidgr.identity.passkeys.relying_party import RelyingParty
 from pidgr.identity.sessions import Sessions
@@ -179,6 +180,8 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     mailer = _mailer(settings)
     code_mail = CodeMail(database, engine, master_key, mailer, clock)
     code_mail.register()
+    passkey_mail = PasskeyMail(database, engine, mailer, settings.issuer.rstrip("/") + "/passkeys")
+    passkey_mail.register()
     limits = DoorLimits(master_key)
     failures = Failures(limits, clock)
     relying_party = RelyingParty(settings.issuer)
@@ -207,7 +210,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         sessions=sessions,
         sign_in=SignIn(database, Codes(master_key), limits, failures, code_mail, sessions, clock),
         relying_party=relying_party,
-        passkeys=Enrolment(database, relying_party, clock),
+        passkeys=Enrolment(database, relying_party, passkey_mail, clock),
         passkey_sign_in=PasskeySignIn(database, relying_party, failures, sessions, clock),
         grants=Grants(database, signer, clock),
         page_tokens=PageTokens(master_key),

@@ -1,4 +1,4 @@
-"""An invited person's way in where codes are refused: a real server, its engine, a mail server."""
+"""A newcomer's first passkey, and the mail about passkeys: a real server and mail server."""
 
 import json
 import re
@@ -15,6 +15,8 @@ from support.mail_server import MailServer, Peer
 from support.passkey_holder import APP, PASSKEY, SITE, options_in
 from support.running import Installation, running
 from support.waiting import until
+
+from pidgr.outreach.mail import Mail
 
 CLIENT = f"/sign-in?code_challenge={'x' * 43}"
 
@@ -76,6 +78,20 @@ class Newcomer:
         credential = json.dumps(self.device.create(options_in(form)))
         return submit(self.http, form, PASSKEY, credential=credential, name="Phone")
 
+    def told(self, change: str, count: int) -> list[Mail]:
+        """Return the mails about passkeys, once there are as many."""
+
+        def found() -> list[Mail]:
+            return [
+                Mail(self.email, message["Subject"], message.get_content(), message["Message-ID"])
+                for message in self.peer.messages()
+                if message["To"] == self.email
+                and message["Message-ID"].startswith(f"<passkey-{change}-")
+            ]
+
+        until(lambda: len(found()) >= count)
+        return found()
+
 
 @pytest.fixture
 def newcomer(installation: Installation, peer: Peer) -> Iterator[Newcomer]:
@@ -119,3 +135,21 @@ def test_who_has_another_organization_that_takes_codes_is_let_in_there(
     assert invited.status_code == 200
     newcomer.refuse_codes()
     assert newcomer.by_code(CLIENT).status_code == 303
+
+
+def test_a_person_is_told_by_mail_of_each_passkey_made_and_taken_away(newcomer: Newcomer) -> None:
+    added = newcomer.enrol(newcomer.by_code("/passkeys"))
+    (made,) = newcomer.told("added", 1)
+    assert made.recipient == newcomer.email
+    assert made.subject == "A new passkey"
+    assert "remove those you do not know, and tell an administrator" in made.text
+    assert f"{SITE}/passkeys" in made.text.splitlines()
+    assert "Phone" not in made.text, "who names it may not be the person"
+    (passkey_id,) = re.findall(r'name="revoke" value="([^"]+)"', added.text)
+    revoke = f'value="{passkey_id}"'
+    left = submit(newcomer.http, added, revoke, revoke="00000000-0000-0000-0000-000000000000")
+    submit(newcomer.http, left, revoke, revoke=passkey_id)
+    (removed,) = newcomer.told("removed", 1)
+    assert removed.subject == "A passkey was removed"
+    assert len(newcomer.told("added", 1)) == 1
+    assert passkey_id in removed.message_id

@@ -23,13 +23,16 @@ from pidgr.errors import (
     UnauthenticatedError,
 )
 from pidgr.identity import store
+from pidgr.identity.passkeys.passkey_mail_texts import Change
 from pidgr.identity.passkeys.relying_party import RelyingParty
 from pidgr.identity.sign_in_method import OTP, PASSKEY
 from pidgr.storage.sql import Statement
+from pidgr.validation import LOCALES
 
 ADA = "ada@example.com"
 SITE = "https://pidgr.example"
 CHALLENGES = Statement("select count(*) from passkey_challenge")
+SET_LOCALE = Statement("update member set preferred_locale = :locale where email = :email")
 LIVE_SESSIONS = Statement("select count(*) from sign_in_session where revoked_at is null")
 
 
@@ -455,6 +458,33 @@ def test_nobody_else_can_rename_or_revoke_a_key(ada: Person, acme: Tenant) -> No
         assert renamed.name == "Telephone"
 
     run(story)
+
+
+# --- telling of it ---
+
+
+def test_a_person_is_told_in_their_language_and_nobody_for_who_is_gone(ada: Person) -> None:
+    async def story() -> None:
+        await ada.enrol()
+
+    run(story)
+    texts = set()
+    for locale in LOCALES:
+        parameters = {"locale": locale, "email": ADA}
+        ada.installation.write(
+            lambda unit, values=parameters: unit.execute(SET_LOCALE, values)  # type: ignore[misc]
+        )
+        for change in Change:
+            ada.passkey_mail.send(change.value, ada.subject, "an-id", 1_800_000_000 * SECOND)
+            told = ada.outbox.sent[-1]
+            assert told.recipient == ADA
+            assert "2027-01-15 08:00 UTC" in told.text
+            assert told.text.endswith(f"\n{SITE}/passkeys\n")
+            texts |= {told.subject, told.text}
+    assert len(texts) == 4 * len(LOCALES)
+    before = len(ada.outbox.sent)
+    ada.passkey_mail.send(Change.ADDED.value, "nobody", "an-id", 1)
+    assert len(ada.outbox.sent) == before
 
 
 # --- where codes are refused ---

@@ -11,6 +11,7 @@ from pidgr.identity.door_limits import DoorLimits
 from pidgr.identity.failures import Failures
 from pidgr.identity.one_time_codes import Codes
 from pidgr.identity.passkeys.enrolment import Enrolment
+from pidgr.identity.passkeys.passkey_mail import PasskeyMail
 from pidgr.identity.passkeys.passkey_sign_in import PasskeySignIn
 from pidgr.identity.passkeys.relying_party import RelyingParty
 from pidgr.identity.sessions import Sessions
@@ -61,7 +62,10 @@ class Desk:
         )
 
         party = RelyingParty(self.signer.issuer)
-        self.passkeys = Enrolment(self.database, party, self.clock)
+        self.passkey_mail = PasskeyMail(
+            self.database, self.engine, self.outbox, "https://pidgr.example/passkeys"
+        )
+        self.passkeys = Enrolment(self.database, party, self.passkey_mail, self.clock)
         self.passkey_sign_in = PasskeySignIn(
             self.database, party, failures, self.sessions, self.clock
         )

@@ -92,6 +92,12 @@ def address_of_subject(reader: Reader, subject: str) -> str:
     return address
 
 
+def address_if_known(reader: Reader, subject: str) -> str | None:
+    """Return the same, or None when nobody is that person any more."""
+    address: str | None = reader.value(_ADDRESS_OF_SUBJECT, {"subject": subject})
+    return address
+
+
 def external_subject(reader: Reader, issuer: str, external_subject: str) -> str | None:
     """Return who a trusted issuer's subject is here, if that is known already."""
     parameters = {"issuer": issuer, "external_subject": external_subject}

@@ -17,6 +17,8 @@ from pidgr.errors import (
 )
 from pidgr.identity import identity_store, people
 from pidgr.identity.passkeys import challenge_store, passkey_store
+from pidgr.identity.passkeys.passkey_mail import PasskeyMail
+from pidgr.identity.passkeys.passkey_mail_texts import Change
 from pidgr.identity.passkeys.passkey_store import Passkey
 from pidgr.identity.passkeys.relying_party import (
     Json,
@@ -53,9 +55,12 @@ def user_handle(subject: str) -> bytes:
 class Enrolment:
     """Makes, lists, renames and revokes the passkeys of a person who has signed in."""
 
-    def __init__(self, database: Database, relying_party: RelyingParty, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, relying_party: RelyingParty, mail: PasskeyMail, clock: Clock
+    ) -> None:
         self._database = database
         self._party = relying_party
+        self._mail = mail
         self._clock = clock
 
     async def require_change(self, subject: str, method: str) -> None:
@@ -149,6 +154,7 @@ class Enrolment:
         now = self._clock.now()
         made = Passkey(passkey_id, name or _DEFAULT_NAME, new.synced, now, None, None)
         passkey_store.insert(transaction, passkey_id, subject, new, made.name, now)
+        self._mail.enqueue(transaction, Change.ADDED, subject, passkey_id, now)
         log.info("a passkey was added", subject=subject, passkey=passkey_id)
         return made
 
@@ -182,11 +188,16 @@ class Enrolment:
             PermissionDeniedError: as above.
             NotFoundError: the person has no such key.
         """
+        revoked = passkey_id.lower()
 
         def work(transaction: Transaction) -> bool:
             passkey_store.lock_person(transaction, subject)
             self._require_change(transaction, subject, method)
-            return passkey_store.delete(transaction, subject, passkey_id.lower())
+            if not passkey_store.delete(transaction, subject, revoked):
+                return False
+            now = self._clock.now()
+            self._mail.enqueue(transaction, Change.REMOVED, subject, revoked, now)
+            return True
 
         if not await self._database.write(work):
             raise _unknown()
