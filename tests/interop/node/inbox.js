@@ -249,7 +249,11 @@ export async function stay({ address, first: firstId, ...argument }) {
     await page.reload();
     await ready(page, "#sign-in");
     const ended = await seen(page);
-    return { first, second, back, refreshed, ended, errors: unexpected };
+    // A push is pressed before the sign-in.
+    await page.evaluate((id) => (location.hash = id), firstId);
+    await signIn(person, "article");
+    const afterwards = await seen(page);
+    return { first, second, back, afterwards, refreshed, ended, errors: unexpected };
   });
 }
 

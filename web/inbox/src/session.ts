@@ -22,6 +22,8 @@ export class SignedOutError extends Error {}
 
 const SESSION = "pidgr.session";
 const VERIFIER = "pidgr.verifier";
+/** The message that the person was on the way to, as the address names it. */
+const PLACE = "pidgr.place";
 /** A token with less than this left is renewed before it is used. */
 const MARGIN_MILLISECONDS = 60_000;
 
@@ -50,6 +52,7 @@ export function onChange({ userId, organizationId }: Session, changed: () => voi
 export async function signIn(): Promise<void> {
   const verifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
   sessionStorage.setItem(VERIFIER, verifier);
+  sessionStorage.setItem(PLACE, location.hash);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
   const challenge = base64url(new Uint8Array(digest));
   location.assign(new URL(`sign-in?code_challenge=${challenge}`, BASE));
@@ -69,6 +72,7 @@ export async function arrive(code: string): Promise<boolean> {
   sessionStorage.removeItem(VERIFIER);
   if (session) {
     store(session);
+    history.replaceState(null, "", location.pathname + (sessionStorage.getItem(PLACE) ?? ""));
   }
   return session !== null;
 }
