@@ -32,8 +32,9 @@ class PushGateway:
     def _answer(self, request: Received) -> Scripted:
         pushes = json.loads(request.body)["pushes"]
         key = request.headers["idempotency-key"]
+        away = self.away  # as it was before a test could see the request
         self.requests.append((key, [push["device_id"] for push in pushes]))
-        if self.away:
+        if away:
             return Scripted(status=503)
         self.pushes.extend(pushes)
         results = [
