@@ -132,6 +132,10 @@ def _by_python(
 @given(st.tuples(SOURCES, SOURCES, st.none() | SOURCES), declarations(), PEOPLE)
 @example(("{{team}}", " {{team}} x", None), [], [({"team": "a\nb"}, "", {}, "")])
 @example(("", "{{team}}", None), [], [({"team": " " + "x" * 600}, "", {}, "")])
+@example(
+    ("", "a{{team}}b", None), [], [({"team": one}, "", {}, "") for one in ("x" * 600, "é" * 300)]
+)
+@example(("", "a{{team}}" + "b" * 498 + " c", None), [], [({}, "", {}, "")])
 @example(("", "{{team}}", None), [_TEAM], [(None, "", {"team": ""}, ""), ({}, "", {}, "de")])
 @example(
     ("", "{{team}}", None),

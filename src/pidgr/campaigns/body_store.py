@@ -24,7 +24,7 @@ from pidgr.content.rendering import (
     Variable,
 )
 from pidgr.storage.sql import Statement
-from pidgr.storage.transaction import Reader, Row, Transaction
+from pidgr.storage.transaction import Row, Transaction
 
 _COLUMNS: Final = (
     "step_run_key",
@@ -36,23 +36,27 @@ _MOST_LINES: Final = 8
 # What Python's str.strip takes away.
 _SPACE: Final = "".join(filter(str.isspace, map(chr, range(0x3001))))
 
-_SELECT_RECIPIENTS: Final = f"""
-    select a.ordinal, a.variables, m.email, m.name, m.first_name, m.last_name, m.department,
-           m.title, m.phone, m.location, m.employee_id, m.manager_name, m.start_date,
-           m.custom_attributes, m.preferred_locale
+_RECIPIENTS: Final = f"""
+    select a.ordinal, a.variables, m.preferred_locale, m.custom_attributes {{columns}}
     from audience a {JOIN_MEMBER}
-    where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto {{which}}
-    order by a.ordinal
+    where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
+    {{which}} order by a.ordinal
 """
-_RECIPIENTS: Final = batch_statement(_SELECT_RECIPIENTS.format(which=""))
-_RECIPIENTS_LEFT: Final = batch_statement(
-    _SELECT_RECIPIENTS.format(
-        which="""
-        and not exists (select 1 from delivery_body b
-                        where b.step_run_key = :step_run_key and b.ordinal = a.ordinal)
-        """
-    )
-)
+_WITHOUT_BODY: Final = """
+    and not exists (select 1 from delivery_body b
+                    where b.step_run_key = :step_run_key and b.ordinal = a.ordinal)
+"""
+
+
+class Recipients(NamedTuple):
+    """Statements that return ordinal, variables, preferred locale, custom attributes and columns.
+
+    ``all`` are a batch's, ``left`` those whose message ``render_bodies`` has left out. Parameters:
+    campaign_key, since and upto, and step_run_key of ``left``.
+    """
+
+    all: Statement
+    left: Statement
 
 
 class BodyInsert(NamedTuple):
@@ -62,19 +66,15 @@ class BodyInsert(NamedTuple):
     literals: Mapping[str, str]
 
 
-def recipients(reader: Reader, batch: Mapping[str, int]) -> list[Row]:
-    """Return what rendering needs of a batch of recipients, in the statement's column order.
-
-    ``batch`` has campaign_key, since and upto.
-    """
-    return reader.rows(_RECIPIENTS, batch)
-
-
-def recipients_left(
-    transaction: Transaction, step_run_key: int, batch: Mapping[str, int]
-) -> list[Row]:
-    """Return, like ``recipients``, those of a batch whose message ``render_bodies`` left out."""
-    return transaction.rows(_RECIPIENTS_LEFT, {**batch, "step_run_key": step_run_key})
+def recipients(columns: Iterable[str]) -> Recipients:
+    """Return what reads recipients with some of PROFILE_COLUMNS, which take time to read."""
+    chosen = "".join(f", m.{column}" for column in columns)
+    return Recipients(
+        *(
+            batch_statement(_RECIPIENTS.format(columns=chosen, which=which))
+            for which in ("", _WITHOUT_BODY)
+        )
+    )
 
 
 def insert_bodies(transaction: Transaction, rows: Iterable[Row]) -> None:
@@ -87,14 +87,14 @@ def render_bodies(
 ) -> int:
     """Render and keep the messages of a batch; returns of how many people.
 
-    The others are left to ``render``: who lacks a required value, whose title or body is too long,
-    whose values have line breaks in the preview or marks of personal data.
+    The others are left to ``render``: who lacks a required value, whose title or body may be too
+    long, whose values have line breaks in the preview or marks of personal data.
 
     Args:
         transaction: of the batch.
         insert: from ``body_insert``.
         step_run_key: whose deliveries they are.
-        batch: campaign_key, since and upto, as ``run_store.recipients`` takes them.
+        batch: campaign_key, since and upto.
     """
     return transaction.execute(
         insert.statement, {**insert.literals, **batch, "step_run_key": step_run_key}
@@ -135,7 +135,7 @@ def body_insert(texts: Mapping[str, CompiledTemplate], any_locale: str) -> BodyI
         insert into delivery_body ({", ".join(_COLUMNS)})
         select :step_run_key, r.ordinal, r.title,
                left(r.summary, {SUMMARY_LENGTH}),
-               btrim(left(r.preview, {PREVIEW_LENGTH}), {sql.space}), r.body,
+               {_shortened_preview(texts, sql.space)}, r.body,
                encode(sha256(convert_to(r.title, 'UTF8') || '\\x00'::bytea
                              || convert_to(r.body, 'UTF8')), 'hex')
         from (
@@ -151,8 +151,8 @@ def body_insert(texts: Mapping[str, CompiledTemplate], any_locale: str) -> BodyI
           where {" and ".join(fits)}
           offset 0
         ) r
-        where length(r.title) <= {TITLE_LENGTH} and length(r.body) <= {BODY_LENGTH}
-          and strpos(r.summary || r.preview, E'\\n') = 0
+        where length(r.title) <= {TITLE_LENGTH} and octet_length(r.body) <= {BODY_LENGTH}
+          and strpos(r.summary, E'\\n') = 0 and strpos(r.preview, E'\\n') = 0
         order by r.ordinal
     """)
     return BodyInsert(statement, sql.literals)
@@ -165,6 +165,29 @@ def _is_plain(compiled: CompiledTemplate) -> bool:
         and compiled.body.holes <= MANY_HOLES
         and len(compiled.first_lines) <= _MOST_LINES
     )
+
+
+def _shortened_preview(texts: Mapping[str, CompiledTemplate], space: str) -> str:
+    """Return a preview's start without the spaces around it.
+
+    Looking for spaces takes a quarter of the whole statement, so it does not where there are none.
+    """
+    trimmed = f"btrim(left(r.preview, {PREVIEW_LENGTH}), {space})"
+    if not all(_has_firm_ends(compiled.preview.pieces) for compiled in texts.values()):
+        return trimmed
+    return (
+        f"case when octet_length(r.preview) <= {PREVIEW_LENGTH} then r.preview else {trimmed} end"
+    )
+
+
+def _has_firm_ends(pieces: Sequence[Piece]) -> bool:
+    """Tell whether a text neither begins nor ends with a space, whatever the values."""
+    if not pieces:
+        return True
+    first, last = pieces[0], pieces[-1]
+    if not isinstance(first, str) or not isinstance(last, str):
+        return False
+    return not any(map(str.isspace, (first[:1], last[-1:])))
 
 
 class _Expressions:

@@ -7,20 +7,10 @@ from typing import Final, NamedTuple
 
 from pidgr.campaigns import body_store
 from pidgr.campaigns.planning import ANY_LOCALE
-from pidgr.content.rendering import (
-    PROFILE_COLUMNS,
-    CompiledTemplate,
-    RenderedMessage,
-    RenderError,
-    profile_values,
-    render,
-)
+from pidgr.content.rendering import PROFILE_COLUMNS, CompiledTemplate, RenderError, render
+from pidgr.directory.profile import attributes_from_json
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Row, Transaction
-
-# Where the profile begins in a row of ``run_store.recipients``.
-_FIRST_PROFILE_COLUMN: Final = 2
-_LAST_PROFILE_COLUMN: Final = _FIRST_PROFILE_COLUMN + len(PROFILE_COLUMNS)
 
 
 class _Rendered(NamedTuple):
@@ -44,6 +34,14 @@ class OwnMessages:
         self._campaign_key = campaign_key
         self._run_key = run_key
         self._templates = templates
+        named = {
+            variable.name
+            for template in templates.values()
+            for variable in template.variables
+            if variable.from_profile
+        }
+        self._columns: Final = tuple(column for column in PROFILE_COLUMNS if column in named)
+        self._recipients = body_store.recipients(self._columns)
         # SQLite would have to call Python for the hash of each body.
         self._insert = (
             body_store.body_insert(templates, ANY_LOCALE)
@@ -59,7 +57,7 @@ class OwnMessages:
         if self._insert is not None:
             return partial(self._keep_in_database, self._insert, since, upto)
         batch = self._batch(since, upto)
-        rows = self._database.read_now(lambda reader: body_store.recipients(reader, batch))
+        rows = self._database.read_now(lambda reader: reader.rows(self._recipients.all, batch))
         return partial(self._keep, self._render(rows))
 
     def _keep_in_database(
@@ -69,7 +67,8 @@ class OwnMessages:
         made = body_store.render_bodies(transaction, insert, self._run_key, batch)
         if made == upto - since:
             return {}
-        rows = body_store.recipients_left(transaction, self._run_key, batch)
+        batch["step_run_key"] = self._run_key
+        rows = transaction.rows(self._recipients.left, batch)
         return self._keep(self._render(rows), transaction)
 
     def _batch(self, since: int, upto: int) -> dict[str, int]:
@@ -83,19 +82,14 @@ class OwnMessages:
         """Render a batch; a recipient whose message cannot be made fails alone."""
         bodies: list[Row] = []
         errors: dict[int, str] = {}
-        for row in rows:
-            ordinal = row[0]
-            template = self._templates.get(row[-1]) or self._templates[ANY_LOCALE]
+        for ordinal, variables, preferred_locale, attributes, *columns in rows:
+            template = self._templates.get(preferred_locale) or self._templates[ANY_LOCALE]
+            profile = dict(zip(self._columns, columns, strict=True))
+            if template.needs_custom_attributes:
+                profile = attributes_from_json(attributes) | profile
+            own: dict[str, str] = json.loads(variables) if variables else {}
             try:
-                message = _render_one(template, row)
+                bodies.append((self._run_key, ordinal, *render(template, own, profile)))
             except RenderError as error:
                 errors[ordinal] = str(error)
-                continue
-            bodies.append((self._run_key, ordinal, *message))
         return _Rendered(bodies, errors)
-
-
-def _render_one(compiled: CompiledTemplate, row: Row) -> RenderedMessage:
-    own: dict[str, str] = json.loads(row[1]) if row[1] else {}
-    columns: Sequence[str] = row[_FIRST_PROFILE_COLUMN:_LAST_PROFILE_COLUMN]
-    return render(compiled, own, profile_values(compiled, columns, row[_LAST_PROFILE_COLUMN]))
