@@ -146,9 +146,15 @@ class Gateway:
         return Counter(push for accepted in self.snapshot() for push in accepted.reached())
 
     def repeats_by_lane(self) -> Counter[str]:
-        """How many batches each lane sent again under the same key."""
+        """How many batches each lane sent again under the same key.
+
+        Pushes that were held back at the same time have a task of their own, which runs beside
+        others of its lane and is interrupted like one: it counts as a lane.
+        """
         keys = Counter(accepted.batch.key for accepted in self.snapshot())
         repeats: Counter[str] = Counter()
         for key, times in keys.items():
-            repeats[key.rpartition(":")[0]] += times - 1
+            lane, _, part = key.rpartition(":")
+            _since, _, held = part.partition("@")
+            repeats[f"{lane}:{held}"] += times - 1
         return repeats
