@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from pidgr.clock import HOUR, SECOND
 from pidgr.errors import UnavailableError
+from pidgr.outreach import retry_after
 from pidgr.outreach.address_guard import AddressGuard, AddressRefusedError
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
 from pidgr.outreach.vetted_http import ExchangeError, Reply, VettedHttp
@@ -15,7 +15,6 @@ from pidgr.outreach.vetted_http import ExchangeError, Reply, VettedHttp
 _SECONDS: Final = 5.0
 _ANSWER_BYTES: Final = 64 * 1024
 CODE_LENGTH: Final = 100
-_LONGEST_PAUSE: Final = HOUR
 # What a service answers that is away or asks to wait, whatever the nudge.
 _AWAY: Final = frozenset(
     {
@@ -86,7 +85,7 @@ class NudgeHttp:
         except ExchangeError as error:
             raise self.outage(str(error)) from error
         if reply.status in _AWAY:
-            raise self.outage(f"it answered {reply.status}", _pause(reply.headers))
+            raise self.outage(f"it answered {reply.status}", retry_after.delay(reply.headers) or 0)
         return reply
 
     def call(
@@ -144,11 +143,3 @@ def one_by_one(nudges: Sequence[Nudge], send: Callable[[Nudge], NudgeAnswer]) ->
         except UnavailableError as error:
             return Handed(answers, error)
     return Handed(answers)
-
-
-def _pause(headers: Mapping[str, str]) -> int:
-    """Return the microseconds of a Retry-After in seconds, which is how these services say it."""
-    text = headers.get("retry-after", "").strip()
-    if not (text.isascii() and text.isdecimal()):
-        return 0
-    return min(int(text[:9]) * SECOND, _LONGEST_PAUSE)

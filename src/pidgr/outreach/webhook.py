@@ -15,7 +15,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, Self
 
-from pidgr.clock import HOUR, SECOND, from_datetime
+from pidgr.clock import from_datetime
+from pidgr.outreach import retry_after
 from pidgr.outreach.address_guard import Target
 from pidgr.outreach.vetted_http import ExchangeError, VettedHttp
 
@@ -26,7 +27,6 @@ _SLOWEST_BYTES_PER_SECOND: Final = 256 * 1024
 _ANSWER_BYTES: Final = 16 * 1024
 _MEMORY_BYTES: Final = 1024 * 1024
 _PART_BYTES: Final = 64 * 1024
-_LONGEST_RETRY_AFTER: Final = HOUR
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?|")
@@ -163,15 +163,13 @@ def post(
 
 def _retry_after(headers: Mapping[str, str], now: int) -> int:
     """Return the microseconds of a Retry-After header in either of its forms, or 0."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdecimal():
-        wanted = int(text[:9]) * SECOND
-    else:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return 0
-        if moment.tzinfo is None:
-            return 0
-        wanted = from_datetime(moment) - now
-    return max(0, min(wanted, _LONGEST_RETRY_AFTER))
+    wanted = retry_after.delay(headers)
+    if wanted is not None:
+        return wanted
+    try:
+        moment = parsedate_to_datetime(headers.get("retry-after", "").strip())
+    except ValueError:
+        return 0
+    if moment.tzinfo is None:
+        return 0
+    return max(0, min(from_datetime(moment) - now, retry_after.LONGEST))
