@@ -6,6 +6,7 @@ The inbox itself has its texts with it (``web/inbox/src/texts.ts``).
 
 from typing import Final
 
+from pidgr.rpc import sign_in_texts
 from pidgr.rpc.languages import Rows
 
 ROWS: Final[Rows] = {
@@ -24,11 +25,5 @@ ROWS: Final[Rows] = {
         "此服务器安装时未包含收件箱，管理员可通过 {command} 添加。",
         "このサーバーには受信箱が含まれていません。管理者は {command} で追加できます。",
     ),
-    "later": (
-        "That was too often. Wait a little and try again.",
-        "Demasiados intentos. Espera un poco y vuelve a intentarlo.",
-        "Foram tentativas demais. Espere um pouco e tente de novo.",
-        "操作过于频繁。请稍候再试。",
-        "回数が多すぎます。しばらく待ってからもう一度お試しください。",
-    ),
+    "later": sign_in_texts.ROWS["later"],
 }

@@ -3,6 +3,7 @@
 
 from typing import Final
 
+from pidgr.rpc import sign_in_texts
 from pidgr.rpc.languages import Rows
 
 ROWS: Final[Rows] = {
@@ -20,13 +21,7 @@ ROWS: Final[Rows] = {
         "您受邀加入 {organization}。我们会向您的邮箱发送验证码。",
         "{organization} に招待されています。メールアドレスにコードを送ります。",
     ),
-    "later": (
-        "That was too often. Wait a little and try again.",
-        "Demasiados intentos. Espera un poco y vuelve a intentarlo.",
-        "Foram tentativas demais. Espere um pouco e tente de novo.",
-        "操作过于频繁。请稍候再试。",
-        "回数が多すぎます。しばらく待ってからもう一度お試しください。",
-    ),
+    "later": sign_in_texts.ROWS["later"],
     "joined": (
         "Welcome! You are a member of {organization} now.",
         "¡Te damos la bienvenida! Ya formas parte de {organization}.",

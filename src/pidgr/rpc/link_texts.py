@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from pidgr.rpc import sign_in_texts
 from pidgr.rpc.languages import Rows
 
 ROWS: Final[Rows] = {
@@ -19,11 +20,5 @@ ROWS: Final[Rows] = {
         "此链接无效或已失效。",
         "このリンクは無効か、期限が切れています。",
     ),
-    "later": (
-        "That was too often. Wait a little and try again.",
-        "Demasiados intentos. Espera un poco y vuelve a intentarlo.",
-        "Foram tentativas demais. Espere um pouco e tente de novo.",
-        "操作过于频繁。请稍候再试。",
-        "回数が多すぎます。しばらく待ってからもう一度お試しください。",
-    ),
+    "later": sign_in_texts.ROWS["later"],
 }
