@@ -11,9 +11,10 @@ import pytest
 from support.authenticator import Authenticator
 from support.forms import submit
 from support.grpc_client import Organization
-from support.mail_server import MailServer, Peer
+from support.mail_server import Peer
+from support.mailing import running_with_mail
 from support.passkey_holder import APP, PASSKEY, SITE, options_in
-from support.running import Installation, running
+from support.running import Installation
 from support.waiting import until
 
 from pidgr.outreach.mail import Mail
@@ -31,13 +32,11 @@ def installation(
     database_settings: dict[str, Any], peer: Peer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     with (
-        MailServer(peer) as mail,
-        running(
+        running_with_mail(
+            peer,
             tmp_path_factory.mktemp("data"),
             issuer=SITE,
             sign_in_url=APP,
-            smtp_url=mail.url(query="?starttls=off"),
-            mail_from="Pidgr <no-reply@example.com>",
             **database_settings,
         ) as installation,
     ):

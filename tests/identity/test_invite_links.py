@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from support.forms import submit
-from support.mail_server import MailServer, Peer
-from support.running import Installation, running
+from support.mail_server import Peer
+from support.mailing import running_with_mail
+from support.running import Installation
 from support.waiting import at_once, until
 
 from pidgr.contract.v1.user_pb import UserStatus
@@ -39,11 +40,9 @@ def installation(
     database_settings: dict[str, Any], peer: Peer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     with (
-        MailServer(peer) as mail,
-        running(
+        running_with_mail(
+            peer,
             tmp_path_factory.mktemp("data"),
-            smtp_url=mail.url(query="?starttls=off"),
-            mail_from="Pidgr <no-reply@example.com>",
             sign_in_url=SIGN_IN_URL,
             **database_settings,
         ) as installation,

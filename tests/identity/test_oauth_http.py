@@ -15,8 +15,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from support.grpc_client import Organization
-from support.mail_server import MailServer, Peer
-from support.running import Installation, running
+from support.mail_server import Peer
+from support.mailing import running_with_mail
+from support.running import Installation
 from support.waiting import until
 
 from pidgr.identity.oauth import client_store, grants
@@ -47,13 +48,11 @@ def installation(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (
-        MailServer(peer) as mail,
-        running(
+        running_with_mail(
+            peer,
             tmp_path_factory.mktemp("data"),
             ServerOptions(port=port),
             issuer=f"http://127.0.0.1:{port}",
-            smtp_url=mail.url(query="?starttls=off"),
-            mail_from="Pidgr <no-reply@example.com>",
             sign_in_limit_per_second=1e6,
             sign_in_limit_burst=1_000_000,
             step_up=True,

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from support.mail_server import MailServer, Peer
-from support.running import Installation, running
+from support.mail_server import Peer
+from support.mailing import running_with_mail
+from support.running import Installation
 from support.waiting import until
 
 from pidgr.engine.port import TaskStatus
@@ -29,11 +30,9 @@ def installation(
     database_settings: dict[str, Any], peer: Peer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     with (
-        MailServer(peer) as mail,
-        running(
+        running_with_mail(
+            peer,
             tmp_path_factory.mktemp("data"),
-            smtp_url=mail.url(query="?starttls=off"),
-            mail_from="Pidgr <no-reply@example.com>",
             sign_in_limit_per_second=1e6,
             sign_in_limit_burst=1_000_000,
             **database_settings,

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pidgr.rpc.server import ServerOptions
-from support.mail_server import MailServer, Peer
+from support.mail_server import Peer
 from support.mailbox import mailbox
-from support.running import Installation, running
+from support.mailing import running_with_mail
+from support.running import Installation
 
 
 @contextmanager
@@ -20,14 +21,12 @@ def named_server(data_dir: Path, **settings: Any) -> Iterator[tuple[Installation
         port = free.getsockname()[1]
     peer = Peer()
     with (
-        MailServer(peer) as mail,
         mailbox(peer) as letters,
-        running(
+        running_with_mail(
+            peer,
             data_dir,
             ServerOptions(port=port),
             issuer=f"http://localhost:{port}",
-            smtp_url=mail.url(query="?starttls=off"),
-            mail_from="Pidgr <no-reply@example.com>",
             **settings,
         ) as installation,
     ):

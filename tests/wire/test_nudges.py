@@ -11,9 +11,10 @@ import httpx
 import pytest
 from support.grpc_client import Client
 from support.http_peer import HttpPeer, http_peer
-from support.mail_server import MailServer, Peer
+from support.mail_server import Peer
+from support.mailing import running_with_mail
 from support.push_gateway import PushGateway
-from support.running import Installation, running
+from support.running import Installation
 from support.story import World
 from support.waiting import until
 
@@ -80,12 +81,10 @@ def installation(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
     with (
-        MailServer(peer) as mail,
-        running(
+        running_with_mail(
+            peer,
             tmp_path_factory.mktemp("data"),
             push_url=gateway.url,
-            smtp_url=mail.url(query="?starttls=off"),
-            mail_from="Pidgr <no-reply@example.com>",
             issuer="https://pidgr.example",
             sign_in_url=INBOX,
             nudge_webhook_url=endpoint.url(),
