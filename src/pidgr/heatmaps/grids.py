@@ -9,6 +9,7 @@ numbers that have a count are there. Then come the counts of all numbers up to t
 one; or the numbers, four bytes each, and their counts. Little-endian.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -26,6 +27,29 @@ multiple of one can be answered from it exactly; see :func:`kept_cell`."""
 _SPARSE: Final = 8
 
 Counts = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The counts of those numbers that have one, in ascending order.
+
+    What is packed at once may be a few touches of each of a hundred days. As whole sheets they
+    would take gigabytes.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    counts: Counts
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Return the sum of two; faster where the other is the smaller one."""
+        place = np.searchsorted(self.numbers, other.numbers)
+        new = np.append(self.numbers, -1)[place] != other.numbers
+        counts = self.counts.copy()
+        counts[place[~new]] += other.counts[~new]
+        return Tally(
+            np.insert(self.numbers, place[new], other.numbers[new]),
+            np.insert(counts, place[new], other.counts[new]),
+        )
 
 
 def side(cell: int) -> int:
@@ -57,14 +81,13 @@ def numbers(x: Column, y: Column, cell: int) -> Column:
     return number
 
 
-def count(touches: Touches, cell: int, buckets: int) -> Counts:
-    """Return the counts of touches, as one row of cells for each bucket."""
-    cells = side(cell) ** 2
-    number = touches.bucket.astype(np.int32)
-    number *= cells
+def count(touches: Touches, cell: int) -> Tally:
+    """Return the counts of touches."""
+    number = touches.bucket.astype(np.int64)
+    number *= side(cell) ** 2
     number += numbers(touches.x, touches.y, cell)
-    counted = np.bincount(number, minlength=buckets * cells)
-    return counted.astype(np.uint32).reshape(buckets, cells)
+    found, counts = np.unique(number, return_counts=True)
+    return Tally(found, counts.astype(np.uint32))
 
 
 def merge(counts: Counts, kept: int, cell: int) -> Counts:
@@ -79,20 +102,42 @@ def merge(counts: Counts, kept: int, cell: int) -> Counts:
     return np.add.reduceat(rows, edges, axis=2).reshape(-1, coarse * coarse)
 
 
-def encode(counts: Counts) -> bytes:
+def encode(tally: Tally) -> bytes:
     """Return counts as they are stored, in the shorter of the two forms."""
-    flat = counts.reshape(-1)
-    numbers = np.flatnonzero(flat)
-    if not len(numbers):
+    if not len(tally.numbers):
         return b"\x01"
-    highest = int(flat.max())
-    width = 1 if highest < 1 << 8 else 2 if highest < 1 << 16 else 4
-    kind = f"<u{width}"
-    length = int(numbers[-1]) + 1
-    if len(numbers) * (4 + width) < length * width:
-        some = flat[numbers].astype(kind).tobytes()
-        return bytes([width | _SPARSE]) + numbers.astype("<u4").tobytes() + some
-    return bytes([width]) + flat[:length].astype(kind).tobytes()
+    width = _width(tally.counts)
+    length = int(tally.numbers[-1]) + 1
+    if len(tally.numbers) * (4 + width) < length * width:
+        some = tally.counts.astype(f"<u{width}").tobytes()
+        return bytes([width | _SPARSE]) + tally.numbers.astype("<u4").tobytes() + some
+    flat = np.zeros(length, dtype=np.uint32)
+    flat[tally.numbers] = tally.counts
+    return _encode_all(flat)
+
+
+def encode_sum(stored: bytes, tally: Tally) -> bytes:
+    """Return stored counts, and at least one more, as they are stored."""
+    numbers, counts = _read(stored)
+    if numbers is None and tally.numbers[-1] < len(counts):
+        # Where most numbers have a count, all of them are added up faster than the pairs.
+        flat = counts.astype(np.uint32)
+        flat[tally.numbers] += tally.counts
+        return _encode_all(flat)
+    if numbers is None:
+        counted = np.flatnonzero(counts)
+        numbers, counts = counted, counts[counted]
+    return encode(Tally(numbers.astype(np.int64), counts.astype(np.uint32)).plus(tally))
+
+
+def _encode_all(flat: Counts) -> bytes:
+    width = _width(flat)
+    return bytes([width]) + flat.astype(f"<u{width}").tobytes()
+
+
+def _width(counts: Counts) -> int:
+    highest = int(counts.max())
+    return 1 if highest < 1 << 8 else 2 if highest < 1 << 16 else 4
 
 
 def add(total: Counts, stored: bytes) -> Counts:
@@ -100,22 +145,28 @@ def add(total: Counts, stored: bytes) -> Counts:
 
     Where the grid has more buckets, what is returned is larger.
     """
+    numbers, values = _read(stored)
+    cells = total.shape[1]
+    if numbers is None:
+        total = grown(total, -(-len(values) // cells))
+        total.reshape(-1)[: len(values)] += values
+    else:
+        total = grown(total, int(numbers[-1]) // cells + 1)
+        # Twice as fast as ``+=``, given these very types.
+        np.add.at(total.reshape(-1), numbers.astype(np.intp), values.astype(np.uint32))
+    return total
+
+
+def _read(stored: bytes) -> tuple[npt.NDArray[np.integer] | None, npt.NDArray[np.unsignedinteger]]:
+    """Return the numbers that have a count, or None where all up to the last are there; counts."""
     width = stored[0] & ~_SPARSE
     kind = f"<u{width}"
     body = memoryview(stored)[1:]
-    cells = total.shape[1]
-    if stored[0] & _SPARSE:
-        entries = len(body) // (4 + width)
-        numbers = np.frombuffer(body[: 4 * entries], dtype="<u4")
-        total = grown(total, int(numbers[-1]) // cells + 1)
-        values = np.frombuffer(body[4 * entries :], dtype=kind)
-        # Twice as fast as ``+=``, given these very types.
-        np.add.at(total.reshape(-1), numbers.astype(np.intp), values.astype(np.uint32))
-        return total
-    values = np.frombuffer(body, dtype=kind)
-    total = grown(total, -(-len(values) // cells))
-    total.reshape(-1)[: len(values)] += values
-    return total
+    if not stored[0] & _SPARSE:
+        return None, np.frombuffer(body, dtype=kind)
+    entries = len(body) // (4 + width)
+    numbers = np.frombuffer(body[: 4 * entries], dtype="<u4")
+    return numbers, np.frombuffer(body[4 * entries :], dtype=kind)
 
 
 def plus(one: Counts, other: Counts) -> Counts:

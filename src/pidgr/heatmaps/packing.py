@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from pidgr.heatmaps import blocks, grids, packing_store
 from pidgr.heatmaps.blocks import CAPACITY, Touches
-from pidgr.heatmaps.grids import Counts
+from pidgr.heatmaps.grids import Tally
 from pidgr.heatmaps.packing_store import GridPlace
 from pidgr.heatmaps.ranges import SPAN_DAYS
 from pidgr.storage.transaction import Transaction
@@ -52,31 +52,34 @@ def _add_to_blocks(transaction: Transaction, scope: packing_store.Scope, days: D
 
 
 def _add_to_grids(transaction: Transaction, scope: packing_store.Scope, days: Days) -> None:
-    added: dict[GridPlace, Counts] = {}
-    for day, touches in days.items():
-        for place, counts in _counts(day, touches):
-            found = added.get(place)
-            added[place] = counts if found is None else grids.plus(found, counts)
+    added = counts_of(days)
     starts = {(place.days, place.start_day) for place in added}
+    written = {place: grids.encode(tally) for place, tally in added.items()}
     for place, stored in packing_store.grids(transaction, scope, starts):
         if place in added:
-            added[place] = grids.add(added[place], stored)
-    packing_store.write_grids(
-        transaction, scope, {place: grids.encode(counts) for place, counts in added.items()}
-    )
+            written[place] = grids.encode_sum(stored, added[place])
+    packing_store.write_grids(transaction, scope, written)
 
 
-def _counts(day: int, touches: Touches) -> Iterator[tuple[GridPlace, Counts]]:
+def counts_of(days: Days) -> dict[GridPlace, Tally]:
+    """Return what touches add to the sums."""
+    found: dict[GridPlace, Tally] = {}
+    for day, touches in days.items():
+        for place, tally in _counts(day, touches):
+            before = found.get(place)
+            found[place] = tally if before is None else before.plus(tally)
+    return found
+
+
+def _counts(day: int, touches: Touches) -> Iterator[tuple[GridPlace, Tally]]:
     """Yield what is to be added to the sums of a day and of its span."""
-    buckets = int(touches.bucket.max()) + 1
     types = touches.event_type
     for event_type in range(int(types.min()), int(types.max()) + 1):
         some = touches.where(types == event_type)
         if not len(some):
             continue
         for cell in grids.CELLS:
-            counts = grids.count(some, cell, buckets)
-            yield GridPlace(cell, 1, day, event_type), counts
+            tally = grids.count(some, cell)
+            yield GridPlace(cell, 1, day, event_type), tally
             start = day // SPAN_DAYS * SPAN_DAYS
-            # Not the same array: sums are added to in place.
-            yield GridPlace(cell, SPAN_DAYS, start, event_type), counts.copy()
+            yield GridPlace(cell, SPAN_DAYS, start, event_type), tally
