@@ -1,11 +1,14 @@
 """Calls the API as a client would: the Connect protocol with JSON."""
 
+import ssl
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
 PAGE: int = 100
+# Servers under test speak plain HTTP; a client that loads its own certificates costs 40 ms.
+_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class ApiError(Exception):
@@ -22,6 +25,7 @@ class Api:
             base_url=url,
             headers={"authorization": f"Bearer {credential}"},
             timeout=60,
+            verify=_NO_CERTIFICATES,
             trust_env=False,
         )
 
