@@ -18,12 +18,12 @@ TERMINAL: Final = frozenset(
 )
 _RECOUNT: Final = Statement("""
     select d.status, count(*) from delivery d join step_run r on r.key = d.step_run_key
-    where r.campaign_key = :key and d.kind = :primary group by d.status
+    where r.campaign_key = :key and (d.kind = :primary) = :is_primary group by d.status
 """)
 _COUNTERS: Final = Statement("""
     select coalesce(sum(waiting), 0), coalesce(sum(delivered), 0), coalesce(sum(acknowledged), 0),
            coalesce(sum(missed), 0), coalesce(sum(no_device), 0), coalesce(sum(failed), 0)
-    from campaign_counter where campaign_key = :key
+    from campaign_counter where campaign_key = :key and is_primary = :is_primary
 """)
 _COUNTED: Final = (
     DeliveryStatus.PENDING,
@@ -55,25 +55,34 @@ def open_tasks(deployment: Deployment) -> list[Any]:
     return deployment.database.read_now(lambda reader: reader.rows(_TASKS))
 
 
-def recount(deployment: Deployment, campaign_id: str) -> dict[DeliveryStatus, int]:
-    """Count the primary deliveries by stored status."""
-    key = deployment.campaign_key(campaign_id)
-    found = deployment.database.read_now(
-        lambda reader: reader.rows(_RECOUNT, {"key": key, "primary": Delivery.Kind.PRIMARY})
-    )
+def recount(
+    deployment: Deployment, campaign_id: str, *, is_primary: bool = True
+) -> dict[DeliveryStatus, int]:
+    """Count the primary deliveries, or those on account of others, by stored status."""
+    parameters = {
+        "key": deployment.campaign_key(campaign_id),
+        "primary": Delivery.Kind.PRIMARY,
+        "is_primary": is_primary,
+    }
+    found = deployment.database.read_now(lambda reader: reader.rows(_RECOUNT, parameters))
     return {DeliveryStatus(status): count for status, count in found}
 
 
-def check_counters(deployment: Deployment, api: Api, campaign_id: str) -> dict[DeliveryStatus, int]:
-    """The counters equal a recount, in the database and in the API."""
-    counted = recount(deployment, campaign_id)
-    key = deployment.campaign_key(campaign_id)
-    row = deployment.database.read_now(lambda reader: reader.row(_COUNTERS, {"key": key}))
+def _counters(
+    deployment: Deployment, campaign_id: str, *, is_primary: bool
+) -> dict[DeliveryStatus, int]:
+    parameters = {"key": deployment.campaign_key(campaign_id), "is_primary": is_primary}
+    row = deployment.database.read_now(lambda reader: reader.row(_COUNTERS, parameters))
     assert row is not None
-    counters = {
-        status: int(count) for status, count in zip(_COUNTED, row, strict=True) if int(count)
-    }
-    assert counters == counted
+    return {status: int(count) for status, count in zip(_COUNTED, row, strict=True) if int(count)}
+
+
+def check_counters(deployment: Deployment, api: Api, campaign_id: str) -> dict[DeliveryStatus, int]:
+    """The counters equal a recount, in the database and, of the primary ones, in the API."""
+    for is_primary in (False, True):
+        counters = _counters(deployment, campaign_id, is_primary=is_primary)
+        counted = recount(deployment, campaign_id, is_primary=is_primary)
+        assert counters == counted, f"counters {counters}, recounted {counted}"
     shown = api.campaign(campaign_id)
     assert shown.get("totalRecipients", 0) == sum(counted.values())
     assert shown.get("actionCompletedCount", 0) == counted.get(DeliveryStatus.ACKNOWLEDGED, 0)
