@@ -1,8 +1,6 @@
 """kill -9 in the middle of a campaign, and a start afterwards."""
 
 import random
-import threading
-import time
 
 import pytest
 from support.waiting import until
@@ -18,46 +16,9 @@ from faults.deployment import (
     Deployment,
     Tenant,
 )
-from faults.gateway import Batch, Reply
+from faults.killing import Killer
 from faults.recipients import Recipients
 from pidgr.campaigns.advance import wake_key
-
-
-class Killer:
-    """Kills the server at seeded moments: at a time, or when a batch is at the gateway."""
-
-    def __init__(self, deployment: Deployment, dice: random.Random) -> None:
-        self.deployment = deployment
-        self.dice = dice
-        self.kills = 0
-        self._at_batch = -1
-        self._struck = threading.Event()
-        deployment.gateway.behave = self._behave
-
-    def _behave(self, batch: Batch) -> Reply:
-        del batch
-        if len(self.deployment.gateway.received) == self._at_batch:
-            self.deployment.processes[-1].kill()
-            self._struck.set()
-        else:
-            # Long enough that a kill finds pushes in flight.
-            time.sleep(0.02)
-        return Reply()
-
-    def strike(self) -> None:
-        """Kill the newest process, now or soon."""
-        process = self.deployment.processes[-1]
-        if self.dice.random() < 0.5:
-            self._struck.clear()
-            self._at_batch = len(self.deployment.gateway.received) + self.dice.randint(1, 8)
-            # A campaign that is over sends no more batches.
-            self._struck.wait(2)
-            self._at_batch = -1
-        else:
-            time.sleep(self.dice.uniform(0, 0.8))
-        if process.running:
-            process.kill()
-        self.kills += 1
 
 
 def fire_deadline(deployment: Deployment, api: Api, campaign_id: str) -> None:
@@ -95,7 +56,7 @@ def run_with_kills(
     if recipients is not None:
         recipients.start(url)
     for _ in range(kills):
-        killer.strike()
+        killer.strike(process)
         process, url = deployment.serve()
         if recipients is not None:
             recipients.url = url
