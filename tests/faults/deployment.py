@@ -11,6 +11,7 @@ from faults.api import Api
 from faults.gateway import Gateway
 from faults.processes import Process
 from pidgr import operations
+from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.clock import DAY
 from pidgr.contract.v1.common_pb import Platform
 from pidgr.contract.v1.user_pb import UserProfile, UserStatus
@@ -124,6 +125,7 @@ class Deployment:
             "PIDGR_PORT": "0",
             "PIDGR_RATE_LIMIT_PER_SECOND": "1000000",
             "PIDGR_RATE_LIMIT_BURST": "1000000",
+            "PIDGR_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.1",
             "NO_PROXY": "127.0.0.1",
         }
 
@@ -170,6 +172,12 @@ class Deployment:
             return system.database.write_now(mint)
         finally:
             system.close()
+
+    def delivery_ids(self) -> DeliveryIds:
+        """How the ids of deliveries are computed. Only while no server runs."""
+        system = build_system(self._settings, run_handlers=False)
+        system.close()
+        return system.delivery_ids
 
     def create_campaign(
         self,

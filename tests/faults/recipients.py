@@ -65,7 +65,7 @@ class Recipients:
             try:
                 entries = api("InboxService/Sync").get("entries", [])
             except (httpx.TransportError, ApiError) as error:
-                _require_outage(error)
+                require_outage(error)
                 return False
             if not entries:
                 return False
@@ -81,7 +81,7 @@ class Recipients:
             if error.code == "failed_precondition":
                 self.refusals.append(str(error))
                 return True
-            _require_outage(error)
+            require_outage(error)
             self.answers[user_id] = None
             return True
         assert answer["success"]
@@ -89,7 +89,7 @@ class Recipients:
         return True
 
 
-def _require_outage(error: Exception) -> None:
+def require_outage(error: Exception) -> None:
     """Let pass what a dying or starting server answers, and nothing else."""
     if isinstance(error, ApiError) and error.code != "unavailable":
         raise error

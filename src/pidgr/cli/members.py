@@ -28,9 +28,6 @@ def import_members(
     send_invitations: Annotated[
         bool, typer.Option("--send-invitations", help="Mail everyone who is new.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only report what would happen; nothing changes.")
-    ] = False,
     as_json: Json = False,
 ) -> None:
     """Invite everyone in a CSV file.
@@ -40,14 +37,11 @@ def import_members(
     custom attribute. Who is a member already is skipped, so the same file can be imported again.
     The exit status is 1 if any row was invalid; the others are in.
     """
-    report = _import(file, organization_id, send_invitations=send_invitations, dry_run=dry_run)
+    report = _import(file, organization_id, send_invitations=send_invitations)
     if as_json:
         print_json({"rows": report.rows, **dataclasses.asdict(report)})
     else:
-        invited = "would be invited" if dry_run else "invited"
-        say(
-            f"{report.inserted:,} {invited}, {report.skipped:,} skipped, {report.invalid:,} invalid"
-        )
+        say(f"{report.inserted:,} invited, {report.skipped:,} skipped, {report.invalid:,} invalid")
         shown = report.problems[:_SHOWN_PROBLEMS]
         for problem in shown:
             say(f"  line {problem.line}: {problem.email or '(no address)'}: {problem.reason}")
@@ -57,9 +51,7 @@ def import_members(
         raise typer.Exit(1)
 
 
-def _import(
-    file: Path, organization_id: str, *, send_invitations: bool, dry_run: bool
-) -> "ImportReport":
+def _import(file: Path, organization_id: str, *, send_invitations: bool) -> "ImportReport":
     from pidgr import operations  # noqa: PLC0415
 
     columns = (
@@ -78,10 +70,5 @@ def _import(
             bar.update(bar.task_ids[0], description=f"{report.rows:,} rows")
 
         return operations.import_members(
-            Settings(),
-            lines,
-            organization_id,
-            show,
-            send_invitations=send_invitations,
-            dry_run=dry_run,
+            Settings(), lines, organization_id, show, send_invitations=send_invitations
         )
