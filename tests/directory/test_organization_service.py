@@ -23,6 +23,7 @@ from pidgr.errors import (
 from pidgr.identity import permissions
 from pidgr.identity import store as identity_store
 from pidgr.identity.caller import Caller
+from pidgr.outreach.address_guard import AddressGuard
 from pidgr.storage.sql import Statement
 
 GRACE = Caller(subject="subject-of-grace", email="Grace@Example.com")
@@ -30,7 +31,7 @@ GRACE = Caller(subject="subject-of-grace", email="Grace@Example.com")
 
 @pytest.fixture
 def service(installation: Installation) -> OrganizationService:
-    return OrganizationService(installation.clock, installation.sandbox_deletion)
+    return OrganizationService(installation.clock, installation.sandbox_deletion, AddressGuard())
 
 
 def create(

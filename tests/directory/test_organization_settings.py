@@ -45,6 +45,7 @@ from pidgr.errors import (
 )
 from pidgr.identity import store as identity_store
 from pidgr.identity.caller import Caller
+from pidgr.outreach.address_guard import AddressGuard
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Transaction
 
@@ -54,7 +55,12 @@ MISS = WorkflowDefinition(steps=[WorkflowStep(id="miss", type=StepType.MARK_MISS
 @pytest.fixture
 def organizations(acme: Tenant) -> Calls:
     return Calls(
-        acme, OrganizationService(acme.installation.clock, acme.installation.sandbox_deletion)
+        acme,
+        OrganizationService(
+            acme.installation.clock,
+            acme.installation.sandbox_deletion,
+            AddressGuard(),
+        ),
     )
 
 

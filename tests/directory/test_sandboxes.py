@@ -40,6 +40,7 @@ from pidgr.identity import store as identity_store
 from pidgr.identity.api_key_service import ApiKeyService
 from pidgr.identity.caller import Caller
 from pidgr.identity.caller import Organization as Scope
+from pidgr.outreach.address_guard import AddressGuard
 from pidgr.sandboxes.deletion import SandboxDeletion, deletion_key
 from pidgr.storage.ownership import INSTALLATION_TABLES, owned_tables
 from pidgr.storage.schema import metadata
@@ -55,7 +56,9 @@ class Desk:
 
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
-        self.service = OrganizationService(installation.clock, installation.sandbox_deletion)
+        self.service = OrganizationService(
+            installation.clock, installation.sandbox_deletion, AddressGuard()
+        )
 
     def __call__(self, rpc: str, request: Any, caller: Caller = GRACE) -> Any:
         return self.installation.write(

@@ -50,6 +50,7 @@ def refusal(guard: AddressGuard, url: str, seconds: float = 5.0) -> str:
         "::ffff:127.0.0.1",
         "::ffff:10.0.0.1",
         "::ffff:169.254.169.254",
+        "::ffff:0:127.0.0.1",
         "64:ff9b::7f00:1",
         "64:ff9b::a00:1",
         "64:ff9b:1::808:808",

@@ -381,8 +381,15 @@ def test_an_organization_changes_its_settings(world: World) -> None:
     assert changed.HasField("include_synthetic_in_aggregates")
     assert world("OrganizationService/GetOrganization").organization == changed
     workflow = {"steps": [{"id": "a", "type": world.stubs.STEP_TYPE_DEADLINE_CHECK}]}
+    call = {
+        "id": "a",
+        "type": world.stubs.STEP_TYPE_CALL_WEBHOOK,
+        "call_webhook": {"url": "https://10.0.0.1/"},
+    }
+    inward = {"steps": [call]}
     for code, fields in (
         (Code.INVALID_ARGUMENT, {"default_workflow": workflow}),
+        (Code.INVALID_ARGUMENT, {"default_workflow": inward}),
         (Code.INVALID_ARGUMENT, {"ml_retrain_cold_threshold": 101}),
         (Code.INVALID_ARGUMENT, {"default_locale": "de"}),
     ):

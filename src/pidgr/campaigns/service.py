@@ -1,8 +1,6 @@
 """CampaignService: create, start, watch and cancel campaigns."""
 
-import asyncio
 import uuid
-from collections.abc import Callable
 from typing import Final
 
 from pidgr.audit import trail
@@ -47,7 +45,7 @@ from pidgr.contract.v1.campaign_pb import (
     UpdateCampaignRequest,
     UpdateCampaignResponse,
 )
-from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, WorkflowDefinition
+from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus
 from pidgr.directory import organization_store
 from pidgr.engine.port import Engine
 from pidgr.errors import FailedPreconditionError, NotFoundError, Violations
@@ -84,7 +82,9 @@ class CampaignService(LinkRpcs):
             InvalidArgumentError: as CreateCampaign does, or a URL that this server does not call.
         """
         del caller
-        await self._vet_webhooks(request.workflow, lambda: creation.validate(request))
+        await webhook_rules.vet(
+            request.workflow, "workflow", self._address_guard, lambda: creation.validate(request)
+        )
 
     async def prepare_update_campaign(self, request: UpdateCampaignRequest, caller: Caller) -> None:
         """Do the same for a workflow that replaces another.
@@ -93,19 +93,9 @@ class CampaignService(LinkRpcs):
             InvalidArgumentError: as UpdateCampaign does, or a URL that this server does not call.
         """
         del caller
-        await self._vet_webhooks(request.workflow, lambda: editing.validate(request))
-
-    async def _vet_webhooks(
-        self, definition: WorkflowDefinition | None, validate: Callable[[], None]
-    ) -> None:
-        if definition is None or not webhook_rules.calls_webhook(definition):
-            return
-
-        def work() -> None:
-            validate()
-            webhook_rules.vet_addresses(definition, "workflow", self._address_guard)
-
-        await asyncio.to_thread(work)
+        await webhook_rules.vet(
+            request.workflow, "workflow", self._address_guard, lambda: editing.validate(request)
+        )
 
     def create_campaign(
         self, request: CreateCampaignRequest, caller: Caller, transaction: Transaction

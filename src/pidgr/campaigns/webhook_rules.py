@@ -1,6 +1,8 @@
 """What a CALL_WEBHOOK step must be like: form first, then where its URL leads."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from typing import Final
 
 from pidgr.contract.v1.common_pb import CallWebhookConfig, WorkflowDefinition, WorkflowStep
@@ -47,7 +49,46 @@ def _check_url(url: str, path: str, violations: Violations) -> None:
         violations.add(path, str(error))
 
 
-def vet_addresses(definition: WorkflowDefinition, path: str, guard: AddressGuard) -> None:
+async def vet(
+    definition: WorkflowDefinition | None,
+    path: str,
+    guard: AddressGuard,
+    validate: Callable[[], None],
+) -> None:
+    """Check where the URLs of a workflow lead that is to be stored, if it has any.
+
+    Args:
+        definition: the workflow, if there is one.
+        path: of its field.
+        guard: judges the URLs.
+        validate: checks everything else of the request, before names are looked up.
+
+    Raises:
+        InvalidArgumentError: naming every URL that this server does not call.
+    """
+    if definition is None or not calls_webhook(definition):
+        return
+
+    def work() -> None:
+        validate()
+        _vet_addresses(definition, path, guard)
+
+    await asyncio.to_thread(work)
+
+
+def calls_webhook(definition: WorkflowDefinition) -> bool:
+    """Tell whether any step calls a webhook."""
+    return any(_config(step) is not None for step in definition.steps)
+
+
+def webhook_config(step: WorkflowStep) -> CallWebhookConfig:
+    """Return the config of a valid CALL_WEBHOOK step."""
+    config = _config(step)
+    assert config is not None  # noqa: S101 - validated
+    return config
+
+
+def _vet_addresses(definition: WorkflowDefinition, path: str, guard: AddressGuard) -> None:
     """Check where the URLs of a valid workflow lead. Looks names up, so it blocks.
 
     Raises:
@@ -65,18 +106,6 @@ def vet_addresses(definition: WorkflowDefinition, path: str, guard: AddressGuard
         except AddressRefusedError as error:
             violations.add(f"{path}.steps[{index}].call_webhook.url", str(error))
     violations.raise_if_any()
-
-
-def calls_webhook(definition: WorkflowDefinition) -> bool:
-    """Tell whether any step calls a webhook."""
-    return any(_config(step) is not None for step in definition.steps)
-
-
-def webhook_config(step: WorkflowStep) -> CallWebhookConfig:
-    """Return the config of a valid CALL_WEBHOOK step."""
-    config = _config(step)
-    assert config is not None  # noqa: S101 - validated
-    return config
 
 
 def _config(step: WorkflowStep) -> CallWebhookConfig | None:

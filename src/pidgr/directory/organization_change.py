@@ -37,7 +37,7 @@ def change_organization(
         FailedPreconditionError: archetypes before their time, in a sandbox.
         AlreadyExistsError: the name is taken.
     """
-    _check(request)
+    check(request)
     organization_store.lock_organization(transaction, organization_key)
     stored = organization_store.organization(transaction, organization_key)
     provisional = request.has_field("provisional_archetypes_enabled")
@@ -72,7 +72,12 @@ def replace_mappings(
     return True
 
 
-def _check(request: UpdateOrganizationRequest) -> None:
+def check(request: UpdateOrganizationRequest) -> None:
+    """Check what can be checked without looking anything up.
+
+    Raises:
+        InvalidArgumentError: a malformed field.
+    """
     violations = Violations()
     if request.name:
         check_text(violations, "name", request.name, NAME_LENGTH, required=True)

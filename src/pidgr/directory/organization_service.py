@@ -4,6 +4,8 @@ from typing import Final
 
 from pidgr.audit import trail
 from pidgr.audit.trail import Event, Fact
+from pidgr.campaigns import webhook_rules
+from pidgr.clock import Clock
 from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.organization_pb import (
     CreateOrganizationRequest,
@@ -29,11 +31,13 @@ from pidgr.contract.v1.organization_pb import (
 from pidgr.directory import founding, member_store, organization_store, privacy
 from pidgr.directory.founding import NewOrganization
 from pidgr.directory.messages import organization_message, user_message
-from pidgr.directory.organization_change import change_organization, replace_mappings
+from pidgr.directory.organization_change import change_organization, check, replace_mappings
 from pidgr.directory.sso_mappings import check_mappings
 from pidgr.errors import Violations
 from pidgr.identity.caller import Caller
+from pidgr.outreach.address_guard import AddressGuard
 from pidgr.sandboxes import fixtures
+from pidgr.sandboxes.deletion import SandboxDeletion
 from pidgr.sandboxes.rpcs import SandboxRpcs, require_address
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -46,6 +50,12 @@ _TOGGLES: Final = (
 
 class OrganizationService(SandboxRpcs):
     """Founds organizations, and shows callers their own and changes it."""
+
+    def __init__(
+        self, clock: Clock, deletion: SandboxDeletion, address_guard: AddressGuard
+    ) -> None:
+        super().__init__(clock, deletion)
+        self._address_guard = address_guard
 
     def create_organization(
         self, request: CreateOrganizationRequest, caller: Caller, unit: Transaction
@@ -109,6 +119,23 @@ class OrganizationService(SandboxRpcs):
         found = organization_store.organizations_of(unit, caller.subject, self._clock.now())
         return ListUserOrganizationsResponse(
             organizations=[organization_message(stored) for stored in found]
+        )
+
+    async def prepare_update_organization(
+        self, request: UpdateOrganizationRequest, caller: Caller
+    ) -> None:
+        """Check where the default workflow's webhooks lead, which takes name servers.
+
+        Raises:
+            InvalidArgumentError: as UpdateOrganization does, or a URL that this server does not
+                call.
+        """
+        del caller
+        await webhook_rules.vet(
+            request.default_workflow,
+            "default_workflow",
+            self._address_guard,
+            lambda: check(request),
         )
 
     def update_organization(

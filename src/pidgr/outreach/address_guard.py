@@ -41,6 +41,7 @@ _REFUSED: Final = tuple(
         "192.88.99.0/24",  # 6to4 relays
         "224.0.0.0/4",  # multicast
         "::/96",  # IPv4-compatible
+        "::ffff:0:0:0/96",  # IPv4-translated
         "64:ff9b:1::/48",  # translation into a local IPv4 network
         "2001::/32",  # Teredo
         "2001:db8::/32",  # documentation

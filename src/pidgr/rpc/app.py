@@ -167,7 +167,9 @@ def implementations(system: System) -> dict[str, object]:
             system.invite_links, system.master_key, system.settings.issuer, clock
         ),
         "MemberService": MemberService(clock, tokens, system.invitation_mail),
-        "OrganizationService": OrganizationService(clock, system.sandbox_deletion),
+        "OrganizationService": OrganizationService(
+            clock, system.sandbox_deletion, system.address_guard
+        ),
         "PrivacyService": PrivacyService(
             system.data_exports, system.erasure, system.blob_links, clock, tokens
         ),
