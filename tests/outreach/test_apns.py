@@ -14,12 +14,11 @@ from pidgr.clock import MINUTE, SECOND, Clock
 from pidgr.errors import SetupError, UnavailableError
 from pidgr.outreach.apns import Apns
 from pidgr.outreach.device_pusher import DevicePusher
-from pidgr.outreach.push import Answer, Outcome, Push
+from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Push
 
 KEY = ECKey.generate_key("P-256", private=True)
 DEVICE = "ab" * 32
 DEAD = Answer(Outcome.DEAD_TOKEN, "Unregistered")
-ACCEPTED = Answer(Outcome.ACCEPTED)
 
 
 class MovedClock(Clock):

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from outreach.test_apns import ACCEPTED, MovedClock, push
+from outreach.test_apns import MovedClock, push
 from support.http2_peer import Asked, Http2Peer, Told, http2_peer
 
 from pidgr.clock import MINUTE, SECOND
@@ -17,7 +17,7 @@ from pidgr.errors import SetupError, UnavailableError
 from pidgr.outreach.device_pusher import DevicePusher
 from pidgr.outreach.fcm import Fcm
 from pidgr.outreach.google_account import ServiceAccount
-from pidgr.outreach.push import Answer, Outcome
+from pidgr.outreach.push import ACCEPTED, Answer, Outcome
 
 KEY = RSAKey.generate_key(2048, private=True)
 SETTING = "PIDGR_FCM_CREDENTIALS"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outreach.test_apns import ACCEPTED, KEY, MovedClock, push
+from outreach.test_apns import KEY, MovedClock, push
 
 from pidgr.errors import SetupError, UnavailableError
 from pidgr.outreach.http_push import HttpPusher
-from pidgr.outreach.push import Answer, LogPusher, Outcome, Push
+from pidgr.outreach.push import ACCEPTED, Answer, LogPusher, Outcome, Push
 from pidgr.outreach.push_routes import PushRoutes
 from pidgr.outreach.push_setup import build_pusher
 from pidgr.settings import Settings

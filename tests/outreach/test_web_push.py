@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
-from outreach.test_apns import ACCEPTED, MovedClock, push
+from outreach.test_apns import MovedClock, push
 from support.browser import Browser, PushService, push_service, vapid_claims
 from support.http_peer import Scripted
 
 from pidgr.clock import HOUR, SECOND
 from pidgr.errors import SetupError
-from pidgr.outreach.push import BROWSER, Outcome, Push, Pusher
+from pidgr.outreach.push import ACCEPTED, BROWSER, Outcome, Push, Pusher
 from pidgr.outreach.push_setup import build_browser_pusher
 from pidgr.outreach.vapid import Vapid
 from pidgr.outreach.web_push import PushServices, Subscription, SubscriptionError

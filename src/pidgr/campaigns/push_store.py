@@ -44,13 +44,37 @@ class PushText(NamedTuple):
 
 
 _DEVICE_ID: Final = Target._fields.index("device_id")
-_SELECT_TARGETS: Final = f"""
-    select d.ordinal, d.status, d.content_key, v.id, v.platform, v.push_token
-    from delivery d {{among}} left join device v on v.member_key = d.member_key and v.active
+_BATCH: Final = f"""
     where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
       and d.status in ({int(DeliveryStatus.PENDING)}, {int(DeliveryStatus.DELIVERED)},
                        {int(DeliveryStatus.NO_DEVICE)})
-      and (v.id is not null or d.status = {int(DeliveryStatus.PENDING)})
+"""
+_SELECT_TARGETS: Final = f"""
+    select d.ordinal, d.status, d.content_key, v.id, v.platform, v.push_token
+    from delivery d {{among}} left join device v on v.member_key = d.member_key and v.active
+    {_BATCH}
+      and (v.id is not null or d.status = {int(DeliveryStatus.PENDING)} and not exists
+           (select 1 from web_push_subscription w where w.member_key = d.member_key))
+    union all
+    select d.ordinal, d.status, d.content_key, w.id, {BROWSER}, w.push_token
+    from delivery d {{among}} join web_push_subscription w on w.member_key = d.member_key
+    {_BATCH}
+    order by 1
+"""
+# PostgreSQL walks the index of devices once with all members of the batch. That the two sides
+# are joined one by one, a row after the other, is what a full join excludes; its other side has
+# nobody else.
+_MEMBERS: Final = f"any(array(select d.member_key from delivery d {{among}} {_BATCH}))"
+_SELECT_TARGETS_AT_ONCE: Final = f"""
+    select d.ordinal, d.status, d.content_key, v.id, v.platform, v.push_token
+    from (select d.ordinal, d.status, d.content_key, d.member_key
+          from delivery d {{among}} {_BATCH}) d
+    full join (select member_key, id, platform, push_token from device
+               where active and member_key = {_MEMBERS}
+               union all
+               select member_key, id, {BROWSER}, push_token from web_push_subscription
+               where member_key = {_MEMBERS}) v on v.member_key = d.member_key
+    where v.id is not null or d.status = {int(DeliveryStatus.PENDING)}
     order by d.ordinal
 """
 _DEVICES: Final = f"""
@@ -68,14 +92,6 @@ _DEVICES_OF: Final = Statement(
     _DEVICES.format(hint="+", ids="in (select value from json_each(:member_ids))"),
     postgresql=_DEVICES.format(hint="", ids="= any(:member_ids)"),
 )
-_SELECT_BROWSERS: Final = f"""
-    select d.ordinal, d.status, d.content_key, w.id, {BROWSER}, w.push_token
-    from delivery d {{among}} join web_push_subscription w on w.member_key = d.member_key
-    where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
-      and d.status in ({int(DeliveryStatus.PENDING)}, {int(DeliveryStatus.DELIVERED)},
-                       {int(DeliveryStatus.NO_DEVICE)})
-    order by d.ordinal
-"""
 _AMONG_HELD: Final = """
     join held_push h on h.step_run_key = d.step_run_key and h.ordinal = d.ordinal
      and h.pushing_run_key = :pushing_run_key and h.held_at = :held_at and h.due_at = :due_at
@@ -83,10 +99,11 @@ _AMONG_HELD: Final = """
 """
 # Of a lane's batch, and of one of held pushes.
 _TARGETS, _HELD_TARGETS = (
-    Statement(_SELECT_TARGETS.format(among=among)) for among in ("", _AMONG_HELD)
-)
-_BROWSERS, _HELD_BROWSERS = (
-    Statement(_SELECT_BROWSERS.format(among=among)) for among in ("", _AMONG_HELD)
+    Statement(
+        _SELECT_TARGETS.format(among=among),
+        postgresql=_SELECT_TARGETS_AT_ONCE.format(among=among),
+    )
+    for among in ("", _AMONG_HELD)
 )
 _SHARED_TEXTS: Final = Statement(
     "select key, title, summary from content where key in (select value from json_each(:keys))",
@@ -123,7 +140,7 @@ _FORGET_BROWSER: Final = Statement("""
 
 
 def targets(reader: Reader, batch: PushBatch) -> tuple[list[Target], list[int]]:
-    """Return the devices to push to for a batch's deliveries, and behind them browsers.
+    """Return the devices and browsers to push to for a batch's deliveries.
 
     Also the ordinals of those who wait for a push and have neither any more.
     """
@@ -132,16 +149,13 @@ def targets(reader: Reader, batch: PushBatch) -> tuple[list[Target], list[int]]:
         "since": batch.since,
         "upto": batch.upto,
     }
-    devices, subscriptions = _TARGETS, _BROWSERS
+    statement = _TARGETS
     if batch.held is not None:
-        devices, subscriptions = _HELD_TARGETS, _HELD_BROWSERS
+        statement = _HELD_TARGETS
         parameters |= {"pushing_run_key": batch.run.key, **batch.held._asdict()}
-    rows = reader.rows(devices, parameters)
+    rows = reader.rows(statement, parameters)
     found = [Target._make(row) for row in rows if row[_DEVICE_ID] is not None]
-    browsers = reader.records(Target, subscriptions, parameters)
-    with_browser = {target.ordinal for target in browsers}
-    deviceless = [row[0] for row in rows if row[_DEVICE_ID] is None and row[0] not in with_browser]
-    return found + browsers, deviceless
+    return found, [row[0] for row in rows if row[_DEVICE_ID] is None]
 
 
 def devices_of(

@@ -7,7 +7,8 @@ import zlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import overload
+from operator import attrgetter
+from typing import Final, overload
 
 from pidgr.campaigns import held_store, holding, push_store, run_store, store
 from pidgr.campaigns.delivery_id import DeliveryIds
@@ -18,9 +19,14 @@ from pidgr.clock import Clock
 from pidgr.content.rendering import strip_markers
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform
 from pidgr.engine.port import Engine
-from pidgr.outreach.push import BROWSER, Answer, Outcome, Push, Pusher, send_all
+from pidgr.outreach.push import ACCEPTED, BROWSER, Answer, Outcome, Push, Pusher, send_all
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
+
+# Of a target. Most batches have nothing that a loop would have to look at.
+_ORDINAL: Final = attrgetter("ordinal")
+_STATUS: Final = attrgetter("status")
+_CONTENT_KEY: Final = attrgetter("content_key")
 
 
 class Pushes(Sequence[Push]):
@@ -131,21 +137,20 @@ class Pushing:
         if not _may_start(reader, batch):
             return None
         area = (batch.delivery_run_key, batch.since, batch.upto)
-        everybody, deviceless = push_store.targets(reader, batch)
-        held = holding.held_until(
-            reader, batch, {target.ordinal for target in everybody}, self._clock.now()
-        )
-        targets = [target for target in everybody if target.ordinal not in held]
-        keys = {target.content_key for target in targets}
+        targets, deviceless = push_store.targets(reader, batch)
+        held = holding.held_until(reader, batch, map(_ORDINAL, targets), self._clock.now())
+        if held:
+            targets = [target for target in targets if target.ordinal not in held]
+        keys = set(map(_CONTENT_KEY, targets))
         own: Mapping[int, PushText] = {}
         if None in keys:
             own = push_store.own_texts(reader, *area, are_primary=batch.is_primary)
         shared = push_store.shared_texts(reader, [key for key in keys if key is not None])
-        # Devices may have gone since the row was written. What a reminder finds was pushed once.
         devices = [target for target in targets if target.platform != push_store.BROWSER]
-        browsers = targets[len(devices) :]
+        browsers = [target for target in targets if target.platform == push_store.BROWSER]
+        # Devices may have gone since the row was written. What a reminder finds was pushed once.
         return _Addressed(
-            targets=targets,
+            targets=devices + browsers,
             pushes=Pushes(batch, devices, shared, own, self._delivery_ids),
             browser_pushes=Pushes(batch, browsers, shared, own, self._delivery_ids),
             deviceless=deviceless if batch.is_first_send else [],
@@ -163,15 +168,11 @@ class Pushing:
         now = self._clock.now()
         if not self._move_on(transaction, batch, addressed.held, now):
             return False
-        refusals = [
-            (target, answer)
-            for target, answer in zip(addressed.targets, answers, strict=True)
-            if answer.outcome is not Outcome.ACCEPTED
-        ]
-        for target, answer in refusals:
-            self._record_refusal(transaction, batch, target, answer, now)
-        arrivals = any(target.status == DeliveryStatus.NO_DEVICE for target in addressed.targets)
-        if refusals or arrivals or addressed.deviceless:
+        refused = answers.count(ACCEPTED) != len(addressed.targets)
+        if refused:
+            self._record_refusals(transaction, batch, addressed.targets, answers, now)
+        arrivals = int(DeliveryStatus.NO_DEVICE) in map(_STATUS, addressed.targets)
+        if refused or arrivals or addressed.deviceless:
             self._settle(transaction, batch, addressed, answers)
         return True
 
@@ -193,20 +194,27 @@ class Pushing:
         return True
 
     @staticmethod
-    def _record_refusal(
-        transaction: Transaction, batch: PushBatch, target: Target, answer: Answer, now: int
+    def _record_refusals(
+        transaction: Transaction,
+        batch: PushBatch,
+        targets: Sequence[Target],
+        answers: Sequence[Answer],
+        now: int,
     ) -> None:
-        device_id = target.device_id
-        if answer.outcome is Outcome.DEAD_TOKEN:
-            push_store.retire(transaction, target.platform, device_id, target.push_token)
-        run_store.record_error(
-            transaction,
-            batch.delivery_run_key,
-            target.ordinal,
-            device_id,
-            error=answer.reason or answer.outcome.name.lower(),
-            now=now,
-        )
+        for target, answer in zip(targets, answers, strict=True):
+            if answer.outcome is Outcome.ACCEPTED:
+                continue
+            device_id = target.device_id
+            if answer.outcome is Outcome.DEAD_TOKEN:
+                push_store.retire(transaction, target.platform, device_id, target.push_token)
+            run_store.record_error(
+                transaction,
+                batch.delivery_run_key,
+                target.ordinal,
+                device_id,
+                error=answer.reason or answer.outcome.name.lower(),
+                now=now,
+            )
 
     def _settle(
         self,

@@ -16,8 +16,8 @@ from joserfc.jwk import ECKey
 
 from pidgr.clock import DAY, MINUTE, SECOND, Clock
 from pidgr.errors import SetupError, UnavailableError
-from pidgr.outreach.device_pusher import Later, accepted, wants_later
-from pidgr.outreach.push import Answer, Outcome, Push
+from pidgr.outreach.device_pusher import Later, wants_later
+from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Push
 
 # Tokens are good for an hour, and more than one new token in twenty minutes is refused.
 _TOKEN_LIFETIME: Final = 40 * MINUTE
@@ -80,7 +80,7 @@ class Apns:
             headers=self._headers(push, token),
         )
         if response.status_code == HTTPStatus.OK:
-            return accepted()
+            return ACCEPTED
         reason = _reason(response)
         later = wants_later(response)
         if later is not None:

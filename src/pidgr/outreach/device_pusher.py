@@ -14,7 +14,7 @@ from prometheus_client import Counter
 
 from pidgr.errors import UnavailableError
 from pidgr.outreach.answer_memory import AnswerMemory, Answers, name_of
-from pidgr.outreach.push import Answer, Outcome, Push
+from pidgr.outreach.push import Answer, Push
 
 # Requests in flight; they share a few connections.
 _AT_ONCE: Final = 100
@@ -227,11 +227,6 @@ class DevicePusher:
                 return answer
             PUSHES.labels(self._provider.name, "later").inc()
             self._pace.hold(answer.seconds)
-
-
-def accepted() -> Answer:
-    """Return the answer for a push the provider took."""
-    return Answer(Outcome.ACCEPTED)
 
 
 def wants_later(response: httpx.Response) -> Later | None:

@@ -11,9 +11,9 @@ import httpx
 
 from pidgr.clock import MINUTE, SECOND, Clock
 from pidgr.errors import UnavailableError
-from pidgr.outreach.device_pusher import Later, accepted, wants_later
+from pidgr.outreach.device_pusher import Later, wants_later
 from pidgr.outreach.google_account import ServiceAccount
-from pidgr.outreach.push import Answer, Outcome, Push
+from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Push
 
 _SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
 # A token is replaced this long before it ends.
@@ -45,7 +45,7 @@ class Fcm:
             headers={"authorization": f"Bearer {token}"},
         )
         if response.status_code == HTTPStatus.OK:
-            return accepted()
+            return ACCEPTED
         later = wants_later(response)
         if later is not None:
             return later

@@ -22,7 +22,7 @@ import httpx
 import structlog
 
 from pidgr.errors import UnavailableError
-from pidgr.outreach.push import Answer, Outcome, Push
+from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Push
 
 _TIMEOUT_SECONDS: Final = 10.0
 log = structlog.get_logger("pidgr.push")
@@ -56,8 +56,7 @@ class HttpPusher:
             answer = Answer(Outcome.REFUSED, f"the push gateway answered {response.status_code}")
             return [answer] * len(pushes)
         exceptions = _exceptions(response)
-        accepted = Answer(Outcome.ACCEPTED)
-        return [exceptions.get(push.device_id, accepted) for push in pushes]
+        return [exceptions.get(push.device_id, ACCEPTED) for push in pushes]
 
     def close(self) -> None:
         """Close the connections."""

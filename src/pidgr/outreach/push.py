@@ -54,6 +54,9 @@ class Answer:
     reason: str = ""
 
 
+ACCEPTED: Final = Answer(Outcome.ACCEPTED)
+
+
 class Pusher(Protocol):
     """Hands pushes to a provider."""
 
@@ -77,7 +80,7 @@ class LogPusher:
     def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
         """Log a batch."""
         log.info("push batch", pushes=len(pushes), key=idempotency_key)
-        return [Answer(Outcome.ACCEPTED)] * len(pushes)
+        return [ACCEPTED] * len(pushes)
 
     def close(self) -> None:
         """Nothing to release."""

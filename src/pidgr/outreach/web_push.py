@@ -13,8 +13,8 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pidgr.errors import SetupError
-from pidgr.outreach.device_pusher import Later, accepted, wants_later
-from pidgr.outreach.push import Answer, Outcome, Push
+from pidgr.outreach.device_pusher import Later, wants_later
+from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Push
 from pidgr.outreach.vapid import Vapid, base64url
 from pidgr.outreach.web_push_encryption import encrypt, public_bytes
 
@@ -162,7 +162,7 @@ class WebPush:
             },
         )
         if response.is_success:
-            return accepted()
+            return ACCEPTED
         later = wants_later(response)
         if later is not None:
             return later
