@@ -344,6 +344,7 @@ def import_members(
     progress: Callable[[ImportReport], None] | None = None,
     *,
     send_invitations: bool = False,
+    dry_run: bool = False,
 ) -> ImportReport:
     """Invite everyone in a CSV file; see ``pidgr.directory.member_import``.
 
@@ -354,7 +355,12 @@ def import_members(
     """
     with system_of(settings) as system:
         return import_into(
-            system, lines, organization_id, progress, send_invitations=send_invitations
+            system,
+            lines,
+            organization_id,
+            progress,
+            send_invitations=send_invitations,
+            dry_run=dry_run,
         )
 
 
@@ -365,6 +371,7 @@ def import_into(
     progress: Callable[[ImportReport], None] | None = None,
     *,
     send_invitations: bool = False,
+    dry_run: bool = False,
 ) -> ImportReport:
     """Do the same in an installation that is open."""
     mail = system.invitation_mail if send_invitations else None
@@ -378,4 +385,5 @@ def import_into(
         lines,
         progress,
         invitation_mail=mail,
+        dry_run=dry_run,
     )

@@ -48,6 +48,18 @@ def test_bad_rows_are_named_and_the_others_are_in(
     assert report["problems"][0]["email"] == "bad"
 
 
+def test_a_dry_run_says_what_would_happen(
+    pidgr: Command, organization_id: str, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "people.csv", "email,name", "good@example.com,Good", "bad,Bad")
+    asked = ("members", "import", file, "--organization-id", organization_id)
+    for _ in range(2):
+        answer = pidgr(*asked, "--dry-run")
+        assert answer.status == 1
+        assert answer.out.startswith("1 would be invited, 0 skipped, 1 invalid\n  line 3: bad")
+    assert pidgr(*asked).out.startswith("1 invited, 0 skipped, 1 invalid\n")
+
+
 def test_an_unknown_organization_is_one_sentence(pidgr: Command, tmp_path: Path) -> None:
     file = write(tmp_path / "people.csv", "email", "ada@example.com")
     answer = pidgr("members", "import", file, "--organization-id", "nope")

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from support.organization import Installation, Tenant
+from support.rows import contents
 
 from pidgr.contract.v1.common_pb import Pagination
 from pidgr.contract.v1.member_pb import ListUsersRequest
@@ -20,10 +21,12 @@ from pidgr.storage.migration import migrate
 from pidgr.storage.sql import Statement
 
 
-def run(tenant: Tenant, text: str) -> ImportReport:
+def run(tenant: Tenant, text: str, *, dry_run: bool = False) -> ImportReport:
     installation = tenant.installation
     lines = io.StringIO(text, newline="")
-    return import_members(installation.database, installation.clock, tenant.id, lines)
+    return import_members(
+        installation.database, installation.clock, tenant.id, lines, dry_run=dry_run
+    )
 
 
 def problems(report: ImportReport) -> list[tuple[int, str]]:
@@ -126,6 +129,20 @@ def test_known_and_repeated_addresses_are_skipped(acme: Tenant) -> None:
     assert counted(report) == (1, 2, 0)
     assert [problem.line for problem in report.problems] == [2, 4]
     assert [problem.email for problem in report.problems] == ["ADA@example.com", "G@Example.com"]
+
+
+def test_a_dry_run_reports_the_same_and_changes_nothing(acme: Tenant) -> None:
+    # Repeated addresses, one of them two chunks further down.
+    people = [f"person{number}@example.com" for number in range(4_500)]
+    again = ["Person1@example.com", "bad"]
+    rows = ["email", "ADA@example.com", *people[:2], *again, *people[2:], people[0]]
+    file = "\n".join(rows)
+    before = acme.installation.read(contents)
+    expected = run(acme, file, dry_run=True)
+    assert counted(expected) == (4_500, 3, 1)
+    assert acme.installation.read(contents) == before
+    assert run(acme, file) == expected
+    assert counted(run(acme, file, dry_run=True)) == (0, 4_503, 1)
 
 
 def test_other_organizations_do_not_matter(installation: Installation, acme: Tenant) -> None:

@@ -8,7 +8,7 @@ import pytest
 from support.organization import START, Installation, Tenant
 from support.sign_in import Desk, code_in, other_than
 
-from pidgr.clock import MINUTE, SECOND
+from pidgr.clock import HOUR, MINUTE, SECOND
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.engine.port import TaskStatus
 from pidgr.errors import (
@@ -51,6 +51,21 @@ def test_a_code_signs_its_person_in(desk: Desk, acme: Tenant) -> None:
         assert tokens.user_id == acme.admin.actor_id
         assert claims.subject != tokens.user_id
         assert claims.expires_at - desk.clock.now() <= 15 * MINUTE
+
+    run(story)
+
+
+def test_a_code_has_a_number_that_none_before_it_had(desk: Desk) -> None:
+    """Its mail is a task named by it, and those of a week are remembered: it would never leave."""
+    number = Statement("select max(key) from sign_in_attempt")
+
+    async def story() -> None:
+        await desk.ask(ADA)
+        first = desk.installation.read(lambda reader: reader.value(number))
+        # By then the first one has been swept.
+        desk.clock.advance(2 * HOUR)
+        await desk.ask(ADA)
+        assert desk.installation.read(lambda reader: reader.value(number)) > first
 
     run(story)
 

@@ -139,6 +139,51 @@ def test_addresses_that_were_folded_too_far_are_folded_anew(database: Database) 
     ]
 
 
+def test_numbers_given_out_before_are_given_to_no_other_row(database: Database) -> None:
+    migration.migrate(database, "0027")
+
+    def fill(unit: Transaction) -> None:
+        for statement in _ADDRESSES_FOLDED_TOO_FAR:
+            unit.execute(statement)
+        # As the engine makes it; the revision looks for the name.
+        unit.execute(Statement("create table workflow_status (workflow_uuid text)"))
+
+    database.write_now(fill)
+    if database.dialect == "postgresql":
+        # The rows above have chosen their numbers themselves.
+        follow = Statement("select setval(pg_get_serial_sequence('role', 'key'), 1)")
+        database.write_now(lambda unit: unit.execute(follow))
+    migration.migrate(database)
+    add = Statement("""
+        insert into role (id, organization_key, slug, name, permissions, created_at)
+        values ('s', 1, 'other', 'Other', '', 1) returning key
+    """)
+    first = database.write_now(lambda unit: unit.value(add))
+    assert first > (1_000_000 if database.dialect == "sqlite" else 1)
+    database.write_now(lambda unit: unit.execute(Statement("delete from role where id = 's'")))
+    assert database.write_now(lambda unit: unit.value(add)) > first
+    everyone = Statement(
+        "select m.id, r.slug from member m join role r on r.key = m.role_key order by m.id"
+    )
+    assert database.read_now(lambda reader: reader.rows(everyone)) == [
+        ("ada", "employee"),
+        ("bob", "employee"),
+    ]
+
+
+def test_every_numbered_table_of_sqlite_keeps_its_numbers(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'pidgr.sqlite3'}")
+    migration.migrate(database)
+    forgetful = Statement("""
+        select name from sqlite_master where type = 'table' and sql not like '%AUTOINCREMENT%'
+    """)
+    found = {name for (name,) in database.read_now(lambda reader: reader.rows(forgetful))}
+    assert not [name for name in found & metadata.tables.keys() if "key" in metadata.tables[name].c]
+    problems = Statement("select * from pragma_integrity_check")
+    assert database.read_now(lambda reader: reader.rows(problems)) == [("ok",)]
+    database.close()
+
+
 def test_a_failed_migration_leaves_nothing_behind(database: Database) -> None:
     in_the_way = Statement("create table device (name text)")
     database.write_now(lambda transaction: transaction.execute(in_the_way))

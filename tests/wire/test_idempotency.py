@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from support.grpc_client import Client, Organization
 from support.running import Installation
@@ -56,6 +57,27 @@ def test_a_refused_call_may_be_mended_under_the_same_key(
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     made = send(client, "TeamService/CreateTeam", organization.api_key, key, name="Mended")
     assert made.team.name == "Mended"
+
+
+def test_the_order_of_maps_makes_no_other_request(
+    installation: Installation, organization: Organization
+) -> None:
+    key = str(uuid.uuid4())
+    pairs = [(f"key{number}", str(number)) for number in range(8)]
+
+    def ask(order: list[tuple[str, str]]) -> httpx.Response:
+        profile = {"title": "Fitter", "customAttributes": dict(order)}
+        return httpx.post(
+            f"{installation.url}/pidgr.v1.MemberService/UpdateUserProfile",
+            json={"userId": organization.admin_id, "profile": profile},
+            headers={"authorization": f"Bearer {organization.api_key}", "idempotency-key": key},
+        )
+
+    first = ask(pairs)
+    assert first.status_code == 200, first.text
+    assert ask(pairs[::-1]).json() == first.json()
+    refused = ask([*pairs[:-1], ("key7", "another")])
+    assert (refused.status_code, refused.json()["code"]) == (409, "already_exists")
 
 
 def test_twenty_at_once_do_it_once(client: Client, organization: Organization) -> None:

@@ -28,6 +28,9 @@ def import_members(
     send_invitations: Annotated[
         bool, typer.Option("--send-invitations", help="Mail everyone who is new.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only report what would happen; nothing changes.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Invite everyone in a CSV file.
@@ -37,11 +40,14 @@ def import_members(
     custom attribute. Who is a member already is skipped, so the same file can be imported again.
     The exit status is 1 if any row was invalid; the others are in.
     """
-    report = _import(file, organization_id, send_invitations=send_invitations)
+    report = _import(file, organization_id, send_invitations=send_invitations, dry_run=dry_run)
     if as_json:
         print_json({"rows": report.rows, **dataclasses.asdict(report)})
     else:
-        say(f"{report.inserted:,} invited, {report.skipped:,} skipped, {report.invalid:,} invalid")
+        invited = "would be invited" if dry_run else "invited"
+        say(
+            f"{report.inserted:,} {invited}, {report.skipped:,} skipped, {report.invalid:,} invalid"
+        )
         shown = report.problems[:_SHOWN_PROBLEMS]
         for problem in shown:
             say(f"  line {problem.line}: {problem.email or '(no address)'}: {problem.reason}")
@@ -51,7 +57,9 @@ def import_members(
         raise typer.Exit(1)
 
 
-def _import(file: Path, organization_id: str, *, send_invitations: bool) -> "ImportReport":
+def _import(
+    file: Path, organization_id: str, *, send_invitations: bool, dry_run: bool
+) -> "ImportReport":
     from pidgr import operations  # noqa: PLC0415
 
     columns = (
@@ -70,5 +78,10 @@ def _import(file: Path, organization_id: str, *, send_invitations: bool) -> "Imp
             bar.update(bar.task_ids[0], description=f"{report.rows:,} rows")
 
         return operations.import_members(
-            Settings(), lines, organization_id, show, send_invitations=send_invitations
+            Settings(),
+            lines,
+            organization_id,
+            show,
+            send_invitations=send_invitations,
+            dry_run=dry_run,
         )

@@ -26,7 +26,7 @@ _ATTEMPTS: Final = 10
 
 @dataclass(slots=True)
 class ImportReport:
-    """What became of the rows: each is inserted, skipped (address known) or invalid."""
+    """What became of the rows, or would: each is inserted, skipped (address known) or invalid."""
 
     inserted: int = 0
     skipped: int = 0
@@ -52,6 +52,7 @@ def import_members(
     progress: Callable[[ImportReport], None] | None = None,
     *,
     invitation_mail: InvitationMail | None = None,
+    dry_run: bool = False,
 ) -> ImportReport:
     """Add the people of a CSV file as INVITED members, in the default group and team.
 
@@ -65,6 +66,7 @@ def import_members(
         lines: the file's text, see ``pidgr.directory.member_csv``; open files with ``newline=""``.
         progress: called with the report so far after each chunk.
         invitation_mail: where those who are new get their mail from; None sends none.
+        dry_run: only report what would become of the rows, as things are now.
 
     Raises:
         NotFoundError: no such organization.
@@ -74,19 +76,23 @@ def import_members(
     organization_key, role_keys = database.read_now(
         lambda reader: _organization(reader, organization_id)
     )
+    preview = _Preview(database, organization_key)
     report = ImportReport()
     rows = read_rows(lines, role_keys)
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         invalid = [row for row in chunk if isinstance(row, RowProblem)]
         good = [row for row in chunk if isinstance(row, GoodRow)]
-        skipped = _store(database, clock, organization_key, good, invitation_mail)
+        if dry_run:
+            skipped = preview.skipped(good)
+        else:
+            skipped = _store(database, clock, organization_key, good, invitation_mail)
         report.inserted += len(good) - len(skipped)
         report.skipped += len(skipped)
         report.invalid += len(invalid)
         report.note(sorted([*invalid, *skipped], key=lambda problem: problem.line))
         if progress is not None:
             progress(report)
-    if report.inserted:
+    if report.inserted and not dry_run:
         database.write_now(member_store.refresh_statistics)
     return report
 
@@ -96,6 +102,26 @@ def _organization(reader: Reader, organization_id: str) -> tuple[int, dict[str, 
     if key is None:
         raise NotFoundError(f"no organization has the id {organization_id}")
     return key, {slug: role.key for slug, role in role_store.roles_by_slug(reader, key).items()}
+
+
+class _Preview:
+    """Finds which rows an import would skip, and stores none.
+
+    It remembers the addresses of the whole file, some ten megabytes for 100,000 people: those that
+    stand further up are in no table.
+    """
+
+    def __init__(self, database: Database, organization_key: int) -> None:
+        self._database = database
+        self._organization_key = organization_key
+        self._seen: set[str] = set()
+
+    def skipped(self, rows: Sequence[GoodRow]) -> list[RowProblem]:
+        """Return the rows of the next chunk whose addresses are taken."""
+        known = self._database.read_now(lambda reader: _known(reader, self._organization_key, rows))
+        fresh, skipped = _divide(rows, known | self._seen)
+        self._seen.update(fold_address(row.member.email) for row in fresh)
+        return skipped
 
 
 def _store(
@@ -127,17 +153,7 @@ def _store(
 def _insert_unknown(
     transaction: Transaction, organization_key: int, rows: Sequence[GoodRow], now: int
 ) -> list[RowProblem]:
-    addresses = [fold_address(row.member.email) for row in rows]
-    taken = member_store.known_addresses(transaction, organization_key, addresses)
-    fresh: list[GoodRow] = []
-    skipped: list[RowProblem] = []
-    for row, address in zip(rows, addresses, strict=True):
-        if address in taken:
-            reason = "the address is a member already, or stands further up in the file"
-            skipped.append(RowProblem(row.line, row.member.email, reason))
-        else:
-            taken.add(address)
-            fresh.append(row)
+    fresh, skipped = _divide(rows, _known(transaction, organization_key, rows))
     if fresh:
         members = [row.member for row in fresh]
         member_store.insert_members(transaction, organization_key, members, now)
@@ -153,3 +169,24 @@ def _insert_unknown(
             source="import",
         )
     return skipped
+
+
+def _known(reader: Reader, organization_key: int, rows: Sequence[GoodRow]) -> set[str]:
+    addresses = [fold_address(row.member.email) for row in rows]
+    return member_store.known_addresses(reader, organization_key, addresses)
+
+
+def _divide(rows: Sequence[GoodRow], taken: set[str]) -> tuple[list[GoodRow], list[RowProblem]]:
+    """Part the rows whose addresses are free from those that are taken, or were by a row before."""
+    taken = taken.copy()
+    fresh: list[GoodRow] = []
+    skipped: list[RowProblem] = []
+    for row in rows:
+        address = fold_address(row.member.email)
+        if address in taken:
+            reason = "the address is a member already, or stands further up in the file"
+            skipped.append(RowProblem(row.line, row.member.email, reason))
+        else:
+            taken.add(address)
+            fresh.append(row)
+    return fresh, skipped

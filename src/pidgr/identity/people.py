@@ -133,11 +133,13 @@ def _closed_to_codes(ours: Sequence[Membership]) -> list[Membership]:
 
 def refuses(membership: Membership | store.Membership, method: str) -> bool:
     """Tell whether an organization keeps a member out who has signed in by this method."""
+    by_provider = needs_sso(membership.email, membership.sso_domain)
     if method == SSO:
-        return False
+        # Nobody speaks any more for who came by a provider that is gone.
+        return not by_provider
     if method == OTP and membership.otp_disabled:
         return True
-    return needs_sso(membership.email, membership.sso_domain) and not (
+    return by_provider and not (
         # Who can mend a broken provider can get in without it.
         method == PASSKEY and membership.is_super_admin
     )

@@ -9,6 +9,7 @@ method ``prepare_NAME(request, caller)`` beside it. What that returns, unless it
 method's fourth argument.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
@@ -19,10 +20,12 @@ from protobuf import DescService, Message
 
 from pidgr.errors import UnimplementedError
 from pidgr.identity.caller import Caller
-from pidgr.rpc.idempotency import HEADER, Idempotency, RepeatableCall
-from pidgr.rpc.interceptors import current_call
+from pidgr.rpc.client_address import client_name
+from pidgr.rpc.idempotency import HEADER, Idempotency, repeatable_call
+from pidgr.rpc.interceptors import client_host, current_call
 from pidgr.rpc.policy import POLICY, Unit
 from pidgr.storage.database import Database
+from pidgr.storage.transaction import Transaction
 
 Prepare = Callable[[Any, Caller], Awaitable[Any]]
 Endpoint = Callable[[Any, RequestContext[Any, Any]], Any]
@@ -107,24 +110,37 @@ def _writing(
     database: Database,
     idempotency: Idempotency,
 ) -> Endpoint:
-    async def call(request: Message, context: RequestContext[Any, Any]) -> Message:
-        caller = current_call.get().caller
-        prepared = await prepare(request, caller)
-        more = () if prepared is None else (prepared,)
-        key = context.request_headers.get(HEADER)
-        if key is None:
-            return await database.write(
-                lambda transaction: handler(request, caller, transaction, *more)
+    async def once(
+        request: Message, context: RequestContext[Any, Any], caller: Caller, key: str
+    ) -> Message:
+        address = client_name(client_host(context))
+        repeatable = await asyncio.to_thread(repeatable_call, rpc, caller, address, key, request)
+        answer_type = context.method.output
+        if prepare is not _nothing:
+            # What was done need not be prepared again, and might not succeed a second time.
+            answered = await database.read(
+                lambda reader: idempotency.answered(reader, repeatable, answer_type)
             )
-        repeatable = RepeatableCall(rpc, caller, key, request)
+            if answered is not None:
+                return answered
+        work = await prepared(request, caller)
         return await database.write(
             lambda transaction: idempotency.run(
-                transaction,
-                repeatable,
-                context.method.output,
-                lambda: handler(request, caller, transaction, *more),
+                transaction, repeatable, answer_type, lambda: work(transaction)
             )
         )
+
+    async def prepared(request: Message, caller: Caller) -> Callable[[Transaction], Message]:
+        result = await prepare(request, caller)
+        more = () if result is None else (result,)
+        return lambda transaction: handler(request, caller, transaction, *more)
+
+    async def call(request: Message, context: RequestContext[Any, Any]) -> Message:
+        caller = current_call.get().caller
+        key = context.request_headers.get(HEADER)
+        if key is not None:
+            return await once(request, context, caller, key)
+        return await database.write(await prepared(request, caller))
 
     return call
 

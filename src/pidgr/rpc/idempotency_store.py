@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pidgr.storage.sql import Statement
-from pidgr.storage.transaction import Transaction
+from pidgr.storage.transaction import Reader, Transaction
 
 # Each new key clears a few expired ones away, so the table stays as large as a day's use.
 _SWEPT: Final = 10
@@ -28,9 +28,10 @@ _CLAIM: Final = Statement("""
           created_at = excluded.created_at
       where idempotency_key.created_at <= :expired
 """)
-_FIND: Final = Statement(
-    "select request_digest, sealed_answer from idempotency_key where digest = :digest"
-)
+_FIND: Final = Statement("""
+    select request_digest, sealed_answer from idempotency_key
+    where digest = :digest and created_at > :expired
+""")
 _REMEMBER: Final = Statement(
     "update idempotency_key set sealed_answer = :sealed_answer where digest = :digest"
 )
@@ -55,9 +56,9 @@ def claim(
     return transaction.execute(_CLAIM, parameters) == 1
 
 
-def find(transaction: Transaction, digest: bytes) -> Remembered | None:
+def find(reader: Reader, digest: bytes, *, expired: int) -> Remembered | None:
     """Return what an earlier call left under a key."""
-    return transaction.record(Remembered, _FIND, {"digest": digest})
+    return reader.record(Remembered, _FIND, {"digest": digest, "expired": expired})
 
 
 def remember(transaction: Transaction, digest: bytes, sealed_answer: bytes) -> None:

@@ -111,7 +111,7 @@ class Observe(MetadataInterceptor[Call]):
                 code=code,
                 milliseconds=round(elapsed * 1000, 2),
                 organization_id=organization.id if organization else "",
-                actor_id=token.caller.actor_id,
+                actor_id="" if token.rule.unnamed else token.caller.actor_id,
             )
         if error is not None:
             _release_frames(error)

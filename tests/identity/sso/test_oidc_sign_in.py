@@ -474,6 +474,24 @@ def test_with_a_provider_other_ways_in_are_closed_to_the_domain(door: Door) -> N
     assert door.start(email).status_code == 404
 
 
+@pytest.mark.parametrize("gone", ["disconnected", "withdrawn"])
+def test_what_a_provider_opened_ends_with_it(door: Door, provider: Provider, gone: str) -> None:
+    user_id, email = door.invite()
+    provider.claims = {"email": email}
+
+    def refreshed(tokens: Any) -> Any:
+        fields = {"refresh_token": tokens["refresh_token"]}
+        return door.browser.post("/auth/refresh", json=fields).json()
+
+    tokens = refreshed(door.tokens(door.come(email)).json())
+    assert tokens["user_id"] == user_id
+    if gone == "disconnected":
+        door.client("SSOService/DeleteSSOProvider", door.organization.api_key)
+    else:
+        door.change(WITHDRAW, id=door.provider_id)
+    assert refreshed(tokens)["code"] == "unauthenticated"
+
+
 def test_who_may_say_who_we_are(door: Door, client: Client) -> None:
     made = client(
         "ApiKeyService/CreateApiKey", door.organization.api_key, name="reader", permissions=[1]

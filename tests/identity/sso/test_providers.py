@@ -362,7 +362,7 @@ def test_other_forms_of_metadata_are_fine(
     create(type=SAML, metadata_url=documents.saml_url)
 
 
-def test_a_repeated_call_makes_one_provider(
+def test_a_repeated_call_makes_one_provider_and_asks_it_nothing_again(
     client: Client, organization: Organization, documents: Documents, domain: str
 ) -> None:
     stub = client.stubs.SSOServiceStub(client.channel)
@@ -374,7 +374,12 @@ def test_a_repeated_call_makes_one_provider(
         ("idempotency-key", str(uuid.uuid4())),
     ]
     first = stub.CreateSSOProvider(request, metadata=metadata)
+    documents.openid.clear()
     assert stub.CreateSSOProvider(request, metadata=metadata) == first
+    request.domain = f"other.{domain}"
+    with pytest.raises(grpc.RpcError) as refused:
+        stub.CreateSSOProvider(request, metadata=metadata)
+    assert refused.value.code() is grpc.StatusCode.ALREADY_EXISTS
 
 
 def test_connecting_and_disconnecting_are_on_record(

@@ -37,7 +37,6 @@ audit_event = Table(
     Index("ix_audit_event_organization_key_created_at", "organization_key", "created_at", "key"),
     Index("ix_audit_event_type", "organization_key", "event_type", "created_at", "key"),
     Index("ix_audit_event_actor", "organization_key", "actor_id", "created_at", "key"),
-    sqlite_autoincrement=True,
 )
 
 # While a row stands here, the triggers let the organization's events be deleted.

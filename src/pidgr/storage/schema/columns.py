@@ -8,7 +8,9 @@ from sqlalchemy import (
     Identity,
     Integer,
     MetaData,
+    Table,
     Text,
+    event,
     text,
 )
 
@@ -29,8 +31,18 @@ EMPTY = text("''")
 
 
 def key() -> Column[int]:
-    """The number rows are joined by; it never leaves the server."""
-    return Column("key", BIG, Identity(), primary_key=True)
+    """The number rows are joined by; it never leaves the server, nor comes back for another row.
+
+    What outlives a row may go on naming it: tasks, deliveries of members who are gone.
+    """
+    column: Column[int] = Column("key", BIG, Identity(), primary_key=True)
+    event.listen(column, "after_parent_attach", _make_lasting)
+    return column
+
+
+def _make_lasting(_column: Column[int], table: Table) -> None:
+    """Have SQLite say AUTOINCREMENT; PostgreSQL never gives a number of an identity twice."""
+    table.dialect_options["sqlite"]["autoincrement"] = True
 
 
 def id_() -> Column[str]:

@@ -161,8 +161,6 @@ member = Table(
     ),
     # Who signs in with an address, whatever the organization.
     Index("ix_member_email_folded", "email_folded"),
-    # Deliveries go on naming members who were deleted: no number may come back for somebody else.
-    sqlite_autoincrement=True,
 )
 
 # How many members an organization has, in every status, so that a page of them need not count. A

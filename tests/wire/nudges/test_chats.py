@@ -6,33 +6,21 @@ from typing import Any
 import httpx
 import pytest
 from support.google_chat import GoogleChat
-from support.grpc_client import Client
 from support.http_peer import http_peer
 from support.line import TOKEN as LINE_TOKEN
 from support.line import Line
+from support.nudges import NO_IDENTIFIER, SENT, remind
 from support.push_gateway import PushGateway
 from support.running import Installation, running
 from support.story import World
 from support.teams import Teams
-from support.waiting import until
 from support.whatsapp import SENDER, TOKEN, WhatsApp
 
-from pidgr.campaigns.nudge_store import NudgeStatus
 from pidgr.storage.sql import Statement
 
-NUDGES = Statement("""
-    select m.email, n.status, n.reason
-    from nudge n
-    join member m on m.key = n.member_key
-    join step_run r on r.key = n.step_run_key
-    join campaign c on c.key = r.campaign_key
-    where c.id = :id
-""")
 SET_PERSON = Statement("""
     update member set phone = :phone, first_name = :first_name where id = :id
 """)
-SENT = (NudgeStatus.SENT, "")
-NO_IDENTIFIER = (NudgeStatus.SKIPPED, "NO_IDENTIFIER")
 
 
 @pytest.fixture(scope="module")
@@ -86,36 +74,6 @@ def installation(
         **database_settings,
     ) as installation:
         yield installation
-
-
-@pytest.fixture(scope="module")
-def world(installation: Installation, client: Client) -> World:
-    return World(installation, client)
-
-
-def remind(world: World, channel: int, title: str) -> dict[str, tuple[NudgeStatus, str]]:
-    """Remind Ada and Bob over a channel; return what became of it by the name in the address."""
-    steps = world.steps
-    step = steps.remind(third_party_channels=[channel])
-    workflow = steps(steps.send(), steps.wait(), step, steps.wait("late"), steps.missed())
-    campaign = world.start(title=title, workflow=workflow, user_ids=[world.ada, world.bob])
-    world.pass_deadline(campaign.id)
-
-    def outcome() -> dict[str, tuple[NudgeStatus, str]]:
-        rows = world.installation.system.database.read_now(
-            lambda reader: reader.rows(NUDGES, {"id": campaign.id})
-        )
-        return {
-            email.partition("@")[0]: (NudgeStatus(status), reason) for email, status, reason in rows
-        }
-
-    until(
-        lambda: (
-            len(outcome()) == 2
-            and all(status is not NudgeStatus.WAITING for status, _ in outcome().values())
-        )
-    )
-    return outcome()
 
 
 def test_a_bot_writes_in_teams_to_who_is_known_there(world: World, teams: Teams) -> None:

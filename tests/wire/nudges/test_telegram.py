@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from support.grpc_client import Client
 from support.http_peer import Scripted, http_peer
+from support.nudges import NO_IDENTIFIER, SENT, remind
 from support.push_gateway import PushGateway
 from support.running import Installation, running
 from support.story import World
@@ -21,7 +21,6 @@ from pidgr.privacy.person_data import document
 from pidgr.settings import Settings
 from pidgr.storage.sql import Statement
 from pidgr.system import build_system
-from wire.test_chat_nudges import NO_IDENTIFIER, SENT, remind
 
 ROWS = Statement("select member_key, chat_id from telegram_chat")
 KEYS = Statement("select organization_key, key from member where id = :id")
@@ -64,11 +63,6 @@ def installation(
         **database_settings,
     ) as installation:
         yield installation
-
-
-@pytest.fixture(scope="module")
-def world(installation: Installation, client: Client) -> World:
-    return World(installation, client)
 
 
 @pytest.fixture(autouse=True)
