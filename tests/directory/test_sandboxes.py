@@ -1,5 +1,6 @@
 import threading
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ from support.organization import START, Installation, Tenant
 from support.rows import contents, differences, fill_every_table
 from support.waiting import at_once
 
+from pidgr.audit.trail import ActorKind
 from pidgr.clock import DAY, to_timestamp
 from pidgr.contract.v1.api_key_pb import CreateApiKeyRequest, KeyType
 from pidgr.contract.v1.audit_pb import AuditEventType
@@ -334,6 +336,36 @@ def test_no_table_keeps_a_row_of_a_deleted_sandbox_whenever_the_work_was_interru
     # And once more, as the engine may.
     installation.sandbox_deletion.run(key)
     assert differences(before, installation.read(contents)) == {}
+
+
+def test_an_expiry_is_told_once_where_the_sandbox_was_made_and_a_deletion_is_not(
+    desk: Desk, acme: Tenant
+) -> None:
+    at_home = replace(acme.admin, subject=GRACE.subject, email=GRACE.email)
+    expired, deleted = (desk.create(name, at_home) for name in ("Expired", "Deleted"))
+    keys = [desk.key(expired.id), desk.key(deleted.id)]
+    desk.delete(deleted.id, at_home)
+    installation = desk.installation
+    interrupted: Any = StoppingEngine(batches=0)
+    for key in keys:
+        with pytest.raises(StoppingError):
+            SandboxDeletion(
+                installation.database, interrupted, installation.blobs, installation.clock
+            ).run(key, acme.key)
+        installation.sandbox_deletion.run(key, acme.key)
+    told = Statement("""
+        select organization_key, actor_kind, entity_id from audit_event where event_type = :type
+    """)
+    parameters = {"type": AuditEventType.SANDBOX_EXPIRED}
+    assert installation.read(lambda unit: unit.rows(told, parameters)) == [
+        (acme.key, ActorKind.SYSTEM, expired.id)
+    ]
+
+
+def test_a_home_that_is_gone_is_told_nothing(desk: Desk) -> None:
+    key = desk.key(desk.create().id)
+    desk.installation.sandbox_deletion.run(key, key + 1_000)
+    assert desk.names() == []
 
 
 def test_no_number_of_a_deleted_sandbox_comes_back(desk: Desk, acme: Tenant) -> None:

@@ -10,9 +10,10 @@ from typing import Final
 
 import structlog
 
-from pidgr.audit import trail_store
+from pidgr.audit import trail, trail_store
 from pidgr.campaigns.advance import wake_key
 from pidgr.clock import Clock
+from pidgr.contract.v1.audit_pb import AuditEventType
 from pidgr.contract.v1.organization_pb import OrgType
 from pidgr.engine.port import Engine, Queue, Task
 from pidgr.sandboxes import deletion_store
@@ -50,11 +51,25 @@ class SandboxDeletion:
         self._engine.register(_TASK, self.run)
 
     def schedule(
-        self, transaction: Transaction, organization_key: int, organization_id: str, delay: int
+        self,
+        transaction: Transaction,
+        organization_key: int,
+        organization_id: str,
+        *,
+        home_key: int,
+        delay: int,
     ) -> None:
-        """Have a sandbox deleted after a delay in microseconds."""
+        """Have a sandbox deleted after a delay in microseconds.
+
+        Args:
+            transaction: the one that makes it.
+            organization_key: of the sandbox.
+            organization_id: of the sandbox.
+            home_key: the organization whose trail is told when it expires; 0 for none.
+            delay: microseconds.
+        """
         key = deletion_key(organization_id)
-        task = Task(_TASK, key, (organization_key,), Queue.LANES, delay)
+        task = Task(_TASK, key, (organization_key, home_key), Queue.LANES, delay)
         self._engine.enqueue(transaction, task)
 
     def hasten(self, transaction: Transaction, organization_key: int, organization_id: str) -> str:
@@ -68,10 +83,15 @@ class SandboxDeletion:
         self._engine.move(transaction, key, 0)
         return key
 
-    def run(self, organization_key: int) -> None:
-        """Delete a sandbox; harmless to repeat, also after half the work."""
+    def run(self, organization_key: int, home_key: int = 0) -> None:
+        """Delete a sandbox; harmless to repeat, also after half the work.
+
+        Args:
+            organization_key: of the sandbox.
+            home_key: as for ``schedule``; tasks of versions before knew none.
+        """
         organization_id = self._database.write_now(
-            lambda transaction: self._begin(transaction, organization_key)
+            lambda transaction: self._begin(transaction, organization_key, home_key)
         )
         if organization_id is None:
             return
@@ -93,21 +113,24 @@ class SandboxDeletion:
         self._database.write_now(lambda transaction: _end(transaction, organization_key))
         log.info("a sandbox was deleted", organization_key=organization_key, rows=deleted)
 
-    def _begin(self, transaction: Transaction, organization_key: int) -> str | None:
+    def _begin(self, transaction: Transaction, organization_key: int, home_key: int) -> str | None:
         """Shut the sandbox, stop what runs in it and return its id; None: nothing to delete."""
         found = deletion_store.lock_organization(transaction, organization_key)
         if found is None:
             return None
-        organization_id, org_type = found
-        if org_type != OrgType.SANDBOX:
-            message = f"the organization {organization_id} is no sandbox and is not deleted"
+        if found.org_type != OrgType.SANDBOX:
+            message = f"the organization {found.id} is no sandbox and is not deleted"
             raise ValueError(message)
         now = self._clock.now()
+        if not found.is_closed and deletion_store.exists(transaction, home_key):
+            home = trail.system(home_key)
+            event = AuditEventType.SANDBOX_EXPIRED
+            trail.record(transaction, home, event, "organization", found.id, now=now)
         deletion_store.close(transaction, organization_key, now)
         trail_store.unlock(transaction, organization_key)
         stopped = deletion_store.stop_campaigns(transaction, organization_key, now)
         self._engine.cancel(transaction, [wake_key(key, step_id) for key, step_id in stopped])
-        return organization_id
+        return found.id
 
 
 def deletion_key(organization_id: str) -> str:

@@ -4,16 +4,19 @@ The statements are made from the tables' own columns (``pidgr.storage.ownership`
 added later is not forgotten.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from pidgr.contract.v1.common_pb import CampaignStatus
 from pidgr.storage.ownership import OwnedTable, owned_tables
 from pidgr.storage.sql import Statement
-from pidgr.storage.transaction import Transaction
+from pidgr.storage.transaction import Reader, Transaction
 
 _LOCK: Final = Statement("""
-    select id, org_type from organization where key = :organization_key {for_update}
+    select id, org_type, name_folded = 'DELETED ' || id
+    from organization where key = :organization_key {for_update}
 """)
+_EXISTS: Final = Statement("select count(*) from organization where key = :organization_key")
 # The name is free for others at once; folded names have no capital letters, so this is nobody's.
 _CLOSE: Final = Statement("""
     update organization
@@ -52,9 +55,30 @@ SOME_OF_EACH_TABLE: Final = tuple(_some(table) for table in owned_tables())
 _ALL_OF_EACH_TABLE: Final = tuple(_all(table) for table in owned_tables())
 
 
-def lock_organization(transaction: Transaction, organization_key: int) -> tuple[str, int] | None:
-    """Return an organization's id and type; no row can come to refer to it until the end."""
-    return transaction.row(_LOCK, {"organization_key": organization_key})
+@dataclass(frozen=True, slots=True)
+class DeletedOrganization:
+    """What is to be deleted."""
+
+    id: str
+    org_type: int
+    is_closed: bool
+    """Whether ``close`` was here before."""
+
+
+def lock_organization(
+    transaction: Transaction, organization_key: int
+) -> DeletedOrganization | None:
+    """Return an organization; no row can come to refer to it until the end."""
+    row = transaction.row(_LOCK, {"organization_key": organization_key})
+    if row is None:
+        return None
+    organization_id, org_type, is_closed = row
+    return DeletedOrganization(organization_id, org_type, bool(is_closed))
+
+
+def exists(reader: Reader, organization_key: int) -> bool:
+    """Tell whether there is such an organization."""
+    return bool(reader.value(_EXISTS, {"organization_key": organization_key}))
 
 
 def close(transaction: Transaction, organization_key: int, now: int) -> None:

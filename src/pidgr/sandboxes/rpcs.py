@@ -93,7 +93,11 @@ class SandboxRpcs:
             fixture=fixture.id,
         )
         self._deletion.schedule(
-            unit, founded.organization_key, founded.organization_id, expires_at - now
+            unit,
+            founded.organization_key,
+            founded.organization_id,
+            home_key=0 if caller.organization is None else caller.organization.key,
+            delay=expires_at - now,
         )
         return _created(unit, founded)
 
