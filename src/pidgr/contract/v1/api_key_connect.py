@@ -44,8 +44,9 @@ class ApiKeyService(Protocol):
 
         Caller: ORG_WRITE.
         Errors: INVALID_ARGUMENT for an empty or over-long name, no permission, PERMISSION_UNSPECIFIED
-        in the list, or an expiry in the past; PERMISSION_DENIED when the list holds a permission that
-        the caller lacks, or a PERMISSION_PLATFORM_* one outside an ORG_TYPE_STAFF organization.
+        or a PERMISSION_PLATFORM_* one in the list, or an expiry in the past; PERMISSION_DENIED when the
+        list holds a permission that the caller lacks, or the expiry is after that of the key that calls.
+        FAILED_PRECONDITION for a SCIM token of a sandbox that lives longer than 14 days.
         Repeating: not idempotent; every call issues another credential. Names need not be unique.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -153,8 +154,9 @@ class ApiKeyServiceClient(ConnectClient):
 
         Caller: ORG_WRITE.
         Errors: INVALID_ARGUMENT for an empty or over-long name, no permission, PERMISSION_UNSPECIFIED
-        in the list, or an expiry in the past; PERMISSION_DENIED when the list holds a permission that
-        the caller lacks, or a PERMISSION_PLATFORM_* one outside an ORG_TYPE_STAFF organization.
+        or a PERMISSION_PLATFORM_* one in the list, or an expiry in the past; PERMISSION_DENIED when the
+        list holds a permission that the caller lacks, or the expiry is after that of the key that calls.
+        FAILED_PRECONDITION for a SCIM token of a sandbox that lives longer than 14 days.
         Repeating: not idempotent; every call issues another credential. Names need not be unique.
         """
         return await self.execute_unary(
@@ -240,8 +242,9 @@ class ApiKeyServiceSync(Protocol):
 
         Caller: ORG_WRITE.
         Errors: INVALID_ARGUMENT for an empty or over-long name, no permission, PERMISSION_UNSPECIFIED
-        in the list, or an expiry in the past; PERMISSION_DENIED when the list holds a permission that
-        the caller lacks, or a PERMISSION_PLATFORM_* one outside an ORG_TYPE_STAFF organization.
+        or a PERMISSION_PLATFORM_* one in the list, or an expiry in the past; PERMISSION_DENIED when the
+        list holds a permission that the caller lacks, or the expiry is after that of the key that calls.
+        FAILED_PRECONDITION for a SCIM token of a sandbox that lives longer than 14 days.
         Repeating: not idempotent; every call issues another credential. Names need not be unique.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -347,8 +350,9 @@ class ApiKeyServiceClientSync(ConnectClientSync):
 
         Caller: ORG_WRITE.
         Errors: INVALID_ARGUMENT for an empty or over-long name, no permission, PERMISSION_UNSPECIFIED
-        in the list, or an expiry in the past; PERMISSION_DENIED when the list holds a permission that
-        the caller lacks, or a PERMISSION_PLATFORM_* one outside an ORG_TYPE_STAFF organization.
+        or a PERMISSION_PLATFORM_* one in the list, or an expiry in the past; PERMISSION_DENIED when the
+        list holds a permission that the caller lacks, or the expiry is after that of the key that calls.
+        FAILED_PRECONDITION for a SCIM token of a sandbox that lives longer than 14 days.
         Repeating: not idempotent; every call issues another credential. Names need not be unique.
         """
         return self.execute_unary(
