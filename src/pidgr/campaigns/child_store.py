@@ -49,6 +49,7 @@ _REACHABLE: Final = """
 """
 # One row per (delivery, target): nobody is told about themself, nor twice on one account. Who has
 # got a device since is reminded, so others are told of them, whether that push or this comes first.
+# The lock makes a confirmation come before or after: one that saw no copies would dismiss none.
 _SPAWN: Final = f"""
     insert into delivery
       (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
@@ -62,6 +63,7 @@ _SPAWN: Final = f"""
         and (d.content_key is not null or exists
              (select 1 from delivery_body b
               where b.step_run_key = d.step_run_key and b.ordinal = d.ordinal))
+      {{lock}}
     ), named as ({NAMED}
     ), pairs as (
       select b.ordinal, b.content_key, b.locale, n.key as target_key
@@ -87,11 +89,12 @@ _LISTS: Final = {"statuses": "int", "users": "text", "groups": "text", "roles": 
 
 
 def over_lists(text: str) -> Statement:
-    """Return a statement whose holes are the lists of statuses and of targets."""
+    """Return a statement whose holes are the lists of statuses and of targets, and a row lock."""
     return Statement(
-        text.format(**{name: f"select value from json_each(:{name})" for name in _LISTS}),
+        text.format(lock="", **{name: f"select value from json_each(:{name})" for name in _LISTS}),
         postgresql=text.format(
-            **{name: f"select unnest(:{name}::{kind}[])" for name, kind in _LISTS.items()}
+            lock="for share of d",
+            **{name: f"select unnest(:{name}::{kind}[])" for name, kind in _LISTS.items()},
         ),
     )
 

@@ -79,7 +79,7 @@ class ActionService:
         _check(state, caller.member().key)
         if request.action_id != ACKNOWLEDGE_ACTION:
             raise invalid_field("action_id", "the message has no such action")
-        store.acknowledge(transaction, key, self._clock.now())
+        has_copies = store.acknowledge(transaction, key, self._clock.now())
         campaign_store.count_deliveries(
             transaction,
             state.campaign_key,
@@ -87,7 +87,7 @@ class ActionService:
             _COUNTER_OF[DeliveryStatus(state.status)],
             is_primary=state.kind == store.PRIMARY,
         )
-        if state.has_copies:
+        if has_copies:
             self._dismiss_copies(transaction, state, key)
         return state
 

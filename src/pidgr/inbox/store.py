@@ -61,7 +61,6 @@ class DeliveryState:
     campaign_key: int
     campaign_status: int
     has_content: bool
-    has_copies: bool
 
 
 # Deliveries that could not be rendered have nothing to show.
@@ -110,16 +109,12 @@ _MARK_DELIVERED: Final = Statement("""
       and status = :pending
 """)
 _CAMPAIGN_OF_RUN: Final = Statement("select campaign_key from step_run where key = :step_run_key")
-_SELECT_STATE: Final = f"""
+_SELECT_STATE: Final = """
     select d.member_key, d.kind, d.status, r.action_type, p.key, p.status,
            d.content_key is not null or exists (
              select 1 from delivery_body b
              where b.step_run_key = coalesce(d.parent_run_key, d.step_run_key)
-               and b.ordinal = coalesce(d.parent_ordinal, d.ordinal)),
-           exists (
-             select 1 from delivery x
-             where x.parent_run_key = d.step_run_key and x.parent_ordinal = d.ordinal
-               and x.kind = {int(Delivery.Kind.REMINDER_FYI)})
+               and b.ordinal = coalesce(d.parent_ordinal, d.ordinal))
     from delivery d
     join step_run r on r.key = d.step_run_key
     join campaign p on p.key = r.campaign_key
@@ -127,11 +122,16 @@ _SELECT_STATE: Final = f"""
       and d.organization_key = :organization_key
 """
 _STATE: Final = Statement(_SELECT_STATE, postgresql=f"{_SELECT_STATE} for update of d")
-_ACKNOWLEDGE: Final = Statement("""
+# The copies are looked for behind the lock: those that it has waited for are among them.
+_ACKNOWLEDGE: Final = Statement(f"""
     update delivery
     set status = :acknowledged, acted_at = :now, read_at = coalesce(read_at, :now),
         delivered_at = coalesce(delivered_at, :now), changed_at = :changed_at
     where step_run_key = :step_run_key and ordinal = :ordinal
+    returning exists (
+      select 1 from delivery x
+      where x.parent_run_key = delivery.step_run_key and x.parent_ordinal = delivery.ordinal
+        and x.kind = {int(Delivery.Kind.REMINDER_FYI)})
 """)
 
 
@@ -209,17 +209,19 @@ def lock_delivery(
     return transaction.record(DeliveryState, _STATE, parameters)
 
 
-def acknowledge(transaction: Transaction, key: DeliveryKey, now: int) -> None:
-    """Set a delivery acknowledged; times that are still unknown become now."""
-    transaction.execute(
-        _ACKNOWLEDGE,
-        {
-            "acknowledged": DeliveryStatus.ACKNOWLEDGED,
-            "now": now,
-            "changed_at": transaction.change_time(),
-            **key._asdict(),
-        },
-    )
+def acknowledge(transaction: Transaction, key: DeliveryKey, now: int) -> bool:
+    """Set a delivery acknowledged; times that are still unknown become now.
+
+    Returns:
+        Whether others have copies of a reminder of it.
+    """
+    parameters = {
+        "acknowledged": DeliveryStatus.ACKNOWLEDGED,
+        "now": now,
+        "changed_at": transaction.change_time(),
+        **key._asdict(),
+    }
+    return bool(transaction.value(_ACKNOWLEDGE, parameters))
 
 
 PRIMARY: Final = int(Delivery.Kind.PRIMARY)
