@@ -6,6 +6,7 @@ import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -23,6 +24,8 @@ _ANSWER_SECONDS: Final = 10.0
 # How long a batch is pursued before its lane lets go of it and comes back later.
 _BATCH_SECONDS: Final = 30.0
 _LONGEST_PAUSE_SECONDS: Final = 8.0
+# Whoever asks for more is asked again after this.
+_LONGEST_HOLD_SECONDS: Final = 3600.0
 
 PUSHES: Final = Counter(
     "pidgr_pushes", "Pushes that a provider has answered.", ["provider", "outcome"]
@@ -238,9 +241,23 @@ def wants_later(response: httpx.Response) -> Later | None:
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Return the delay in seconds that an answer asks for (RFC 9110, 10.2.3); not its dates."""
+    """Return the delay in seconds that an answer asks for (RFC 9110, 10.2.3), an hour at most.
+
+    A date counts from the answer's own, so that nobody's clock has to be right.
+    """
+    text = response.headers.get("retry-after", "")
     try:
-        seconds = float(response.headers.get("retry-after", ""))
+        seconds = float(text)
     except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+        seconds = _seconds_between(response.headers.get("date", ""), text)
+    # NaN is not between anything.
+    return min(seconds, _LONGEST_HOLD_SECONDS) if 0 <= seconds < math.inf else None
+
+
+def _seconds_between(first: str, second: str) -> float:
+    """Return what lies between two dates of headers; NaN if one of them is none."""
+    try:
+        between = parsedate_to_datetime(second) - parsedate_to_datetime(first)
+    except (ValueError, TypeError):
+        return math.nan
+    return max(0.0, between.total_seconds())
