@@ -175,6 +175,23 @@ def test_a_provider_that_asks_to_wait_is_asked_again_no_sooner(
     assert at[1] - at[0] >= 1
 
 
+def test_who_waits_for_a_turn_is_held_back_too(peer: Http2Peer, clock: MovedClock) -> None:
+    at: list[float] = []
+
+    def answer(_asked: Asked) -> Told:
+        at.append(time.monotonic())
+        return Told() if at[1:] else Told(503, {"reason": "Shutdown"}, {"retry-after": "1.5"})
+
+    peer.answer = answer
+    slow = DevicePusher(apns(peer.url, clock), per_second=1)
+    try:
+        # The second one's turn is a second after the first one's.
+        assert slow.send([push(0), push(1)], "batch") == [ACCEPTED] * 2
+    finally:
+        slow.close()
+    assert at[1] - at[0] >= 1.5
+
+
 def test_a_long_wait_lets_go_of_the_lane_and_repeats_nothing(
     pusher: DevicePusher, peer: Http2Peer
 ) -> None:

@@ -66,6 +66,7 @@ class _Pace:
         self._spacing = 1 / per_second
         self._next = 0.0
         self._held_until = 0.0
+        self._holds = 0
         self._pause = 0.0
 
     async def turn(self, deadline: float) -> None:
@@ -81,8 +82,11 @@ class _Pace:
                 raise _TooLateError
             if self._held_until <= now:
                 self._next = max(self._next, now) + self._spacing
+                holds = self._holds
                 await asyncio.sleep(start - now)
-                return
+                if self._holds == holds:
+                    return
+                continue
             await asyncio.sleep(self._held_until - now)
 
     def hold(self, seconds: float | None) -> None:
@@ -93,7 +97,11 @@ class _Pace:
                 return
             self._pause = min(self._pause * 2 or 0.5, _LONGEST_PAUSE_SECONDS)
             seconds = self._pause
-        self._held_until = max(self._held_until, now + seconds)
+        if now + seconds > max(self._held_until, now):
+            self._held_until = now + seconds
+            # Turns that were given out are void.
+            self._holds += 1
+            self._next = 0.0
 
     def went_well(self) -> None:
         """Begin with short pauses again."""
