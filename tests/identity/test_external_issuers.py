@@ -201,6 +201,8 @@ def test_the_organization_is_the_header_s_or_the_claim_s_or_the_first(
         {"exp": float("inf")},
         {"nbf": START // SECOND + 60},
         {"sub": None},
+        {"custom:org_id": ["of another issuer's making"]},
+        {"custom:org_id": {}},
         {"pair": PAIR},
         {"pair": THEIR_NEXT},
         {"pair": THEIR_NEXT, "header": {"kid": THEIRS.thumbprint()}},

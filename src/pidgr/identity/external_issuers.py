@@ -6,7 +6,7 @@ by an earlier token of the same issuer and subject or by an address the issuer h
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -151,7 +151,7 @@ class ExternalIssuers:
         return Claims(
             subject=subject,
             email=email,
-            organization_id=await self._organization(subject, claims.get(ORGANIZATION_CLAIM)),
+            organization_id=claims[ORGANIZATION_CLAIM] or await self._first_organization(subject),
             expires_at=claims["exp"] * SECOND,
             authenticated_at=authentication_time(claims),
         )
@@ -168,7 +168,11 @@ class ExternalIssuers:
                 sub={"essential": True},
                 exp={"essential": True},
             ).validate(decoded.claims)
-            return {**decoded.claims, "exp": int(decoded.claims["exp"])}
+            return {
+                **decoded.claims,
+                "exp": int(decoded.claims["exp"]),
+                ORGANIZATION_CLAIM: _claimed_organization(decoded.claims),
+            }
         except (
             JoseError,
             ValueError,
@@ -179,15 +183,25 @@ class ExternalIssuers:
         ) as error:
             raise invalid_token(ours=isinstance(error, ExpiredTokenError)) from error
 
-    async def _organization(self, subject: str, claimed: object) -> str:
-        if isinstance(claimed, str) and claimed:
-            return claimed
+    async def _first_organization(self, subject: str) -> str:
         now = self._clock.now()
         joined = await self._database.read(
             lambda reader: identity_store.memberships(reader, subject, now)
         )
         active = (one for one in joined if one.status == UserStatus.ACTIVE)
         return next((one.organization_id for one in active), "")
+
+
+def _claimed_organization(claims: Mapping[str, object]) -> str:
+    """Return the organization a token names; empty if it names none.
+
+    Raises:
+        TypeError: what it names is no text. It meant one, and the first of the person's is another.
+    """
+    claimed = claims.get(ORGANIZATION_CLAIM)
+    if claimed is not None and not isinstance(claimed, str):
+        raise TypeError(claimed)
+    return claimed or ""
 
 
 def _issuer(token: str) -> str:
