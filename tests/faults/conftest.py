@@ -6,6 +6,9 @@ import pytest
 
 from faults.deployment import Deployment
 
+# What an audit finds is told like what a test finds.
+pytest.register_assert_rewrite("faults.audit", "faults.verdict")
+
 
 @pytest.fixture
 def deployment(database_url: str, tmp_path: Path) -> Iterator[Deployment]:

@@ -29,25 +29,27 @@ class Killer:
         self._calls = 0
         self._at_call = -1
         self._victim: Process | None = None
+        self._has_taken = True
         self._struck = threading.Event()
         deployment.gateway.behave = self._behave
 
     def _behave(self, batch: Batch) -> Reply:
         del batch
-        self.witness()
-        return Reply()
+        # Whoever is killed never learns whether the batch was taken.
+        return Reply(503 if self.witness() and not self._has_taken else 200)
 
-    def witness(self) -> None:
-        """Note that a peer was called and is about to answer."""
+    def witness(self) -> bool:
+        """Note that a peer was called and will answer; True if that has killed the caller."""
         with self._lock:
             self._calls += 1
             victim = self._victim if self._calls == self._at_call else None
         if victim is None:
             # Long enough that a kill finds calls in flight.
             time.sleep(0.02)
-        else:
-            victim.kill()
-            self._struck.set()
+            return False
+        victim.kill()
+        self._struck.set()
+        return True
 
     def strike(self, victim: Process, *, calls: int = 8, patience: float = 2) -> None:
         """Kill a process now or soon: at a call, right after a commit, or at any time.
@@ -75,6 +77,7 @@ class Killer:
         with self._lock:
             self._victim = victim
             self._at_call = self._calls + last
+            self._has_taken = self.dice.random() < 0.5
         self._struck.wait(patience)
         with self._lock:
             self._victim = None

@@ -16,7 +16,7 @@ _BUSY: Final = Scripted(status=503)
 class Receiver:
     """A peer whose URLs tell what it does: ``/CAMPAIGN/MANNER/STEP``."""
 
-    def __init__(self, peer: HttpPeer, witness: Callable[[], None]) -> None:
+    def __init__(self, peer: HttpPeer, witness: Callable[[], object]) -> None:
         self._peer = peer
         self._witness = witness
         peer.answer = self._answer
@@ -44,6 +44,6 @@ class Receiver:
 
 
 @contextmanager
-def receiver(witness: Callable[[], None]) -> Iterator[Receiver]:
+def receiver(witness: Callable[[], object]) -> Iterator[Receiver]:
     with http_peer() as peer:
         yield Receiver(peer, witness)
