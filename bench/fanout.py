@@ -37,11 +37,11 @@ def _measure(
     rounds: list[tuple[float, float]] = []
     peaks: list[tuple[float, float]] = []
     rows: dict[str, list[tuple[Any, ...]]] = {}
-    rest = place.server.memory()
+    rest = place.worker.memory()
     for _ in range(plan.rounds if recipients < _MILLION else min(2, plan.rounds)):
-        place.server.reset_peak_memory()
+        place.worker.reset_peak_memory()
         seconds = _fan_out(place, template, recipients)
-        peaks.append((place.server.memory("VmHWM") / 1e6, _MEMORY_GOAL_BYTES / 1e6))
+        peaks.append((place.worker.memory("VmHWM") / 1e6, _MEMORY_GOAL_BYTES / 1e6))
         if not rows:
             rows = _written(place)
         place.bench.empty_deliveries()
@@ -58,7 +58,7 @@ def _measure(
     )
     if largest:
         yield line(
-            f"peak memory, {recipients:,} {template}, {suffix}",
+            f"peak memory of the worker, {recipients:,} {template}, {suffix}",
             place.kind,
             "MB",
             peaks,

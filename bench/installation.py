@@ -12,7 +12,7 @@ from typing import Any, Final
 from bench.databases import Workbench, fresh_url
 from bench.plan import Kind
 from bench.population import Population
-from bench.serving import Server, serving
+from bench.serving import Process, Server, serving, working
 from pidgr import operations
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.clock import HOUR
@@ -45,6 +45,7 @@ class Installation:
     kind: Kind
     directory: Path
     server: Server
+    worker: Process
     bench: Workbench
     population: Population
     delivery_ids: DeliveryIds
@@ -145,12 +146,13 @@ def installation(kind: Kind, members: int, directory: Path) -> Iterator[Installa
         tokens = _mint(system, population.first_ids(_READERS))
         system.close()
         log = directory / "server.log"
-        with serving(["-m", "pidgr.cli", "serve"], environment, log) as server:
+        with _processes(kind, environment, log) as (server, worker):
             key = created["api_key"]
             yield Installation(
                 kind=kind,
                 directory=directory,
                 server=server,
+                worker=worker,
                 bench=bench,
                 population=population,
                 delivery_ids=DeliveryIds(load_master_key(settings)),
@@ -160,6 +162,21 @@ def installation(kind: Kind, members: int, directory: Path) -> Iterator[Installa
                 templates=_templates(server, key),
             )
         bench.close()
+
+
+@contextmanager
+def _processes(
+    kind: Kind, environment: dict[str, str], log: Path
+) -> Iterator[tuple[Server, Process]]:
+    """Run what serves the API and what runs campaigns: on SQLite they are one process."""
+    serve = ["-m", "pidgr.cli", "serve"]
+    if kind == "sqlite":
+        with serving(serve, environment, log) as server:
+            yield server, server
+        return
+    apart = environment | {"PIDGR_EMBEDDED_ENGINE": "false"}
+    with working(environment, log) as worker, serving(serve, apart, log) as server:
+        yield server, worker
 
 
 def _mint(system: System, member_ids: list[str]) -> tuple[str, ...]:

@@ -17,11 +17,34 @@ _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _KIB: Final = 1024
 
 
-class Server:
+class Process:
+    """A running process of ours."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def processor_seconds(self) -> float:
+        """Return the processor time the process has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+
+    def reset_peak_memory(self) -> None:
+        """Begin to look for the peak anew."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def memory(self, name: str = "VmRSS") -> int:
+        """Return resident memory in bytes: now (VmRSS) or at its peak (VmHWM)."""
+        found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        if found is None:
+            raise LookupError(name)
+        return int(found[1]) * _KIB
+
+
+class Server(Process):
     """A running server process."""
 
     def __init__(self, pid: int, url: str) -> None:
-        self.pid = pid
+        super().__init__(pid)
         self.url = url
         self._client = httpx.Client(base_url=url, timeout=120.0)
 
@@ -49,22 +72,6 @@ class Server:
         response.raise_for_status()
         return response.content
 
-    def processor_seconds(self) -> float:
-        """Return the processor time the process has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
-
-    def reset_peak_memory(self) -> None:
-        """Begin to look for the peak anew."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
-
-    def memory(self, name: str = "VmRSS") -> int:
-        """Return resident memory in bytes: now (VmRSS) or at its peak (VmHWM)."""
-        found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
-        if found is None:
-            raise LookupError(name)
-        return int(found[1]) * _KIB
-
     def close(self) -> None:
         """Close the connections to it."""
         self._client.close()
@@ -73,6 +80,26 @@ class Server:
 @contextmanager
 def serving(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[Server]:
     """Run a server that prints ``... at URL`` when it is ready, for the length of a block."""
+    with _running(command, environment, log, " at http") as (pid, ready):
+        server = Server(pid, ready.split()[-1])
+        try:
+            yield server
+        finally:
+            server.close()
+
+
+@contextmanager
+def working(environment: Mapping[str, str], log: Path) -> Iterator[Process]:
+    """Run `pidgr worker` for the length of a block."""
+    with _running(["-m", "pidgr.cli", "worker"], environment, log, "is ready") as (pid, _):
+        yield Process(pid)
+
+
+@contextmanager
+def _running(
+    command: list[str], environment: Mapping[str, str], log: Path, says: str
+) -> Iterator[tuple[int, str]]:
+    """Run a process for the length of a block; yields its id and what it said when it was ready."""
     with log.open("ab") as errors:
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -84,14 +111,10 @@ def serving(command: list[str], environment: Mapping[str, str], log: Path) -> It
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
         ready = process.stdout.readline()
-        if " at http" not in ready:
+        if says not in ready:
             message = f"{command} did not start: {log.read_text()[-2000:]}"
             raise RuntimeError(message)
-        server = Server(process.pid, ready.split()[-1])
-        try:
-            yield server
-        finally:
-            server.close()
+        yield process.pid, ready
     finally:
         process.terminate()
         try:
