@@ -5,7 +5,7 @@ rows are written exactly once whoever runs the lane, and after a crash at most o
 lane is sent again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -27,12 +27,14 @@ from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, StepType
 from pidgr.engine.port import Engine, ProgressError, Task
 from pidgr.errors import UnavailableError
 from pidgr.storage.database import Database
+from pidgr.storage.sql import Dialect
 from pidgr.storage.transaction import Transaction
 
 _MOST_LANES: Final = 8
-# Rows of one transaction: long enough to amortise the commit, short enough that an API write
-# behind it on SQLite waits some tens of milliseconds.
-ROWS_PER_BATCH: Final = 5_000
+# Rows of one transaction, long enough to amortise the commit. On SQLite an API write waits behind
+# it, and Python holds the messages that it has rendered for it.
+_ROWS_PER_BATCH: Final[Mapping[Dialect, int]] = {"sqlite": 2_000, "postgresql": 5_000}
+_FEWEST_ROWS_OF_A_LANE: Final = 5_000
 # Recipients of one push batch, which a crash may repeat.
 PUSHES_PER_BATCH: Final = 2_000
 
@@ -49,7 +51,7 @@ def divide(
     """
     if recipients == 0:
         return 0, []
-    count = min(_MOST_LANES, -(-recipients // ROWS_PER_BATCH))
+    count = min(_MOST_LANES, -(-recipients // _FEWEST_ROWS_OF_A_LANE))
     size = -(-recipients // count)
     cuts = [(low, min(low + size, recipients)) for low in range(0, recipients, size)]
     spans = [(base, low, high) for base in base_run_keys for low, high in cuts]
@@ -160,9 +162,10 @@ class LaneRunner:
                 raise NotImplementedError(message)
 
     def _write(self, lane: Lane, prepare: PrepareBatch) -> bool:
-        for since in range(lane.written_upto, lane.high, ROWS_PER_BATCH):
+        rows = _ROWS_PER_BATCH[self._database.dialect]
+        for since in range(lane.written_upto, lane.high, rows):
             self._engine.checkpoint()
-            upto = min(since + ROWS_PER_BATCH, lane.high)
+            upto = min(since + rows, lane.high)
             batch = partial(self._write_batch, lane, since, upto, prepare(since, upto))
             # Rows and cursor are undone together or not at all, and the first push batch, or the
             # end of the lane, makes them durable: nothing is announced before.
