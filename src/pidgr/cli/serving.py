@@ -11,6 +11,7 @@ import typer
 
 from pidgr.cli.terminal import DatabaseUrl, console, override, say
 from pidgr.errors import SetupError
+from pidgr.garbage_collector import tune_garbage_collector
 from pidgr.logs import configure_logging
 from pidgr.settings import Settings
 
@@ -89,6 +90,7 @@ def worker(database_url: DatabaseUrl = None) -> None:
         signal.signal(number, lambda *_: stopping.set())
     system = build_system(settings, run_handlers=True)
     system.engine.start()
+    tune_garbage_collector()
     say("Pidgr worker is ready")
     stopping.wait()
     system.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 import socket
@@ -12,6 +11,7 @@ from types import FrameType
 
 import uvicorn
 
+from pidgr.garbage_collector import tune_garbage_collector
 from pidgr.rpc.server.config import ServerConfig
 
 logger = logging.getLogger("pidgr.rpc.server")
@@ -108,17 +108,6 @@ class ServerProcess(uvicorn.Server):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_UNWIND_SECONDS)
-
-
-def tune_garbage_collector() -> None:
-    """Take what start-up made out of the collector's sight and let it run less often.
-
-    The cyclic collector otherwise walks all imported modules again and again under load. Only for
-    a process that does nothing but serve: it changes the whole interpreter.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 def run_process(
