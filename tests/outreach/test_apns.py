@@ -192,6 +192,21 @@ def test_who_waits_for_a_turn_is_held_back_too(peer: Http2Peer, clock: MovedCloc
     assert at[1] - at[0] >= 1.5
 
 
+def test_what_is_not_wanted_any_more_is_not_started(peer: Http2Peer, clock: MovedClock) -> None:
+    slow = DevicePusher(apns(peer.url, clock), per_second=5)
+    try:
+        with pytest.raises(UnavailableError, match="apns has not taken"):
+            slow.send([push(number) for number in range(40)], "batch", lambda: not peer.asked)
+        first = len(peer.asked)
+        assert 0 < first < 40
+        # It is asked about again: what has an answer is left out.
+        pushes = [push(number) for number in range(first + 1)]
+        assert slow.send(pushes, "batch") == [ACCEPTED] * len(pushes)
+    finally:
+        slow.close()
+    assert len(peer.asked) == first + 1
+
+
 def test_a_long_wait_lets_go_of_the_lane_and_repeats_nothing(
     pusher: DevicePusher, peer: Http2Peer
 ) -> None:

@@ -10,7 +10,7 @@ from outreach.test_apns import KEY, MovedClock, push
 
 from pidgr.errors import SetupError, UnavailableError
 from pidgr.outreach.http_push import HttpPusher
-from pidgr.outreach.push import ACCEPTED, Answer, LogPusher, Outcome, Push
+from pidgr.outreach.push import ACCEPTED, Answer, LogPusher, Outcome, Push, Wanted, always_wanted
 from pidgr.outreach.push_routes import PushRoutes
 from pidgr.outreach.push_setup import build_pusher
 from pidgr.settings import Settings
@@ -24,8 +24,10 @@ class Spy:
         self.away = False
         self.closed = 0
 
-    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
-        del idempotency_key
+    def send(
+        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+    ) -> list[Answer]:
+        del idempotency_key, wanted
         if self.away:
             raise UnavailableError("away")
         self.sent += [one.delivery_id for one in pushes]

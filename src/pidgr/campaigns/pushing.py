@@ -127,7 +127,8 @@ class Pushing:
             [
                 (self._pusher, addressed.pushes, key),
                 (self._browser_pusher, addressed.browser_pushes, f"{key}:browsers"),
-            ]
+            ],
+            wanted=lambda: self._database.read_now(lambda reader: _may_start(reader, batch)),
         )
         return self._database.write_now(
             lambda transaction: self._record(transaction, batch, addressed, answers)

@@ -5,6 +5,7 @@ import math
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -15,7 +16,7 @@ from prometheus_client import Counter
 
 from pidgr.errors import UnavailableError
 from pidgr.outreach.answer_memory import AnswerMemory, Answers, name_of
-from pidgr.outreach.push import Answer, Push
+from pidgr.outreach.push import Answer, Push, Wanted, always_wanted
 
 # Requests in flight; they share a few connections.
 _AT_ONCE: Final = 100
@@ -23,6 +24,8 @@ _CONNECTIONS: Final = 4
 _ANSWER_SECONDS: Final = 10.0
 # How long a batch is pursued before its lane lets go of it and comes back later.
 _BATCH_SECONDS: Final = 30.0
+# How often it is asked whether the rest of a batch is wanted.
+_LOOK_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 8.0
 # Whoever asks for more is asked again after this.
 _LONGEST_HOLD_SECONDS: Final = 3600.0
@@ -56,7 +59,7 @@ class Provider(Protocol):
 
 
 class _TooLateError(Exception):
-    """The next request would not start before the batch's deadline."""
+    """The next request would not start before the batch's deadline, or is not wanted any more."""
 
 
 class _Pace:
@@ -162,19 +165,31 @@ class DevicePusher:
         # Made once, and not before it is needed: loading the authorities takes some 20 ms.
         self._tls: ssl.SSLContext | None = None
 
-    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
+    def send(
+        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+    ) -> list[Answer]:
         """Send a batch.
 
         Raises:
-            UnavailableError: some pushes have no answer yet; the next call sends only those.
+            UnavailableError: some pushes have no answer yet, or are not wanted any more; the next
+                call sends only those.
         """
         answers = self._memory.of(idempotency_key)
-        wanted = list(pushes)
-        left = [push for push in wanted if name_of(push) not in answers]
+        batch = list(pushes)
+        left = [push for push in batch if name_of(push) not in answers]
         if left:
-            work = self._send(left, answers)
-            asyncio.run_coroutine_threadsafe(work, self._running()).result()
-        return [answers[name_of(push)] for push in wanted]
+            over = threading.Event()
+            work = self._send(left, answers, over)
+            sending = asyncio.run_coroutine_threadsafe(work, self._running())
+            try:
+                while not futures.wait([sending], _LOOK_SECONDS).done:
+                    if not wanted():
+                        over.set()
+            finally:
+                # Also when that cannot be told: nothing goes on behind the caller's back.
+                over.set()
+                sending.result()
+        return [answers[name_of(push)] for push in batch]
 
     def close(self) -> None:
         """Close the connections and end the thread."""
@@ -205,11 +220,11 @@ class DevicePusher:
             self._connections = _Connections(self._tls)
         return self._connections
 
-    async def _send(self, left: Sequence[Push], answers: Answers) -> None:
+    async def _send(self, left: Sequence[Push], answers: Answers, over: threading.Event) -> None:
         deadline = asyncio.get_running_loop().time() + _BATCH_SECONDS
         queue = iter(left)
         workers = [
-            asyncio.create_task(self._work(queue, answers, deadline))
+            asyncio.create_task(self._work(queue, answers, deadline, over))
             for _ in range(min(_AT_ONCE, len(left)))
         ]
         # All of them end before this does: an answer that nobody notes is a push sent twice.
@@ -223,15 +238,19 @@ class DevicePusher:
                 f"{self._provider.name} has not taken {missing} of {len(left)} pushes yet"
             )
 
-    async def _work(self, queue: Iterator[Push], answers: Answers, deadline: float) -> None:
+    async def _work(
+        self, queue: Iterator[Push], answers: Answers, deadline: float, over: threading.Event
+    ) -> None:
         for push in queue:
-            answer = await self._pursue(push, deadline)
+            answer = await self._pursue(push, deadline, over)
             answers[name_of(push)] = answer
             PUSHES.labels(self._provider.name, answer.outcome.name.lower()).inc()
 
-    async def _pursue(self, push: Push, deadline: float) -> Answer:
+    async def _pursue(self, push: Push, deadline: float, over: threading.Event) -> Answer:
         while True:
             await self._pace.turn(deadline)
+            if over.is_set():
+                raise _TooLateError
             answer = await self._unbroken().deliver(self._provider, push)
             if isinstance(answer, Answer):
                 self._pace.went_well()

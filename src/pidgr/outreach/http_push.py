@@ -22,7 +22,7 @@ import httpx
 import structlog
 
 from pidgr.errors import UnavailableError
-from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Push
+from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Push, Wanted, always_wanted
 
 _TIMEOUT_SECONDS: Final = 10.0
 log = structlog.get_logger("pidgr.push")
@@ -37,12 +37,15 @@ class HttpPusher:
         self._url = url
         self._client = httpx.Client(timeout=_TIMEOUT_SECONDS)
 
-    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
-        """Post a batch.
+    def send(
+        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+    ) -> list[Answer]:
+        """Post a batch, in one request.
 
         Raises:
             UnavailableError: no answer, 429 or a server error.
         """
+        del wanted
         body = {"pushes": [asdict(push) for push in pushes]}
         try:
             response = self._client.post(

@@ -1,6 +1,6 @@
 """Push notifications: the interface, and the adapter that only writes to the log."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
@@ -57,13 +57,25 @@ class Answer:
 ACCEPTED: Final = Answer(Outcome.ACCEPTED)
 
 
+Wanted = Callable[[], bool]
+"""Tells whether a batch that is on its way is still to be sent; a cancel may have come. Blocks."""
+
+
+def always_wanted() -> bool:
+    """Tell that nothing can stop a batch."""
+    return True
+
+
 class Pusher(Protocol):
     """Hands pushes to a provider."""
 
-    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
+    def send(
+        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+    ) -> list[Answer]:
         """Send a batch and return one answer per push, in order.
 
-        A batch may be sent again under the same key after a crash.
+        A batch may be sent again under the same key after a crash. Who sends its pushes one by one
+        asks now and then whether the rest is ``wanted``, and starts none when it is not.
 
         Raises:
             UnavailableError: the provider cannot be reached or asks to wait; nothing is lost, the
@@ -77,8 +89,11 @@ class Pusher(Protocol):
 class LogPusher:
     """Accepts every push and notes that it would have been sent; titles stay out of the log."""
 
-    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
+    def send(
+        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+    ) -> list[Answer]:
         """Log a batch."""
+        del wanted
         log.info("push batch", pushes=len(pushes), key=idempotency_key)
         return [ACCEPTED] * len(pushes)
 
@@ -86,7 +101,9 @@ class LogPusher:
         """Nothing to release."""
 
 
-def send_all(parts: Sequence[tuple[Pusher, Sequence[Push], str]]) -> list[Answer]:
+def send_all(
+    parts: Sequence[tuple[Pusher, Sequence[Push], str]], wanted: Wanted = always_wanted
+) -> list[Answer]:
     """Send batches, each by its pusher and under its key, and return all answers in order.
 
     Raises:
@@ -98,7 +115,7 @@ def send_all(parts: Sequence[tuple[Pusher, Sequence[Push], str]]) -> list[Answer
         if not len(pushes):
             continue
         try:
-            answers += pusher.send(pushes, key)
+            answers += pusher.send(pushes, key, wanted)
         except UnavailableError as error:
             away = away or error
     if away is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pidgr.errors import UnavailableError
 from pidgr.outreach.answer_memory import AnswerMemory, name_of
-from pidgr.outreach.push import Answer, Outcome, Push, Pusher
+from pidgr.outreach.push import Answer, Outcome, Push, Pusher, Wanted, always_wanted
 
 
 class PushRoutes:
@@ -24,36 +24,40 @@ class PushRoutes:
         self._route_of = route_of
         self._memory = AnswerMemory()
 
-    def send(self, pushes: Sequence[Push], idempotency_key: str) -> list[Answer]:
+    def send(
+        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+    ) -> list[Answer]:
         """Send a batch.
 
         Raises:
             UnavailableError: a provider wants its part later; the next call sends only that.
         """
         answers = self._memory.of(idempotency_key)
-        wanted = list(pushes)
+        batch = list(pushes)
         parts: dict[str, list[Push]] = defaultdict(list)
-        for push in wanted:
+        for push in batch:
             if name_of(push) not in answers:
                 parts[self._route_of(push)].append(push)
         away: UnavailableError | None = None
         for route, part in parts.items():
             try:
-                found = self._part(route, part, idempotency_key)
+                found = self._part(route, part, idempotency_key, wanted)
             except UnavailableError as error:
                 away = error
                 continue
             answers.update(zip(map(name_of, part), found, strict=True))
         if away is not None:
             raise away
-        return [answers[name_of(push)] for push in wanted]
+        return [answers[name_of(push)] for push in batch]
 
-    def _part(self, route: str, part: list[Push], idempotency_key: str) -> list[Answer]:
+    def _part(
+        self, route: str, part: list[Push], idempotency_key: str, wanted: Wanted
+    ) -> list[Answer]:
         pusher = self._routes.get(route)
         if pusher is None:
             reason = f"no push provider for {route or part[0].platform} is set up"
             return [Answer(Outcome.REFUSED, reason)] * len(part)
-        return pusher.send(part, f"{idempotency_key}:{route}")
+        return pusher.send(part, f"{idempotency_key}:{route}", wanted)
 
     def close(self) -> None:
         """Close every provider once."""
