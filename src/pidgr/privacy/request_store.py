@@ -97,6 +97,13 @@ _WAITING: Final = Statement(f"""
     where p.organization_key = :organization_key and p.member_key = :member_key
       and p.request_type = '{DELETION}' and p.status in ({_PENDING}, {_PROCESSING})
 """)
+# Every change of a restriction is a request; the newest one made it what it is.
+_NEWEST_RESTRICTION: Final = Statement(f"""
+    select created_at from privacy_request
+    where organization_key = :organization_key and member_key = :member_key
+      and request_type = '{RESTRICTION}'
+    order by key desc limit 1
+""")
 _UNFINISHED_EXPORTS: Final = Statement(f"""
     select count(*) from privacy_request
     where organization_key = :organization_key
@@ -160,6 +167,13 @@ def request(reader: Reader, organization_key: int, request_id: str) -> StoredReq
 def request_by_key(reader: Reader, key: int) -> StoredRequest | None:
     """Return a request, for the task that does it."""
     return reader.record(StoredRequest, _BY_KEY, {"key": key})
+
+
+def last_restriction_at(reader: Reader, organization_key: int, member_key: int) -> int | None:
+    """Return when somebody's restriction was last asked for or lifted."""
+    parameters = {"organization_key": organization_key, "member_key": member_key}
+    at: int | None = reader.value(_NEWEST_RESTRICTION, parameters)
+    return at
 
 
 def waiting_deletion(

@@ -148,9 +148,10 @@ class PrivacyService(OrganizationRpcs, DeletionRpcs):
                 now,
                 restricted=request.restricted,
             )
+        since = request_store.last_restriction_at(transaction, organization_key, member.key)
         return RestrictProcessingResponse(
             restricted=request.restricted,
-            restricted_at=to_timestamp(now) if request.restricted else None,
+            restricted_at=to_timestamp(since) if request.restricted and since else None,
         )
 
     def get_data_existence_confirmation(
