@@ -281,6 +281,7 @@ def test_mappings_are_replaced_as_a_whole(organizations: Calls) -> None:
         ([("c", "custom:" + "k" * 94)], ["[0].profile_field"]),
         ([("a", "title"), ("b", "title")], ["[1].profile_field"]),
         ([("a", "custom:x"), ("", "custom:x")], ["[1].idp_claim", "[1].profile_field"]),
+        ([("c", f"custom:{number}") for number in range(60)], [""]),
     ],
 )
 def test_malformed_mappings_name_their_fields(

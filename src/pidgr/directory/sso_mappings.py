@@ -5,19 +5,24 @@ from collections.abc import Sequence
 from typing import Final
 
 from pidgr.contract.v1.organization_pb import SsoAttributeMapping
-from pidgr.directory.profile import PROFILE_FIELDS
+from pidgr.directory.profile import MOST_ATTRIBUTES, PROFILE_FIELDS
 from pidgr.errors import Violations
 from pidgr.validation import check_text
 
 _CLAIM_LENGTH: Final = 500
 _FIELD_LENGTH: Final = 100
 _CUSTOM: Final = "custom:"
+# A profile has no room for more.
+_MOST: Final = len(PROFILE_FIELDS) + MOST_ATTRIBUTES
 
 
 def check_mappings(
     violations: Violations, path: str, mappings: Sequence[SsoAttributeMapping]
 ) -> None:
-    """Note claims and fields that are malformed, unknown or filled twice."""
+    """Note claims and fields that are malformed, unknown, filled twice or too many."""
+    if len(mappings) > _MOST:
+        violations.add(path, f"must have at most {_MOST} entries, has {len(mappings):,}")
+        return
     filled: set[str] = set()
     for index, mapping in enumerate(mappings):
         here = f"{path}[{index}]"

@@ -70,7 +70,7 @@ class OrganizationService(Protocol):
         Replaces how claims of the identity provider fill profiles at sign-in.
 
         Caller: ORG_WRITE.
-        Errors: INVALID_ARGUMENT for an unknown profile_field or one that is filled twice.
+        Errors: INVALID_ARGUMENT for an unknown profile_field, one that is filled twice, or too many.
         Repeating: idempotent.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -432,7 +432,7 @@ class OrganizationServiceClient(ConnectClient):
         Replaces how claims of the identity provider fill profiles at sign-in.
 
         Caller: ORG_WRITE.
-        Errors: INVALID_ARGUMENT for an unknown profile_field or one that is filled twice.
+        Errors: INVALID_ARGUMENT for an unknown profile_field, one that is filled twice, or too many.
         Repeating: idempotent.
         """
         return await self.execute_unary(
@@ -734,7 +734,7 @@ class OrganizationServiceSync(Protocol):
         Replaces how claims of the identity provider fill profiles at sign-in.
 
         Caller: ORG_WRITE.
-        Errors: INVALID_ARGUMENT for an unknown profile_field or one that is filled twice.
+        Errors: INVALID_ARGUMENT for an unknown profile_field, one that is filled twice, or too many.
         Repeating: idempotent.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -1094,7 +1094,7 @@ class OrganizationServiceClientSync(ConnectClientSync):
         Replaces how claims of the identity provider fill profiles at sign-in.
 
         Caller: ORG_WRITE.
-        Errors: INVALID_ARGUMENT for an unknown profile_field or one that is filled twice.
+        Errors: INVALID_ARGUMENT for an unknown profile_field, one that is filled twice, or too many.
         Repeating: idempotent.
         """
         return self.execute_unary(

@@ -749,7 +749,7 @@ class UpdateSsoAttributeMappingsRequest(Message[_UpdateSsoAttributeMappingsReque
 
     Attributes:
         sso_attribute_mappings:
-            Replaces the whole list. Empty clears it.
+            Replaces the whole list. Empty clears it. At most 59: the fields there are, and 50 others.
 
             ```proto
             repeated pidgr.v1.SsoAttributeMapping sso_attribute_mappings = 1;
