@@ -95,11 +95,11 @@ def read_story(
             deployment.database.read_now(lambda reader: reader.rows(_DELIVERIES, parameters))
         )
     ]
-    accepted = [one for one in deployment.gateway.snapshot() if run_key_of(one.batch.key) in runs]
+    accepted = [one for one in deployment.gateway.snapshot() if _run_key(one.batch.key) in runs]
     return Story(list(runs.values()), made, _pushes(accepted), _repeats(accepted), calls)
 
 
-def run_key_of(batch_key: str) -> int:
+def _run_key(batch_key: str) -> int:
     """The run whose pushes a batch is of: ``RUN:LANE:SINCE``, or ``nudge-RUN-MEMBER``."""
     if batch_key.startswith("nudge-"):
         return int(batch_key.split("-")[1])
@@ -109,7 +109,7 @@ def run_key_of(batch_key: str) -> int:
 def _pushes(accepted: Iterable[Accepted]) -> dict[int, Counter[tuple[str, str]]]:
     found: dict[int, Counter[tuple[str, str]]] = {}
     for one in accepted:
-        found.setdefault(run_key_of(one.batch.key), Counter()).update(one.reached())
+        found.setdefault(_run_key(one.batch.key), Counter()).update(one.reached())
     return found
 
 
