@@ -41,7 +41,7 @@ class DeviceService(Protocol):
 
         Caller: any user, for themself.
         Effect: the device is active; push_token and last_seen are renewed. A device_id that another
-        member of the organization holds moves to the caller, as on a shared phone; nothing of the
+        member of any organization holds moves to the caller, as on a shared phone; nothing of the
         other member is shown.
         Errors: INVALID_ARGUMENT.
         Repeating: idempotent.
@@ -167,7 +167,7 @@ class DeviceServiceClient(ConnectClient):
 
         Caller: any user, for themself.
         Effect: the device is active; push_token and last_seen are renewed. A device_id that another
-        member of the organization holds moves to the caller, as on a shared phone; nothing of the
+        member of any organization holds moves to the caller, as on a shared phone; nothing of the
         other member is shown.
         Errors: INVALID_ARGUMENT.
         Repeating: idempotent.
@@ -279,7 +279,7 @@ class DeviceServiceSync(Protocol):
 
         Caller: any user, for themself.
         Effect: the device is active; push_token and last_seen are renewed. A device_id that another
-        member of the organization holds moves to the caller, as on a shared phone; nothing of the
+        member of any organization holds moves to the caller, as on a shared phone; nothing of the
         other member is shown.
         Errors: INVALID_ARGUMENT.
         Repeating: idempotent.
@@ -403,7 +403,7 @@ class DeviceServiceClientSync(ConnectClientSync):
 
         Caller: any user, for themself.
         Effect: the device is active; push_token and last_seen are renewed. A device_id that another
-        member of the organization holds moves to the caller, as on a shared phone; nothing of the
+        member of any organization holds moves to the caller, as on a shared phone; nothing of the
         other member is shown.
         Errors: INVALID_ARGUMENT.
         Repeating: idempotent.
