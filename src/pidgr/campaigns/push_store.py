@@ -36,12 +36,8 @@ class MemberDevice(NamedTuple):
     push_token: str
 
 
-class PushText(NamedTuple):
-    """What a push shows of a message."""
-
-    title: str
-    summary: str
-
+PushText = tuple[str, str]
+"""What a push shows of a message: title and summary."""
 
 _DEVICE_ID: Final = Target._fields.index("device_id")
 _BATCH: Final = f"""
@@ -169,7 +165,7 @@ def devices_of(
 def shared_texts(reader: Reader, content_keys: Collection[int]) -> Mapping[int, PushText]:
     """Return shared messages by content key."""
     rows = reader.rows(_SHARED_TEXTS, {"keys": reader.array(list(content_keys))})
-    return {key: PushText(title, summary) for key, title, summary in rows}
+    return {key: (title, summary) for key, title, summary in rows}
 
 
 def own_texts(
@@ -178,7 +174,7 @@ def own_texts(
     """Return recipients' own messages by ordinal, for a range of a run's deliveries."""
     parameters = {"run_key": run_key, "since": since, "upto": upto}
     rows = reader.rows(_OWN_TEXTS if are_primary else _PARENTS_TEXTS, parameters)
-    return {ordinal: PushText(title, summary) for ordinal, title, summary in rows}
+    return {ordinal: (title, summary) for ordinal, title, summary in rows}
 
 
 def set_status(

@@ -62,7 +62,7 @@ class Pushes(Sequence[Push]):
 
     def _push(self, target: Target) -> Push:
         campaign = self._batch.campaign
-        text = (
+        title, summary = (
             self._own[target.ordinal]
             if target.content_key is None
             else self._shared[target.content_key]
@@ -73,8 +73,8 @@ class Pushes(Sequence[Push]):
             device_id=target.device_id,
             platform=platform_name(target.platform),
             push_token=target.push_token,
-            title=strip_markers(text.title),
-            summary=text.summary,
+            title=strip_markers(title),
+            summary=summary,
             critical=bool(campaign.critical),
         )
 
