@@ -90,6 +90,7 @@ _WITHOUT_FOREIGN_KEYS = Statement("set local session_replication_role = replica"
 
 
 def _address(transaction: Transaction, like: str, people: list[Person]) -> None:
+    """Make recipients of people, and behind them one of somebody whose record is gone."""
     transaction.execute(_WITHOUT_FOREIGN_KEYS)
     for ordinal, (variables, first_name, attributes, locale) in enumerate(people):
         fields: dict[str, Any] = {
@@ -108,6 +109,8 @@ def _address(transaction: Transaction, like: str, people: list[Person]) -> None:
             "variables": None if variables is None else json.dumps(variables),
         }
         transaction.execute(_RECIPIENT, recipient)
+    gone = {"campaign_key": CAMPAIGN, "ordinal": len(people), "key": 999, "variables": None}
+    transaction.execute(_RECIPIENT, gone)
 
 
 def _by_python(
@@ -161,7 +164,7 @@ def test_postgresql_renders_what_python_renders(
 
     def work(transaction: Transaction) -> None:
         _address(transaction, admin_id, people)
-        errors = messages.prepare(0, len(people))(transaction)
+        errors = messages.prepare(0, len(people) + 1)(transaction)
         found.append((errors, transaction.rows(_BODIES)))
         raise _UndoError
 

@@ -42,6 +42,18 @@ _RECIPIENTS: Final = f"""
     where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
     {{which}} order by a.ordinal
 """
+_BATCH: Final = """
+    from audience a
+    where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
+"""
+# One walk of the index with all members of a batch; a full join is never done by nested loops (see
+# docs/decisions/0008). A member's record may be gone; "is not null" would make it another join.
+_BATCH_WITH_MEMBERS: Final = f"""
+    from (select a.ordinal, a.member_key, a.variables {_BATCH}) a
+    full join (select * from member where key = any(array(select a.member_key {_BATCH}))) m
+      on m.key = a.member_key
+    where coalesce(m.key, 0) > 0
+"""
 _WITHOUT_BODY: Final = """
     and not exists (select 1 from delivery_body b
                     where b.step_run_key = :step_run_key and b.ordinal = a.ordinal)
@@ -131,7 +143,7 @@ def body_insert(texts: Mapping[str, CompiledTemplate], any_locale: str) -> BodyI
         otherwise = make(texts[any_locale])
         return f"case {' '.join(cases)} else {otherwise} end" if cases else otherwise
 
-    statement = batch_statement(f"""
+    statement = Statement(f"""
         insert into delivery_body ({", ".join(_COLUMNS)})
         select :step_run_key, r.ordinal, r.title,
                left(r.summary, {SUMMARY_LENGTH}),
@@ -144,8 +156,7 @@ def body_insert(texts: Mapping[str, CompiledTemplate], any_locale: str) -> BodyI
           from (
             select a.ordinal, m.preferred_locale,
                    {", ".join(f"{made} as {column}" for column, made in columns.items())}
-            from audience a {JOIN_MEMBER}
-            where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
+            {_BATCH_WITH_MEMBERS}
             offset 0
           ) v
           where {" and ".join(fits)}
