@@ -79,6 +79,9 @@ def check_settings(settings: Settings) -> None:
         raise SetupError(f"PIDGR_INTERNAL_PORT needs a PIDGR_INTERNAL_TOKEN of {least} characters")
     if settings.internal_port and settings.internal_port == settings.port:
         raise SetupError("PIDGR_INTERNAL_PORT must be another port than PIDGR_PORT")
+    if settings.issuer in {trusted.issuer for trusted in settings.trusted_issuers}:
+        # Our own tokens would be held against the other issuer's keys, and none would count.
+        raise SetupError("PIDGR_TRUSTED_ISSUERS names PIDGR_ISSUER, whose tokens count anyway")
     build_pusher(settings, Clock()).close()
     PushServices(settings.web_push_services)
     build_blobs(settings)

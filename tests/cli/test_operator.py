@@ -10,6 +10,10 @@ from support.serve_process import ServeProcess
 
 from cli.conftest import Command
 
+OURSELVES = json.dumps(
+    [{"issuer": "http://localhost:8080", "audience": "a", "jwks_url": "http://localhost:8080/x"}]
+)
+
 
 def test_the_help_fits_one_screen(pidgr: Command) -> None:
     answer = pidgr("--help", columns="80")
@@ -118,6 +122,7 @@ def test_a_bad_database_url_is_one_sentence(pidgr: Command, url: str, sentence: 
         ("tls_cert", "cert.pem", "TLS needs both"),
         ("workers", "2", "several workers need PostgreSQL"),
         ("embedded_engine", "false", "PIDGR_EMBEDDED_ENGINE=false needs PostgreSQL"),
+        ("trusted_issuers", OURSELVES, "PIDGR_TRUSTED_ISSUERS names PIDGR_ISSUER"),
     ],
 )
 def test_a_bad_setting_is_one_sentence(
