@@ -637,7 +637,8 @@ class Delivery(Message[_DeliveryFields]):
             string rendered_locale = 14;
             ```
         metadata:
-            What a passive copy tells. Unset for every other kind.
+            Not in lists of deliveries: what a passive copy tells, another's message among it, is for its
+            reader (InboxEntry.metadata).
 
             ```proto
             optional pidgr.v1.DeliveryMetadata metadata = 15;
