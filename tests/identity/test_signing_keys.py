@@ -183,6 +183,21 @@ def test_an_old_key_counts_until_its_last_token_has_expired(desk: Desk) -> None:
     asyncio.run(story())
 
 
+def test_a_retired_key_takes_with_it_what_a_thief_has_signed_for_years(desk: Desk) -> None:
+    forged = rs256({**GOOD, "exp": NOW + 10 * 365 * DAY // SECOND})
+
+    async def story() -> None:
+        assert (await desk.signer.authenticate(forged)).subject == "somebody"
+        desk.signer.rotate_keys()
+        desk.clock.advance(DAY + 10 * MINUTE)
+        assert (await desk.signer.authenticate(forged)).subject == "somebody"
+        desk.clock.advance(MINUTE)
+        with pytest.raises(UnauthenticatedError):
+            await desk.signer.authenticate(forged)
+
+    asyncio.run(story())
+
+
 def test_a_retired_private_key_is_deleted_by_the_next_rotation(desk: Desk) -> None:
     desk.signer.rotate_keys()
     desk.clock.advance(2 * DAY)

@@ -64,6 +64,11 @@ class KeyRing:
         key = self._by_kid.get(kid)
         return None if key is None else key.pair
 
+    def counts(self, kid: str, now: int) -> bool:
+        """Tell whether there is such a key and its signatures are accepted."""
+        key = self._by_kid.get(kid)
+        return key is not None and key.counts(now)
+
     def signing(self, now: int) -> RSAKey:
         """Return the key to sign with: the newest that signs already.
 

@@ -66,8 +66,8 @@ class Claims:
 class TokenSigner:
     """Makes and checks access tokens with the keys in the database.
 
-    A token that passed is remembered until it expires, because checking RS256 costs more than the
-    rest of a small call.
+    A token that passed is remembered while it and its key count, because checking RS256 costs more
+    than the rest of a small call.
     """
 
     def __init__(
@@ -81,7 +81,8 @@ class TokenSigner:
         self._keys = KeyRing([])
         self._stale_at = 0
         self._unknown_key_at = 0
-        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+        # With the id of the key: who has stolen one may have signed for years.
+        self._verified: OrderedDict[bytes, tuple[str, Claims]] = OrderedDict()
         self._lock = threading.Lock()
 
     def ensure_key(self) -> None:
@@ -191,11 +192,12 @@ class TokenSigner:
             UnauthenticatedError: anything else; the message does not tell which check failed.
         """
         fingerprint = _fingerprint(token)
-        claims = self._verified.get(fingerprint)
-        if claims is None:
+        now = self._clock.now()
+        kid, claims = self._verified.get(fingerprint, ("", None))
+        if claims is None or not self._keys.counts(kid, now):
             claims = self._check(token)
-            self._remember(fingerprint, claims)
-        if claims.expires_at <= self._clock.now():
+            self._remember(fingerprint, key_id(token), claims)
+        if claims.expires_at <= now:
             raise invalid_token(ours=True)
         return claims
 
@@ -229,9 +231,9 @@ class TokenSigner:
             delegation=_delegation(claims),
         )
 
-    def _remember(self, fingerprint: bytes, claims: Claims) -> None:
+    def _remember(self, fingerprint: bytes, kid: str, claims: Claims) -> None:
         with self._lock:
-            self._verified[fingerprint] = claims
+            self._verified[fingerprint] = (kid, claims)
             if len(self._verified) > _REMEMBERED_TOKENS:
                 self._verified.popitem(last=False)
 
