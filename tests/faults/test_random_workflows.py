@@ -128,7 +128,7 @@ class Siege:
         """Kill a process, if something runs that the kill could harm."""
         if not self.is_busy():
             return
-        self.killer.strike(self.processes.any(self.dice), calls=4, patience=1)
+        self.killer.strike(self.processes.any(self.dice), calls=2, patience=3)
         self.kills += self.is_busy()
         self.processes.replace_dead()
         self.readers.url = self.processes.url
