@@ -93,6 +93,8 @@ def test_each_person_s_part_of_a_campaign_is_told(
     installation: Installation, world: World, gateway: PushGateway
 ) -> None:
     gateway.results[f"token-{world.cleo}"] = "dead_token"
+    silenced = world.register(world.dan)
+    world.client("DeviceService/Deactivate", world.tokens[world.dan], device_id=silenced)
     campaign = whole_story(world)
     world.acknowledge(campaign.id, world.ada)
     world.pass_deadline(campaign.id)

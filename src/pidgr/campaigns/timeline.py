@@ -236,8 +236,16 @@ def _other_devices(
 
 
 def _dead_before(history: History, span: Span, device: KnownDevice) -> bool:
-    """Tell whether the provider had called a device dead, which left the recipient without any."""
-    return history.delivery.status == DeliveryStatus.NO_DEVICE and any(
+    """Tell whether a device was among those that left the recipient without an active one.
+
+    It was silenced before the delivery was made, unless the provider has called one dead since.
+    """
+    facts = history.delivery
+    if facts.status != DeliveryStatus.NO_DEVICE:
+        return False
+    if not history.refusals:
+        return device.last_seen_at < facts.created_at
+    return any(
         one.device_id == device.id and device.last_seen_at < one.occurred_at < span.start
         for one in history.refusals
     )
