@@ -109,6 +109,15 @@ class Settings(ChannelSettings):
     sign_in_limit_burst: int = Field(
         60, ge=1, description="Sign-in requests a client address may make at once after a pause."
     )
+    invite_limit_per_minute: float = Field(
+        10.0,
+        gt=0,
+        description="Sustained calls per minute of one client address to ValidateInviteLink. Raise "
+        "it where many people who join share an address.",
+    )
+    invite_limit_burst: int = Field(
+        10, ge=1, description="Such calls a client address may make at once after a pause."
+    )
     public_limit_per_second: float = Field(
         10.0,
         gt=0,

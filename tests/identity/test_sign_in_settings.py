@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,6 +36,18 @@ def test_one_client_address_is_limited_whatever_it_asks(tmp_path: Path) -> None:
         assert refused.json()["code"] == "resource_exhausted"
         assert 90 <= int(refused.headers["retry-after"]) <= 100
         assert client.get("/healthz").status_code == 200
+
+
+def test_one_client_address_looks_at_ten_invite_links_a_minute(tmp_path: Path) -> None:
+    allowance: dict[str, Any] = {"invite_limit_per_minute": 10, "invite_limit_burst": 10}
+    with (
+        running(tmp_path, embedded_engine=False, **allowance) as installation,
+        httpx.Client(base_url=f"{installation.url}/pidgr.v1.InviteLinkService/") as client,
+    ):
+        answers = [client.post("ValidateInviteLink", json={"token": "x"}) for _ in range(11)]
+    assert [answer.status_code for answer in answers] == [404] * 10 + [429]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 6
+    assert "10 per minute" in answers[-1].json()["message"]
 
 
 def test_development_shows_the_code_on_the_console(

@@ -32,7 +32,7 @@ def bundle(tmp_path: Path) -> Path:
 
 def get(bundle: Path, path: str, *, headers: Any = None, burst: int = 10, **settings: Any) -> Any:
     limiter = MemoryLimiter(Rate.of(0.001, burst), ManualClock(0))
-    limits = Limits(*[limiter] * 6)
+    limits = Limits(*[limiter] * 7)
     app = Starlette(routes=inbox_pages(Settings(**settings), limits, bundle))
 
     async def ask() -> httpx.Response:

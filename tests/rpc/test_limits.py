@@ -86,6 +86,10 @@ def test_a_refusal_names_the_limit() -> None:
     ) as error:
         limiter.take_now("a")
     assert error.value.retry_after_seconds == 0.01
+    slow = MemoryLimiter(Rate.of(10 / 60, 1), ManualClock(0))
+    slow.take_now("a")
+    with pytest.raises(ResourceExhaustedError, match="10 per minute with a burst of 1; try again"):
+        slow.take_now("a")
 
 
 def test_one_callers_calls_do_not_touch_another() -> None:

@@ -60,7 +60,7 @@ def running(
         f"{limit}_limit_{part}": 1_000_000
         for limit in ("rate", "sign_in", "public", "bad_credential")
         for part in ("per_second", "burst")
-    }
+    } | dict.fromkeys(("invite_limit_per_minute", "invite_limit_burst"), 1_000_000)
     configured = Settings(data_dir=data_dir, **{**unlimited, **settings})
     system = build_system(configured, run_handlers=configured.embedded_engine, clock=clock)
     options = options or ServerOptions(port=0, internal_port=configured.internal_port)

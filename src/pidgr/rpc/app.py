@@ -260,6 +260,9 @@ def build_limits(system: System) -> Limits:
         sign_in=shared(
             "sign-in", Rate.of(settings.sign_in_limit_per_second, settings.sign_in_limit_burst)
         ),
+        invites=shared(
+            "invite", Rate.of(settings.invite_limit_per_minute / 60, settings.invite_limit_burst)
+        ),
         public=shared("public", public),
         documents=MemoryLimiter(public, clock),
         bad_credentials=MemoryLimiter(bad, clock),

@@ -196,7 +196,7 @@ class LimitRate(MetadataInterceptor[None]):
         call = current_call.get()
         caller = call.caller
         if caller is ANONYMOUS:
-            limiter = self._limits.sign_in if call.rule.signs_in else self._limits.public
+            limiter = self._limits.invites if call.rule.of_invites else self._limits.public
             await limiter.take(client_name(client_host(ctx)))
         else:
             await take_of_caller(self._limits.organizations, caller)

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pidgr.clock import SECOND, Clock
+from pidgr.clock import MINUTE, SECOND, Clock
 from pidgr.errors import ResourceExhaustedError
 
 # An idle name has its whole allowance, so forgetting the longest-unused one changes nothing but
@@ -36,9 +36,12 @@ class Rate:
 
     def exhausted(self, wait: int) -> ResourceExhaustedError:
         """Return the error of a call that must wait so many microseconds."""
+        pace = f"{SECOND / self.interval:g} per second"
+        if self.interval > SECOND:
+            pace = f"{MINUTE / self.interval:g} per minute"
         return ResourceExhaustedError(
-            f"too many requests: the limit is {SECOND / self.interval:g} per second with a burst "
-            f"of {self.burst}; try again in {math.ceil(wait / SECOND)} s",
+            f"too many requests: the limit is {pace} with a burst of {self.burst}; try again in "
+            f"{math.ceil(wait / SECOND)} s",
             retry_after_seconds=wait / SECOND,
         )
 
@@ -94,6 +97,8 @@ class Limits:
     """By organization; for people without one, by subject."""
     sign_in: Limiter
     """By client address, for ``/auth/...`` and ``/oauth/...``."""
+    invites: Limiter
+    """By client address, for ValidateInviteLink (SEMANTICS 6.5)."""
     public: Limiter
     """By client address, for RPCs that need no credential, and for reflection."""
     documents: MemoryLimiter

@@ -45,8 +45,8 @@ class Rule:
     any_of: tuple[Permission, ...] = ()
     while_suspended: bool = False
     """Open to a suspended organization too (SEMANTICS 11, decision 39)."""
-    signs_in: bool = False
-    """A public one that is a step of signing in, and counted with those."""
+    of_invites: bool = False
+    """A public one with the smaller allowance of invite links (SEMANTICS 6.5)."""
     fresh: bool = False
     """With step-up on, the person's sign-in must be young (SEMANTICS 11, decision 43)."""
     unnamed: bool = False
@@ -119,7 +119,7 @@ POLICY: Final[dict[str, Rule]] = {
     "InviteLinkService/CreateInviteLink": _write(P.MEMBERS_INVITE),
     "InviteLinkService/ListInviteLinks": _read(P.MEMBERS_INVITE),
     "InviteLinkService/RevokeInviteLink": _write(P.MEMBERS_INVITE, P.MEMBERS_MANAGE),
-    "InviteLinkService/ValidateInviteLink": Rule(Access.PUBLIC, Unit.WRITE, signs_in=True),
+    "InviteLinkService/ValidateInviteLink": Rule(Access.PUBLIC, Unit.WRITE, of_invites=True),
     "InviteLinkService/RedeemInviteLink": _write(access=Access.IDENTITY),
     "MemberService/InviteUser": _write(P.MEMBERS_INVITE),
     # One's own record needs no permission; the service checks.

@@ -76,7 +76,7 @@ class InviteLinkService(Protocol):
         code, which an address that nobody has invited otherwise cannot; what it proves there, and that
         it redeems the link, is up to its owner. Nothing in the answer depends on the address.
 
-        Caller: public, within the allowance for signing in of each client address.
+        Caller: public, ten times a minute from each client address.
         Errors: INVALID_ARGUMENT for a malformed address; NOT_FOUND for a token that is not good.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -288,7 +288,7 @@ class InviteLinkServiceClient(ConnectClient):
         code, which an address that nobody has invited otherwise cannot; what it proves there, and that
         it redeems the link, is up to its owner. Nothing in the answer depends on the address.
 
-        Caller: public, within the allowance for signing in of each client address.
+        Caller: public, ten times a minute from each client address.
         Errors: INVALID_ARGUMENT for a malformed address; NOT_FOUND for a token that is not good.
         """
         return await self.execute_unary(
@@ -384,7 +384,7 @@ class InviteLinkServiceSync(Protocol):
         code, which an address that nobody has invited otherwise cannot; what it proves there, and that
         it redeems the link, is up to its owner. Nothing in the answer depends on the address.
 
-        Caller: public, within the allowance for signing in of each client address.
+        Caller: public, ten times a minute from each client address.
         Errors: INVALID_ARGUMENT for a malformed address; NOT_FOUND for a token that is not good.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
@@ -594,7 +594,7 @@ class InviteLinkServiceClientSync(ConnectClientSync):
         code, which an address that nobody has invited otherwise cannot; what it proves there, and that
         it redeems the link, is up to its owner. Nothing in the answer depends on the address.
 
-        Caller: public, within the allowance for signing in of each client address.
+        Caller: public, ten times a minute from each client address.
         Errors: INVALID_ARGUMENT for a malformed address; NOT_FOUND for a token that is not good.
         """
         return self.execute_unary(
