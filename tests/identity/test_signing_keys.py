@@ -315,6 +315,29 @@ def test_a_key_made_elsewhere_is_found_by_its_first_token(desk: Desk) -> None:
     assert asyncio.run(here.authenticate(token)).subject == "s"
 
 
+def test_whoever_comes_first_with_a_new_key_waits_for_it_all_at_once(desk: Desk) -> None:
+    """As after a night without calls, in which the keys were rotated."""
+    here = desk.new_signer()
+    desk.installation.write(
+        lambda unit: signing_keys._insert(
+            unit, desk.master_key, STRANGER, desk.clock.now(), signs_from=desk.clock.now()
+        )
+    )
+    for passed in (0, HOUR):
+        desk.clock.advance(passed)
+        exp = desk.clock.now() // SECOND + 60
+        tokens = [
+            rs256({**GOOD, "sub": f"s{number}", "exp": exp}, STRANGER, kid=STRANGER.thumbprint())
+            for number in range(5)
+        ]
+
+        async def together(tokens: list[str] = tokens) -> list[str]:
+            found = await asyncio.gather(*map(here.authenticate, tokens))
+            return [claims.subject for claims in found]
+
+        assert asyncio.run(together()) == ["s0", "s1", "s2", "s3", "s4"]
+
+
 # --- two processes' worth of servers, a relying party, and two rotations ---
 
 

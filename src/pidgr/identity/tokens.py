@@ -1,5 +1,6 @@
 """RS256 access tokens (SEMANTICS 6.2)."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -81,6 +82,7 @@ class TokenSigner:
         self._keys = KeyRing([])
         self._stale_at = 0
         self._unknown_key_at = 0
+        self._reading = asyncio.Lock()
         # With the id of the key: who has stolen one may have signed for years.
         self._verified: OrderedDict[bytes, tuple[str, Claims]] = OrderedDict()
         self._lock = threading.Lock()
@@ -118,19 +120,20 @@ class TokenSigner:
         Raises:
             UnavailableError: the database cannot be reached.
         """
-        now = self._clock.now()
-        if now < self._stale_at:
-            kid = key_id(token)
-            if not kid or now < self._unknown_key_at or kid in self._keys:
+        kid = key_id(token)
+        is_known = not kid or kid in self._keys
+        if is_known and (self._clock.now() < self._stale_at or self._reading.locked()):
+            return
+        # One reads for all. Who brings a key that nobody here has seen waits for it: a process that
+        # has had no calls since a rotation may get many such tokens at once.
+        async with self._reading:
+            now = self._clock.now()
+            is_fresh = now < self._stale_at
+            if is_fresh and (not kid or kid in self._keys or now < self._unknown_key_at):
                 return
-            self._unknown_key_at = now + _UNKNOWN_KEY_PAUSE
-        # Others that come by meanwhile need not read too.
-        self._stale_at = now + _KEYS_ARE_FRESH_FOR
-        try:
             await self._database.read(self.reload)
-        except BaseException:
-            self._stale_at = 0
-            raise
+            if is_fresh:
+                self._unknown_key_at = now + _UNKNOWN_KEY_PAUSE
 
     def public_keys(self) -> dict[str, object]:
         """Return the JWKS document (RFC 7517)."""
