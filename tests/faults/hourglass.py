@@ -1,9 +1,9 @@
 """Lets the minutes that campaigns wait for pass in moments."""
 
 import random
-import threading
 from typing import Final
 
+from faults.background import Background
 from faults.deployment import Deployment
 from pidgr.storage.sql import Statement
 
@@ -23,22 +23,15 @@ class Hourglass:
     def __init__(self, deployment: Deployment, seed: int) -> None:
         self._deployment = deployment
         self._dice = random.Random(seed)
-        self._ending = threading.Event()
-        self._defects: list[BaseException] = []
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._background = Background([self._run])
+        self._background.start()
 
     def finish(self) -> None:
-        self._ending.set()
-        self._thread.join(60)
-        assert not self._defects, self._defects
+        self._background.finish()
 
     def _run(self) -> None:
-        try:
-            while not self._ending.wait(_PAUSE):
-                timers = self._deployment.database.read_now(lambda reader: reader.rows(_TIMERS))
-                for (key,) in timers:
-                    if self._dice.random() < _CHANCE:
-                        self._deployment.fire_timer(key)
-        except BaseException as defect:  # noqa: BLE001 - handed to the test's thread
-            self._defects.append(defect)
+        while not self._background.ending.wait(_PAUSE):
+            timers = self._deployment.database.read_now(lambda reader: reader.rows(_TIMERS))
+            for (key,) in timers:
+                if self._dice.random() < _CHANCE:
+                    self._deployment.fire_timer(key)

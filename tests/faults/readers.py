@@ -1,13 +1,14 @@
 """People who look into their inboxes again and again, and confirm some of what they find."""
 
 import random
-import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import httpx
 
 from faults.api import Api, ApiError
+from faults.background import Background
 from faults.deployment import Deployment
 from faults.recipients import require_outage
 
@@ -31,34 +32,24 @@ class Readers:
         self.answers: dict[str, bool | None] = {}
         self._tokens = deployment.tokens(user_ids)
         self._settled: set[str] = set()
-        self._ending = threading.Event()
         shares = [user_ids[number::_THREADS] for number in range(_THREADS)]
-        self._threads = [
-            threading.Thread(
-                target=self._run, args=(share, random.Random(seed + number)), daemon=True
-            )
-            for number, share in enumerate(shares)
-        ]
-        self._defects: list[BaseException] = []
+        self._background = Background(
+            [
+                partial(self._run, share, random.Random(seed + number))
+                for number, share in enumerate(shares)
+            ]
+        )
 
     def start(self, url: str) -> None:
         self.url = url
-        for thread in self._threads:
-            thread.start()
+        self._background.start()
 
     def finish(self) -> None:
-        """Stop the threads, and fail if one of them met something it did not understand."""
-        self._ending.set()
-        for thread in self._threads:
-            thread.join(60)
-        assert not self._defects, self._defects
+        self._background.finish()
 
     def _run(self, user_ids: Sequence[str], dice: random.Random) -> None:
-        try:
-            while not self._ending.wait(_PAUSE):
-                self._visit(dice.choice(user_ids), dice)
-        except BaseException as defect:  # noqa: BLE001 - handed to the test's thread
-            self._defects.append(defect)
+        while not self._background.ending.wait(_PAUSE):
+            self._visit(dice.choice(user_ids), dice)
 
     def _visit(self, user_id: str, dice: random.Random) -> None:
         with Api(self.url, self._tokens[user_id]) as api:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import httpx
 
 from faults.api import Api, ApiError
+from faults.background import Background
 from faults.deployment import Deployment
 
 _THREADS = 4
@@ -29,35 +30,25 @@ class Recipients:
         self._open = list(user_ids)
         dice.shuffle(self._open)
         self._lock = threading.Lock()
-        self._ending = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(_THREADS)]
-        self._defects: list[BaseException] = []
+        self._background = Background([self._run] * _THREADS)
 
     def start(self, url: str) -> None:
         self.url = url
-        for thread in self._threads:
-            thread.start()
+        self._background.start()
 
     def finish(self) -> None:
-        """Stop the threads, and fail if one of them met something it did not understand."""
-        self._ending.set()
-        for thread in self._threads:
-            thread.join(60)
-        assert not self._defects, self._defects
+        self._background.finish()
 
     def _run(self) -> None:
-        try:
-            while not self._ending.is_set():
+        while not self._background.ending.is_set():
+            with self._lock:
+                user_id = self._open.pop() if self._open else None
+            if user_id is None:
+                return
+            if not self._visit(user_id):
                 with self._lock:
-                    user_id = self._open.pop() if self._open else None
-                if user_id is None:
-                    return
-                if not self._visit(user_id):
-                    with self._lock:
-                        self._open.insert(0, user_id)
-                    self._ending.wait(0.005)
-        except BaseException as defect:  # noqa: BLE001 - handed to the test's thread
-            self._defects.append(defect)
+                    self._open.insert(0, user_id)
+                self._background.ending.wait(0.005)
 
     def _visit(self, user_id: str) -> bool:
         """Look into one inbox; True when this user is done."""
