@@ -268,7 +268,8 @@ content = Table(
 
 # No id column: the public id is computed from (step_run_key, ordinal). Status 1 (pending) reads
 # as sent once the lane's push cursor has passed the row, so a delivery is written once by the
-# fan-out and not again by its push.
+# fan-out and not again by its push. On PostgreSQL partitioned by pidgr.campaigns.partitions, which
+# gives each partition room for acknowledgements where the rows are (fillfactor).
 delivery = Table(
     "delivery",
     metadata,
@@ -311,7 +312,7 @@ delivery = Table(
         )
         for moment in ("read_at", "acted_at")
     ),
-    postgresql_with={"fillfactor": 80},
+    postgresql_partition_by="range (step_run_key)",
     sqlite_with_rowid=False,
 )
 
@@ -326,6 +327,7 @@ delivery_body = Table(
     text_column("summary"),
     text_column("preview"),
     text_column("body"),
+    postgresql_partition_by="range (step_run_key)",
     sqlite_with_rowid=False,
 )
 
