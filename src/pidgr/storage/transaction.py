@@ -48,7 +48,9 @@ class Reader:
 
     def _cursor(self, statement: Statement, parameters: Parameters) -> Any:  # noqa: ANN401
         try:
-            return self._driver.execute(statement.text(self.dialect), parameters)
+            if self.dialect == "sqlite":
+                return self._driver.execute(statement.sqlite, parameters)
+            return self._driver.execute(statement.postgresql, parameters, binary=True)
         except (psycopg.errors.UniqueViolation, sqlite.IntegrityError) as error:
             if isinstance(error, sqlite.IntegrityError) and "UNIQUE" not in str(error):
                 raise
