@@ -1,6 +1,7 @@
 """SQL of pushing: who is pushed what, and what becomes of those a push did not reach."""
 
 from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from pidgr.campaigns.push_batch import PushBatch
@@ -36,10 +37,13 @@ class MemberDevice(NamedTuple):
     push_token: str
 
 
+TargetRow = tuple[int, int, int | None, str, int, str]
+"""The fields of a ``Target``, which most of a batch's thousands need not become."""
+
 PushText = tuple[str, str]
 """What a push shows of a message: title and summary."""
 
-_DEVICE_ID: Final = Target._fields.index("device_id")
+_DEVICE_ID: Final = itemgetter(Target._fields.index("device_id"))
 _BATCH: Final = f"""
     where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
       and d.status in ({int(DeliveryStatus.PENDING)}, {int(DeliveryStatus.DELIVERED)},
@@ -60,16 +64,18 @@ _SELECT_TARGETS: Final = f"""
 # PostgreSQL walks the index of devices once with all members of the batch. That the two sides
 # are joined one by one, a row after the other, is what a full join excludes; its other side has
 # nobody else.
-_MEMBERS: Final = f"any(array(select d.member_key from delivery d {{among}} {_BATCH}))"
 _SELECT_TARGETS_AT_ONCE: Final = f"""
+    with waiting as materialized (
+      select d.ordinal, d.status, d.content_key, d.member_key from delivery d {{among}} {_BATCH}
+    )
     select d.ordinal, d.status, d.content_key, v.id, v.platform, v.push_token
-    from (select d.ordinal, d.status, d.content_key, d.member_key
-          from delivery d {{among}} {_BATCH}) d
+    from waiting d
     full join (select member_key, id, platform, push_token from device
-               where active and member_key = {_MEMBERS}
+               where active and member_key = any(array(select member_key from waiting))
                union all
                select member_key, id, {BROWSER}, push_token from web_push_subscription
-               where member_key = {_MEMBERS}) v on v.member_key = d.member_key
+               where member_key = any(array(select member_key from waiting))
+              ) v on v.member_key = d.member_key
     where v.id is not null or d.status = {int(DeliveryStatus.PENDING)}
     order by d.ordinal
 """
@@ -135,7 +141,7 @@ _FORGET_BROWSER: Final = Statement("""
 """)
 
 
-def targets(reader: Reader, batch: PushBatch) -> tuple[list[Target], list[int]]:
+def targets(reader: Reader, batch: PushBatch) -> tuple[list[TargetRow], list[int]]:
     """Return the devices and browsers to push to for a batch's deliveries.
 
     Also the ordinals of those who wait for a push and have neither any more.
@@ -150,8 +156,10 @@ def targets(reader: Reader, batch: PushBatch) -> tuple[list[Target], list[int]]:
         statement = _HELD_TARGETS
         parameters |= {"pushing_run_key": batch.run.key, **batch.held._asdict()}
     rows = reader.rows(statement, parameters)
-    found = [Target._make(row) for row in rows if row[_DEVICE_ID] is not None]
-    return found, [row[0] for row in rows if row[_DEVICE_ID] is None]
+    if None not in map(_DEVICE_ID, rows):
+        return rows, []
+    found = [row for row in rows if _DEVICE_ID(row) is not None]
+    return found, [row[0] for row in rows if _DEVICE_ID(row) is None]
 
 
 def devices_of(

@@ -7,13 +7,13 @@ import zlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final, overload
 
 from pidgr.campaigns import held_store, holding, push_store, run_store, store
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.push_batch import PushBatch
-from pidgr.campaigns.push_store import PushText, Target
+from pidgr.campaigns.push_store import PushText, Target, TargetRow
 from pidgr.campaigns.store import Counters
 from pidgr.clock import Clock
 from pidgr.content.rendering import strip_markers
@@ -24,9 +24,12 @@ from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
 
 # Of a target. Most batches have nothing that a loop would have to look at.
-_ORDINAL: Final = attrgetter("ordinal")
-_STATUS: Final = attrgetter("status")
-_CONTENT_KEY: Final = attrgetter("content_key")
+_ORDINAL, _STATUS, _CONTENT_KEY, _PLATFORM = (
+    itemgetter(Target._fields.index(name))
+    for name in ("ordinal", "status", "content_key", "platform")
+)
+# Shared messages whose texts are remembered: several times those of all lanes at work.
+_MOST_TEXTS: Final = 100
 
 
 class Pushes(Sequence[Push]):
@@ -35,7 +38,7 @@ class Pushes(Sequence[Push]):
     def __init__(
         self,
         batch: PushBatch,
-        targets: Sequence[Target],
+        targets: Sequence[TargetRow],
         shared: Mapping[int, PushText],
         own: Mapping[int, PushText],
         delivery_ids: DeliveryIds,
@@ -60,8 +63,9 @@ class Pushes(Sequence[Push]):
             return [self._push(target) for target in self._targets[index]]
         return self._push(self._targets[index])
 
-    def _push(self, target: Target) -> Push:
+    def _push(self, row: TargetRow) -> Push:
         campaign = self._batch.campaign
+        target = Target._make(row)
         title, summary = (
             self._own[target.ordinal]
             if target.content_key is None
@@ -86,7 +90,7 @@ class _Addressed:
     ``held`` has until when the pushes to the others are held back, by ordinal.
     """
 
-    targets: list[Target]
+    targets: list[TargetRow]
     """Devices, and behind them browsers."""
     pushes: Pushes
     browser_pushes: Pushes
@@ -112,6 +116,7 @@ class Pushing:
         self._browser_pusher = browser_pusher
         self._clock = clock
         self._delivery_ids = delivery_ids
+        self._texts: Mapping[int, PushText] = {}
 
     def send(self, batch: PushBatch) -> bool:
         """Send a batch and move the cursor past it; False when the lane is stopped or taken over.
@@ -141,14 +146,16 @@ class Pushing:
         targets, deviceless = push_store.targets(reader, batch)
         held = holding.held_until(reader, batch, map(_ORDINAL, targets), self._clock.now())
         if held:
-            targets = [target for target in targets if target.ordinal not in held]
+            targets = [target for target in targets if _ORDINAL(target) not in held]
         keys = set(map(_CONTENT_KEY, targets))
         own: Mapping[int, PushText] = {}
         if None in keys:
             own = push_store.own_texts(reader, *area, are_primary=batch.is_primary)
-        shared = push_store.shared_texts(reader, [key for key in keys if key is not None])
-        devices = [target for target in targets if target.platform != push_store.BROWSER]
-        browsers = [target for target in targets if target.platform == push_store.BROWSER]
+        shared = self._shared_texts(reader, [key for key in keys if key is not None])
+        devices, browsers = targets, list[TargetRow]()
+        if push_store.BROWSER in set(map(_PLATFORM, targets)):
+            devices = [target for target in targets if _PLATFORM(target) != push_store.BROWSER]
+            browsers = [target for target in targets if _PLATFORM(target) == push_store.BROWSER]
         # Devices may have gone since the row was written. What a reminder finds was pushed once.
         return _Addressed(
             targets=devices + browsers,
@@ -157,6 +164,15 @@ class Pushing:
             deviceless=deviceless if batch.is_first_send else [],
             held=held,
         )
+
+    def _shared_texts(self, reader: Reader, content_keys: Sequence[int]) -> Mapping[int, PushText]:
+        """Return shared messages, which never change, by content key."""
+        texts = self._texts
+        if not all(key in texts for key in content_keys):
+            read = push_store.shared_texts(reader, content_keys)
+            # Another mapping: other lanes look at this one.
+            self._texts = texts = {**({} if len(texts) > _MOST_TEXTS else texts), **read}
+        return texts
 
     def _record(
         self,
@@ -198,11 +214,11 @@ class Pushing:
     def _record_refusals(
         transaction: Transaction,
         batch: PushBatch,
-        targets: Sequence[Target],
+        targets: Sequence[TargetRow],
         answers: Sequence[Answer],
         now: int,
     ) -> None:
-        for target, answer in zip(targets, answers, strict=True):
+        for target, answer in zip(map(Target._make, targets), answers, strict=True):
             if answer.outcome is Outcome.ACCEPTED:
                 continue
             device_id = target.device_id
@@ -230,10 +246,10 @@ class Pushing:
         One whose devices are all dead or gone has no device. Any other refusal on all devices of a
         first send is a failure; a reminder's is not.
         """
-        was = {target.ordinal: target.status for target in addressed.targets}
+        was = {_ORDINAL(target): _STATUS(target) for target in addressed.targets}
         outcomes: dict[int, set[Outcome]] = defaultdict(set)
         for target, answer in zip(addressed.targets, answers, strict=True):
-            outcomes[target.ordinal].add(answer.outcome)
+            outcomes[_ORDINAL(target)].add(answer.outcome)
         reached: list[int] = []
         deviceless = list(addressed.deviceless)
         refused: list[int] = []
