@@ -48,7 +48,7 @@ from pidgr.identity.sso.metadata import MetadataReader
 from pidgr.identity.sso.metadata_refresh import MetadataRefresh
 from pidgr.identity.sso.oidc_sign_in import OidcSignIn
 from pidgr.identity.sso.ownership import DomainOwnership
-from pidgr.identity.sso.saml_sign_in import SamlSignIn
+from pidgr.identity.sso.saml import Saml
 from pidgr.identity.sso.sign_in import SsoSignIn
 from pidgr.identity.tokens import TokenSigner
 from pidgr.inbox.telegram import TelegramChats, build_telegram
@@ -269,7 +269,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
                 SSOProviderType.OIDC: OidcSignIn(
                     database, fetcher, master_key, settings.issuer, clock
                 ),
-                SSOProviderType.SAML: SamlSignIn(settings.issuer, clock),
+                SSOProviderType.SAML: Saml(settings.issuer, clock),
             },
         ),
         sso_client=ClientRegistration(database, master_key, clock),

@@ -28,8 +28,8 @@ from pidgr.errors import (
 )
 from pidgr.identity.sso.admission import NotAdmittedError
 from pidgr.identity.sso.oidc_sign_in import CALLBACK
-from pidgr.identity.sso.saml_requests import CONSUMER_PATH, METADATA_PATH, ServiceProvider
-from pidgr.identity.sso.saml_response import LARGEST
+from pidgr.identity.sso.saml import LARGEST_RESPONSE, own_metadata
+from pidgr.identity.sso.saml_names import CONSUMER_PATH, METADATA_PATH
 from pidgr.identity.sso.sign_in import ATTEMPT_LIFETIME, Departure
 from pidgr.identity.sso.ways import BrokenSignInError
 from pidgr.rpc import metrics
@@ -92,7 +92,7 @@ class _Doors:
         self._steps = steps
         self._sign_in = system.sso_sign_in
         self._home = system.settings.home_url
-        self._metadata = ServiceProvider.at(system.settings.issuer).metadata()
+        self._issuer = system.settings.issuer
         issuer = urlsplit(system.settings.issuer)
         self._secure = issuer.scheme == "https"
         self._path = issuer.path.rstrip("/") + "/auth/sso"
@@ -135,13 +135,14 @@ class _Doors:
 
     async def consume(self, request: Request) -> Response:
         """Take it back from a SAML provider."""
-        answer = dict(await read_form(request, LARGEST))
+        answer = dict(await read_form(request, LARGEST_RESPONSE))
         state = answer.get("RelayState", "")
         return await self._arrive(request, SSOProviderType.SAML, state, answer)
 
     async def metadata(self, _request: Request) -> Response:
         """Answer what a SAML provider is set up with."""
-        return Response(self._metadata, media_type="application/samlmetadata+xml")
+        content = own_metadata(self._issuer)
+        return Response(content, media_type="application/samlmetadata+xml")
 
     async def _arrive(
         self, request: Request, type_: SSOProviderType, state: str, answer: Mapping[str, str]

@@ -23,7 +23,7 @@ from support.saml_forgery import (
 from support.saml_provider import MAIL, SamlProvider, identity
 
 from pidgr.clock import SECOND
-from pidgr.identity.sso import saml_metadata, saml_requests
+from pidgr.identity.sso import saml_metadata, saml_provider, saml_requests
 from pidgr.identity.sso.saml_assertion import EMAIL_ADDRESS, SKEW, Person
 from pidgr.identity.sso.saml_requests import ServiceProvider
 from pidgr.identity.sso.saml_response import RefusedResponseError, read
@@ -49,7 +49,7 @@ class Peer:
         attributes = {"mail": [ADA], "givenName": ["Ada"], "ou": ["Ward 7", "Ward 8"]}
         return self.provider.visit(url, attributes, ADA, **options)["SAMLResponse"]
 
-    def with_certificates(self, *certificates: str) -> saml_metadata.SamlProvider:
+    def with_certificates(self, *certificates: str) -> saml_provider.SamlProvider:
         return dataclasses.replace(self.known, certificates=certificates)
 
     def read(self, message: str, now: int = 0) -> Person:

@@ -10,7 +10,8 @@ from joserfc.jwk import KeySet
 from pidgr.clock import Clock
 from pidgr.contract.v1.sso_pb import SSOProviderType
 from pidgr.errors import invalid_field
-from pidgr.identity.sso import oidc_metadata, saml_metadata
+from pidgr.identity.sso import oidc_metadata, saml
+from pidgr.identity.sso.saml_provider import MetadataError
 from pidgr.outreach.address_guard import AddressRefusedError, parse
 from pidgr.outreach.fetching import Fetcher, FetchError
 
@@ -48,7 +49,7 @@ class MetadataReader:
             return await self._saml(document)
         except FetchError as error:
             raise invalid_field(_FIELD, f"cannot be used: {error}") from error
-        except (oidc_metadata.MetadataError, saml_metadata.MetadataError) as error:
+        except (oidc_metadata.MetadataError, MetadataError) as error:
             raise invalid_field(
                 _FIELD, f"leads to metadata that cannot be used: {error}"
             ) from error
@@ -67,7 +68,7 @@ class MetadataReader:
         return Configuration(provider.stored())
 
     async def _saml(self, document: bytes) -> Configuration:
-        provider = saml_metadata.read(document, self._clock.now())
+        provider = saml.read_metadata(document, self._clock.now())
         await self._require_address(provider.sign_on_url)
         return Configuration(provider.stored())
 

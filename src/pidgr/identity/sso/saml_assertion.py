@@ -11,7 +11,7 @@ from typing import Final
 from lxml import etree
 
 from pidgr.clock import MINUTE
-from pidgr.identity.sso.saml_requests import ASSERTION
+from pidgr.identity.sso.saml_names import ASSERTION
 from pidgr.identity.sso.xml import XmlError, text_of, time_of
 
 EMAIL_ADDRESS: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"

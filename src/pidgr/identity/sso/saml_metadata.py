@@ -3,49 +3,20 @@
 import base64
 import binascii
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
+from pidgr.identity.sso.saml_names import METADATA, POST, PROTOCOL, REDIRECT, SIGNATURE
+from pidgr.identity.sso.saml_provider import MetadataError, SamlProvider
 from pidgr.identity.sso.xml import XmlError, parse, text_of, time_of
-
-METADATA: Final = "urn:oasis:names:tc:SAML:2.0:metadata"
-PROTOCOL: Final = "urn:oasis:names:tc:SAML:2.0:protocol"
-SIGNATURE: Final = "http://www.w3.org/2000/09/xmldsig#"
-REDIRECT: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
-POST: Final = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
 _NAMESPACES: Final = {"md": METADATA, "ds": SIGNATURE}
 _LONGEST_ENTITY_ID: Final = 1_024
 _SMALLEST_RSA_KEY: Final = 2_048
 _MOST_CERTIFICATES: Final = 10
-
-
-class MetadataError(ValueError):
-    """Not the metadata of a usable provider; the sentence says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class SamlProvider:
-    """A provider: its name, where people are sent and how, and whom we believe to be it."""
-
-    entity_id: str
-    sign_on_url: str
-    binding: str
-    certificates: tuple[str, ...]
-    """DER in base64."""
-
-    def stored(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return asdict(self)
-
-    @classmethod
-    def restored(cls, stored: dict[str, Any]) -> "SamlProvider":
-        """Return what was stored."""
-        return cls(**{**stored, "certificates": tuple(stored["certificates"])})
 
 
 def read(document: bytes, now: int) -> SamlProvider:

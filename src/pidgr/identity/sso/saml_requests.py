@@ -9,11 +9,14 @@ from urllib.parse import urlencode
 from lxml import etree
 
 from pidgr.clock import to_datetime
-from pidgr.identity.sso.saml_metadata import METADATA, POST, PROTOCOL
-
-ASSERTION: Final = "urn:oasis:names:tc:SAML:2.0:assertion"
-METADATA_PATH: Final = "/auth/sso/saml/metadata"
-CONSUMER_PATH: Final = "/auth/sso/saml/acs"
+from pidgr.identity.sso.saml_names import (
+    ASSERTION,
+    CONSUMER_PATH,
+    METADATA,
+    METADATA_PATH,
+    POST,
+    PROTOCOL,
+)
 
 _RAW_DEFLATE: Final = -15
 

@@ -16,13 +16,11 @@ from pidgr.identity.sso.saml_assertion import (
     judge,
     require_issuer,
 )
-from pidgr.identity.sso.saml_metadata import PROTOCOL, SamlProvider
-from pidgr.identity.sso.saml_requests import ASSERTION, ServiceProvider
+from pidgr.identity.sso.saml_names import ASSERTION, PROTOCOL
+from pidgr.identity.sso.saml_provider import SamlProvider
+from pidgr.identity.sso.saml_requests import ServiceProvider
 from pidgr.identity.sso.saml_signatures import SignatureError, is_signed, signed
 from pidgr.identity.sso.xml import XmlError, parse
-
-LARGEST: Final = 256 * 1024
-"""Of a response in base64, in bytes."""
 
 _SUCCESS: Final = "urn:oasis:names:tc:SAML:2.0:status:Success"
 _NAMESPACES: Final = {"samlp": PROTOCOL, "saml": ASSERTION}

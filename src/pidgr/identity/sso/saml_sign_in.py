@@ -16,7 +16,8 @@ from pidgr.clock import Clock
 from pidgr.identity.sso import saml_requests, saml_response
 from pidgr.identity.sso.provider_store import StoredProvider
 from pidgr.identity.sso.saml_assertion import EMAIL_ADDRESS, Person
-from pidgr.identity.sso.saml_metadata import REDIRECT, SamlProvider
+from pidgr.identity.sso.saml_names import REDIRECT
+from pidgr.identity.sso.saml_provider import SamlProvider
 from pidgr.identity.sso.saml_requests import ServiceProvider
 from pidgr.identity.sso.saml_response import RefusedResponseError
 from pidgr.identity.sso.ways import BrokenSignInError, Question, Word

@@ -16,7 +16,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from pidgr.identity.sso.saml_metadata import SIGNATURE
+from pidgr.identity.sso.saml_names import SIGNATURE
 from pidgr.identity.sso.xml import XmlError, parse, parser
 
 _METHODS: Final = frozenset(
