@@ -116,7 +116,9 @@ def simulate_in(system: System, campaign_id: str) -> Simulation:
                 reader,
                 campaign.key,
                 campaign.organization_key,
-                targets_of(workflow.targets(step)),
+                targets_of(
+                    workflow.targets(step), include_restricted=bool(campaign.include_restricted)
+                ),
                 reachable_only=reachable_only,
             )
 

@@ -48,7 +48,9 @@ class Moment:
             statuses=(int(DeliveryStatus.PENDING), int(DeliveryStatus.DELIVERED)),
             kind=Delivery.Kind.REMINDER_FYI,
         )
-        targets = Targets(users=(self.mia,), groups=(), roles=(), manager=False)
+        targets = Targets(
+            users=(self.mia,), groups=(), roles=(), manager=False, include_restricted=False
+        )
         child_store.insert_children(transaction, batch, targets, self.key.ordinal + 1, 0)
 
     def confirm(self) -> None:

@@ -9,6 +9,7 @@ from support.running import Installation
 from support.story import Story
 from support.waiting import until
 
+from pidgr import reports
 from pidgr.campaigns.advance import step_task, wake_key
 from pidgr.storage.sql import Statement
 
@@ -186,6 +187,29 @@ def test_users_groups_and_roles_are_told_once_each_and_never_of_themselves(story
     assert sorted((parents[d.parent_delivery_id], d.user_id) for d in made) == sorted(
         [(ann, mia), (ann, cy), (bob, mia), (bob, ann), (bob, cy)]
     )
+
+
+@pytest.mark.parametrize("is_included", [False, True])
+def test_who_has_restricted_their_processing_is_told_only_by_campaigns_that_include_them(
+    story: Story, is_included: bool
+) -> None:
+    stubs = story.client.stubs
+    ann, _, cy, mia = story.user_ids
+    manage(story, ann, mia)
+    for user_id in (cy, mia):
+        restricted = {"user_id": user_id, "restricted": True}
+        story.client("PrivacyService/RestrictProcessing", story.key, **restricted)
+    targets = [target(story, "USER", cy), target(story, "MANAGER")]
+    definition = workflow(story, escalate(story, targets))
+    campaign = story.create(workflow=definition, user_ids=[ann], include_restricted=is_included)
+    told = reports.simulate_in(story.installation.system, campaign.id)
+    story.client("CampaignService/StartCampaign", story.key, campaign_id=campaign.id)
+    story.reach(campaign.id, "wait")
+    wake(story, campaign.id, "wait")
+    at(story, campaign.id, "late")
+    made = children(story, campaign.id, stubs.Delivery.KIND_ESCALATION)
+    assert {one.user_id for one in made} == ({cy, mia} if is_included else set())
+    assert [one.others for one in told.firings if one.step_id == "middle"] == [len(made)]
 
 
 def test_later_rounds_stop_once_everyone_has_confirmed(story: Story) -> None:

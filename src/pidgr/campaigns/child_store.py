@@ -7,7 +7,7 @@ from pidgr.contract.v1.campaign_pb import Delivery
 from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.storage.sql import Statement
-from pidgr.storage.transaction import Row, Transaction
+from pidgr.storage.transaction import Reader, Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,19 @@ class Targets:
     groups: tuple[str, ...]
     roles: tuple[str, ...]
     manager: bool
+    include_restricted: bool
+    """Whether those are addressed, too, whose processing is restricted."""
+
+    def parameters(self, reader: Reader) -> dict[str, object]:
+        """Return what ``NAMED`` and ``MANAGER`` ask for, but for the organization."""
+        return {
+            "users": reader.array(self.users),
+            "groups": reader.array(self.groups),
+            "roles": reader.array(self.roles),
+            "manager": self.manager,
+            "include_restricted": self.include_restricted,
+            "deactivated": UserStatus.DEACTIVATED,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +46,26 @@ class SpawnBatch:
     kind: Delivery.Kind
 
 
+# Whom a campaign may address at all: who has left, or has asked to be left out, is not found.
+_ADDRESSABLE: Final = """
+    {member}.status <> :deactivated and (not {member}.processing_restricted or :include_restricted)
+"""
 # Who is named by a workflow's step, in ``named``; formatted like the statements it is part of.
-NAMED: Final = """
+NAMED: Final = f"""
       select m.key
       from member m join role r on r.key = m.role_key
-      where m.organization_key = :organization_key and m.status <> :deactivated
-        and (m.id in ({users}) or r.id in ({roles}) or m.key in
+      where m.organization_key = :organization_key and {_ADDRESSABLE.format(member="m")}
+        and (m.id in ({{users}}) or r.id in ({{roles}}) or m.key in
              (select g.member_key from recipient_group_member g
               join recipient_group p on p.key = g.recipient_group_key
-              where p.organization_key = :organization_key and p.id in ({groups})))
+              where p.organization_key = :organization_key and p.id in ({{groups}})))
+"""
+# The manager ``n`` of a recipient, whose row ``b`` has their key.
+MANAGER: Final = f"""
+      join member m on m.key = b.member_key
+      join member n on n.organization_key = :organization_key and n.id = m.manager_id
+       and n.key <> b.member_key and {_ADDRESSABLE.format(member="n")}
+      where :manager
 """
 _REACHABLE: Final = """
     (exists (select 1 from device v where v.member_key = {member_key} and v.active)
@@ -71,11 +95,7 @@ _SPAWN: Final = f"""
       where n.key <> b.member_key
       union
       select b.ordinal, b.content_key, b.locale, n.key
-      from base b
-      join member m on m.key = b.member_key
-      join member n on n.organization_key = :organization_key and n.id = m.manager_id
-       and n.status <> :deactivated and n.key <> b.member_key
-      where :manager
+      from base b {MANAGER}
     )
     select :step_run_key,
            :first_ordinal + row_number() over (order by p.ordinal, p.target_key) - 1,
@@ -130,15 +150,11 @@ def insert_children(
             "since": batch.since,
             "upto": batch.upto,
             "statuses": transaction.array(batch.statuses),
-            "users": transaction.array(targets.users),
-            "groups": transaction.array(targets.groups),
-            "roles": transaction.array(targets.roles),
-            "manager": targets.manager,
+            **targets.parameters(transaction),
             "kind": batch.kind,
             "first_ordinal": first_ordinal,
             "pending": DeliveryStatus.PENDING,
             "no_device": DeliveryStatus.NO_DEVICE,
-            "deactivated": UserStatus.DEACTIVATED,
             "now": now,
             "changed_at": transaction.change_time(),
         },

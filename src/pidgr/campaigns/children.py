@@ -45,7 +45,9 @@ class Children:
     def work(self, campaign: CampaignRow, run: StepRun, lane: Lane, push: PushLane) -> bool:
         """Write every child, then push them; False when stopped or taken over on the way."""
         step = workflow.find_step(definition_of(campaign), run.step_id)
-        targets = targets_of(workflow.targets(step))
+        targets = targets_of(
+            workflow.targets(step), include_restricted=bool(campaign.include_restricted)
+        )
         for since in range(lane.written_upto, lane.high, _PARENTS_PER_BATCH):
             self._engine.checkpoint()
             upto = min(since + _PARENTS_PER_BATCH, lane.high)

@@ -9,6 +9,7 @@ from pidgr.campaigns.advance import definition_of
 from pidgr.campaigns.children import NOT_ACKNOWLEDGED, escalated_statuses
 from pidgr.campaigns.nudge_store import Area, Round
 from pidgr.campaigns.run_store import StepRun
+from pidgr.campaigns.store import CampaignRow
 from pidgr.campaigns.targets import targets_of
 from pidgr.contract.v1.common_pb import (
     DeliveryStatus,
@@ -34,7 +35,7 @@ def inserts(reader: Reader, run: StepRun, nudges: Round) -> list[Insert]:
         return []
     step = workflow.find_step(definition_of(campaign), run.step_id)
     if workflow.is_alert(step):
-        return list(_alerts(reader, run, nudges, step, campaign.audience_size))
+        return list(_alerts(reader, run, nudges, step, campaign))
     reminded = own_runs(reader, run)
     made = [
         (lane.number * run.lane_size, lane.spawned)
@@ -53,14 +54,14 @@ def inserts(reader: Reader, run: StepRun, nudges: Round) -> list[Insert]:
 
 
 def _alerts(
-    reader: Reader, run: StepRun, nudges: Round, step: WorkflowStep, audience_size: int
+    reader: Reader, run: StepRun, nudges: Round, step: WorkflowStep, campaign: CampaignRow
 ) -> Iterator[Insert]:
     assert step.config is not None  # noqa: S101 - an escalation has one
     config = step.config.value
     assert isinstance(config, EscalateConfig)  # noqa: S101
-    addressed = targets_of(config.targets)
+    addressed = targets_of(config.targets, include_restricted=bool(campaign.include_restricted))
     for key in run_store.primary_runs(reader, run.campaign_key, StepType.SEND_NOTIFICATION):
-        for area in _cut(key, 0, audience_size, escalated_statuses(config)):
+        for area in _cut(key, 0, campaign.audience_size, escalated_statuses(config)):
             yield partial(nudge_store.insert_targets, nudges=nudges, area=area, targets=addressed)
 
 

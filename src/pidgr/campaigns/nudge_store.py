@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from pidgr.campaigns.child_store import NAMED, Targets, over_lists
+from pidgr.campaigns.child_store import MANAGER, NAMED, Targets, over_lists
 from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.storage.sql import Statement
@@ -101,11 +101,7 @@ _INSERT_TARGETS: Final = over_lists(f"""
       select n.key from named n where exists (select 1 from base b where b.member_key <> n.key)
       union
       select n.key
-      from base b
-      join member m on m.key = b.member_key
-      join member n on n.organization_key = :organization_key and n.id = m.manager_id
-       and n.status <> :deactivated and n.key <> b.member_key
-      where :manager
+      from base b {MANAGER}
     )
     select :step_run_key, :channel, t.key, :organization_key from target t where true
     on conflict (step_run_key, channel, member_key) do nothing
@@ -191,11 +187,7 @@ def insert_targets(transaction: Transaction, nudges: Round, area: Area, targets:
         {
             **_parameters(nudges),
             **_area(transaction, area),
-            "users": transaction.array(targets.users),
-            "groups": transaction.array(targets.groups),
-            "roles": transaction.array(targets.roles),
-            "manager": targets.manager,
-            "deactivated": UserStatus.DEACTIVATED,
+            **targets.parameters(transaction),
         },
     )
 

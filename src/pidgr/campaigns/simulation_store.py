@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from pidgr.campaigns.child_store import Targets
+from pidgr.campaigns.child_store import MANAGER, NAMED, Targets
 from pidgr.campaigns.simulation import Audience
-from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
 
@@ -21,20 +20,10 @@ _PAIRS: Final = f"""
     with base as (
       select a.member_key from audience a
       where a.campaign_key = :campaign_key and (not :reachable_only or {_REACHABLE})
-    ), named as (
-      select m.key from member m join role r on r.key = m.role_key
-      where m.organization_key = :organization_key and m.status <> {int(UserStatus.DEACTIVATED)}
-        and (m.id in ({{users}}) or r.id in ({{roles}}) or m.key in
-             (select g.member_key from recipient_group_member g
-              join recipient_group p on p.key = g.recipient_group_key
-              where p.organization_key = :organization_key and p.id in ({{groups}})))
+    ), named as ({NAMED}
     ), managers as (
       select b.member_key, n.key as target_key
-      from base b
-      join member m on m.key = b.member_key
-      join member n on n.organization_key = :organization_key and n.id = m.manager_id
-       and n.status <> {int(UserStatus.DEACTIVATED)} and n.key <> b.member_key
-      where :manager
+      from base b {MANAGER}
     )
     select (select count(*) from base) * (select count(*) from named)
          - (select count(*) from base b join named n on n.key = b.member_key)
@@ -72,10 +61,7 @@ def count_pairs(
         {
             "campaign_key": campaign_key,
             "organization_key": organization_key,
-            "users": reader.array(targets.users),
-            "groups": reader.array(targets.groups),
-            "roles": reader.array(targets.roles),
-            "manager": targets.manager,
+            **targets.parameters(reader),
             "reachable_only": reachable_only,
         },
     )

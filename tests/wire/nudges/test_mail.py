@@ -103,13 +103,16 @@ def test_an_alert_is_pushed_in_each_round_mailed_in_the_first_and_delivered_to_n
 ) -> None:
     watch = office.invite("watch@example.com", name="Watch")
     office.register(watch)
+    away = office.invite("away@example.com", name="Away")
+    office.client("PrivacyService/RestrictProcessing", office.key, user_id=away, restricted=True)
     office.change(MANAGE, manager_id=office.dan, id=office.ada)
     steps, stubs = office.steps, office.stubs
     workflow = office.escalate(
         # Ada has not confirmed: her manager and Watch are told, and she is not told of herself.
+        # Away has asked to be left out.
         targets=[
             steps.target("MANAGER"),
-            *(steps.target("USER", user_id) for user_id in (watch, office.ada)),
+            *(steps.target("USER", user_id) for user_id in (watch, office.ada, away)),
         ],
         mode=stubs.ESCALATE_MODE_ALERT_ONLY,
         repeat_count=3,
