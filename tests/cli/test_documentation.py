@@ -27,9 +27,9 @@ def test_the_readme_lists_exactly_the_rpcs_that_are_missing(tmp_path: Path) -> N
     system.close()
     missing = {
         (service, method.name)
-        for contract, _ in CONTRACT
-        for service in [contract.desc().type_name.rpartition(".")[2]]
-        for method in contract.desc().methods
+        for description in CONTRACT
+        for service in [description.type_name.rpartition(".")[2]]
+        for method in description.methods
         if not hasattr(ours.get(service), snake_case(method.name))
     }
     text = (ROOT / "README.md").read_text()

@@ -12,15 +12,17 @@ from support.grpc_client import Client, compiled_stubs
 
 from pidgr import errors
 from pidgr.clock import Clock
-from pidgr.contract.v1 import team_connect
+from pidgr.contract.v1 import team_pb
 from pidgr.identity.caller import Caller
 from pidgr.rpc.binding import bind
 from pidgr.rpc.idempotency import Idempotency
 from pidgr.rpc.interceptors import Observe
 from pidgr.rpc.server import BackgroundServer, ServerOptions
+from pidgr.rpc.service_app import ServiceApp
 from pidgr.secrets import MasterKey
 from pidgr.storage.database import Database
 
+TEAMS = team_pb.desc().services[0]
 SECRET = "the password is swordfish"
 
 
@@ -46,10 +48,10 @@ def client(service: Defective, tmp_path_factory: pytest.TempPathFactory) -> Iter
     path: Path = tmp_path_factory.mktemp("data") / "empty.sqlite3"
     database = Database(f"sqlite:///{path}")
     idempotency = Idempotency(MasterKey("a master key for tests, long enough"), Clock())
-    bound = bind(team_connect.TeamService.desc(), service, database, idempotency)
+    bound = bind(TEAMS, service, database, idempotency)
 
     def app() -> Any:
-        return team_connect.TeamServiceASGIApplication(bound, interceptors=(Observe(),))
+        return ServiceApp(TEAMS, bound, interceptors=(Observe(),))
 
     with (
         BackgroundServer(app, ServerOptions(port=0)) as server,

@@ -11,9 +11,9 @@ from pidgr.rpc.interceptors import check
 from pidgr.rpc.policy import POLICY, Access, Rule, Unit
 
 METHODS = {
-    f"{contract.desc().type_name.rpartition('.')[2]}/{method.name}": method
-    for contract, _ in CONTRACT
-    for method in contract.desc().methods
+    f"{service.type_name.rpartition('.')[2]}/{method.name}": method
+    for service in CONTRACT
+    for method in service.methods
 }
 ORGANIZATION = Organization(key=1, id="organization", suspended=False)
 PERSON = Person(key=1, id="person", email="ada@example.com", role_id="role")

@@ -181,8 +181,7 @@ def _entity_id(stage: Stage, scenario: Scenario, fields: dict[str, Any], answer:
 def test_every_writing_rpc_is_played_or_excused(installation: Installation) -> None:
     ours = implementations(installation.system)
     writing = set()
-    for contract, _ in CONTRACT:
-        description = contract.desc()
+    for description in CONTRACT:
         name = description.type_name.rpartition(".")[2]
         for method in description.methods:
             reads = str(method.idempotency) == "NO_SIDE_EFFECTS"

@@ -6,12 +6,6 @@ from typing import Any, Final
 
 from connectrpc.compression import Compression
 from connectrpc.interceptor import Interceptor
-from connectrpc_grpcreflect import (
-    ServerReflectionAlphaASGIApplication,
-    ServerReflectionAlphaService,
-    ServerReflectionASGIApplication,
-    ServerReflectionService,
-)
 from protobuf import DescService
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
@@ -22,27 +16,27 @@ from pidgr.campaigns.service import CampaignService
 from pidgr.campaigns.token_service import TokenService
 from pidgr.content.render_service import RenderService
 from pidgr.content.template_service import TemplateService
-from pidgr.contract.health import health_connect
+from pidgr.contract.health import health_pb
 from pidgr.contract.v1 import (
-    action_connect,
-    api_key_connect,
-    audit_connect,
-    campaign_connect,
-    device_connect,
-    group_connect,
-    heatmap_connect,
-    inbox_connect,
-    invite_link_connect,
-    member_connect,
-    organization_connect,
-    privacy_connect,
-    render_connect,
-    replay_connect,
-    role_connect,
-    sso_connect,
-    team_connect,
-    template_connect,
-    token_connect,
+    action_pb,
+    api_key_pb,
+    audit_pb,
+    campaign_pb,
+    device_pb,
+    group_pb,
+    heatmap_pb,
+    inbox_pb,
+    invite_link_pb,
+    member_pb,
+    organization_pb,
+    privacy_pb,
+    render_pb,
+    replay_pb,
+    role_pb,
+    sso_pb,
+    team_pb,
+    template_pb,
+    token_pb,
 )
 from pidgr.directory.group_service import GroupService
 from pidgr.directory.invite_link_service import InviteLinkService
@@ -89,9 +83,11 @@ from pidgr.rpc.pages import pages
 from pidgr.rpc.passkey_doors import passkey_doors
 from pidgr.rpc.passkey_pages import passkey_pages
 from pidgr.rpc.policy import POLICY, Access
+from pidgr.rpc.reflection import Reflection
 from pidgr.rpc.replay_doors import replay_doors
 from pidgr.rpc.scim_doors import scim_doors
 from pidgr.rpc.server import ON_DRAIN
+from pidgr.rpc.service_app import ServiceApp
 from pidgr.rpc.shared_limits import SharedLimiter
 from pidgr.rpc.sign_in_doors import sign_in_doors
 from pidgr.rpc.sign_in_steps import SignInSteps, sign_in_pages
@@ -110,30 +106,32 @@ _MAXIMUM_QUESTION_BYTES: Final = 64 * 1024
 
 _COMPRESSIONS: Final[tuple[Compression, ...]] = (ThriftyGzip(),)
 
-CONTRACT: Final[tuple[tuple[type[Any], type[Any]], ...]] = (
-    (action_connect.ActionService, action_connect.ActionServiceASGIApplication),
-    (api_key_connect.ApiKeyService, api_key_connect.ApiKeyServiceASGIApplication),
-    (audit_connect.AuditService, audit_connect.AuditServiceASGIApplication),
-    (campaign_connect.CampaignService, campaign_connect.CampaignServiceASGIApplication),
-    (device_connect.DeviceService, device_connect.DeviceServiceASGIApplication),
-    (group_connect.GroupService, group_connect.GroupServiceASGIApplication),
-    (heatmap_connect.HeatmapService, heatmap_connect.HeatmapServiceASGIApplication),
-    (inbox_connect.InboxService, inbox_connect.InboxServiceASGIApplication),
-    (invite_link_connect.InviteLinkService, invite_link_connect.InviteLinkServiceASGIApplication),
-    (member_connect.MemberService, member_connect.MemberServiceASGIApplication),
-    (
-        organization_connect.OrganizationService,
-        organization_connect.OrganizationServiceASGIApplication,
-    ),
-    (privacy_connect.PrivacyService, privacy_connect.PrivacyServiceASGIApplication),
-    (render_connect.RenderService, render_connect.RenderServiceASGIApplication),
-    (replay_connect.ReplayService, replay_connect.ReplayServiceASGIApplication),
-    (role_connect.RoleService, role_connect.RoleServiceASGIApplication),
-    (sso_connect.SSOService, sso_connect.SSOServiceASGIApplication),
-    (team_connect.TeamService, team_connect.TeamServiceASGIApplication),
-    (template_connect.TemplateService, template_connect.TemplateServiceASGIApplication),
-    (token_connect.TokenService, token_connect.TokenServiceASGIApplication),
+CONTRACT: Final[tuple[DescService, ...]] = tuple(
+    service
+    for file in (
+        action_pb,
+        api_key_pb,
+        audit_pb,
+        campaign_pb,
+        device_pb,
+        group_pb,
+        heatmap_pb,
+        inbox_pb,
+        invite_link_pb,
+        member_pb,
+        organization_pb,
+        privacy_pb,
+        render_pb,
+        replay_pb,
+        role_pb,
+        sso_pb,
+        team_pb,
+        template_pb,
+        token_pb,
+    )
+    for service in file.desc().services
 )
+_HEALTH: Final = health_pb.desc().services[0]
 
 _EXPOSED_HEADERS: Final = (
     "retry-after",
@@ -185,8 +183,7 @@ def implementations(system: System) -> dict[str, object]:
 
 def build_app(system: System) -> ASGIApp:
     """Return the application of one process; its lifespan starts and stops the engine."""
-    descriptions = [contract.desc() for contract, _ in CONTRACT]
-    health = HealthService(description.type_name for description in descriptions)
+    health = HealthService(description.type_name for description in CONTRACT)
     issuers = ExternalIssuers(system.database, system.clock, system.settings.trusted_issuers)
     authenticator = Authenticator(system.database, system.signer, issuers, system.clock)
     limits = build_limits(system)
@@ -195,7 +192,12 @@ def build_app(system: System) -> ASGIApp:
     rpcs = _contract_rpcs(system, _public_interceptors(system, doorkeeper, limits))
     rpcs |= _health_rpcs(health)
     if system.settings.reflection:
-        rpcs |= _reflection_rpcs([*descriptions, health_connect.Health.desc()], limits)
+        rpcs |= Reflection(
+            [*CONTRACT, _HEALTH],
+            interceptors=(LimitAddress(limits.public),),
+            read_max_bytes=_MAXIMUM_QUESTION_BYTES,
+            compressions=_COMPRESSIONS,
+        ).rpcs()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -297,10 +299,10 @@ def _contract_rpcs(system: System, interceptors: tuple[Interceptor, ...]) -> dic
     idempotency = Idempotency(system.master_key, system.clock)
     ours = implementations(system)
     rpcs: dict[str, ASGIApp] = {}
-    for contract, application in CONTRACT:
-        description: DescService = contract.desc()
+    for description in CONTRACT:
         service = ours.get(description.type_name.rpartition(".")[2])
-        app = application(
+        app = ServiceApp(
+            description,
             bind(description, service, system.database, idempotency),
             interceptors=interceptors,
             read_max_bytes=MAXIMUM_MESSAGE_BYTES,
@@ -311,29 +313,10 @@ def _contract_rpcs(system: System, interceptors: tuple[Interceptor, ...]) -> dic
 
 
 def _health_rpcs(health: HealthService) -> dict[str, ASGIApp]:
-    app = health_connect.HealthASGIApplication(
-        health, read_max_bytes=_MAXIMUM_QUESTION_BYTES, compressions=_COMPRESSIONS
+    app = ServiceApp(
+        _HEALTH, health, read_max_bytes=_MAXIMUM_QUESTION_BYTES, compressions=_COMPRESSIONS
     )
-    return dict.fromkeys(rpc_paths(health_connect.Health.desc()), app)
-
-
-def _reflection_rpcs(descriptions: list[DescService], limits: Limits) -> dict[str, ASGIApp]:
-    interceptors = (LimitAddress(limits.public),)
-    apps = (
-        ServerReflectionASGIApplication(
-            ServerReflectionService(*descriptions),
-            interceptors=interceptors,
-            read_max_bytes=_MAXIMUM_QUESTION_BYTES,
-            compressions=_COMPRESSIONS,
-        ),
-        ServerReflectionAlphaASGIApplication(
-            ServerReflectionAlphaService(*descriptions),
-            interceptors=interceptors,
-            read_max_bytes=_MAXIMUM_QUESTION_BYTES,
-            compressions=_COMPRESSIONS,
-        ),
-    )
-    return {f"{app.path}/ServerReflectionInfo": app for app in apps}
+    return dict.fromkeys(rpc_paths(_HEALTH), app)
 
 
 def create_app() -> ASGIApp:

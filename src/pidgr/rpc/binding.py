@@ -44,7 +44,7 @@ def bind(
     database: Database,
     idempotency: Idempotency,
 ) -> SimpleNamespace:
-    """Return the object the generated application wants: one coroutine function per RPC."""
+    """Return what ``ServiceApp`` serves: one coroutine function per RPC."""
     short = description.type_name.rpartition(".")[2]
     endpoints: dict[str, Endpoint] = {}
     for method in description.methods:

@@ -8,7 +8,6 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from connectrpc.request import RequestContext
 
-from pidgr.contract.health.health_connect import Health
 from pidgr.contract.health.health_pb import (
     HealthCheckRequest,
     HealthCheckResponse,
@@ -19,7 +18,7 @@ from pidgr.contract.health.health_pb import (
 Status = HealthCheckResponse.ServingStatus
 
 
-class HealthService(Health):
+class HealthService:
     """Every service of the process has one state: serving, or not yet or no longer."""
 
     def __init__(self, services: Iterable[str]) -> None:
