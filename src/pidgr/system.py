@@ -10,6 +10,7 @@ from pidgr.campaigns.alert_channel import AlertChannel
 from pidgr.campaigns.calling import WebhookCaller
 from pidgr.campaigns.deeplink_tokens import DeeplinkTokens
 from pidgr.campaigns.delivery_id import DeliveryIds
+from pidgr.campaigns.departures import Departures
 from pidgr.campaigns.lanes import LaneRunner
 from pidgr.campaigns.nudge_letters import Letters
 from pidgr.campaigns.nudging import Nudging
@@ -99,6 +100,7 @@ class System:
     grants: Grants
     page_tokens: PageTokens
     delivery_ids: DeliveryIds
+    departures: Departures
     engine: Engine
     pusher: Pusher
     browser_pusher: Pusher
@@ -132,6 +134,7 @@ class System:
     def close(self) -> None:
         """Stop the engine and release every connection."""
         self.engine.stop()
+        self.departures.close()
         self.pusher.close()
         self.browser_pusher.close()
         self.fetcher.close()
@@ -192,6 +195,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
     fetcher = Fetcher(AddressGuard(settings.sso_allowed_networks))
     archives = build_archives(settings, OwnArchive(database, blobs))
     delivery_ids = DeliveryIds(master_key)
+    departures = Departures(database)
     trail_reader = TrailReader(delivery_ids)
     blob_links = BlobLinks(master_key, settings.issuer, clock)
     deeplink_tokens = DeeplinkTokens(master_key)
@@ -215,6 +219,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         grants=Grants(database, signer, clock),
         page_tokens=PageTokens(master_key),
         delivery_ids=delivery_ids,
+        departures=departures,
         engine=engine,
         pusher=pusher,
         browser_pusher=browser_pusher,
@@ -247,7 +252,7 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
             engine,
             clock,
             {
-                PUSH: AlertChannel(database, pusher, browser_pusher),
+                PUSH: AlertChannel(database, pusher, browser_pusher, departures),
                 **build_channels(
                     settings,
                     None if isinstance(mailer, MissingMailer) else mailer,
@@ -300,6 +305,7 @@ def _register_handlers(system: System) -> None:
         system.browser_pusher,
         system.clock,
         system.delivery_ids,
+        system.departures,
     )
     sender = Sender(system.database, system.clock)
     lanes = LaneRunner(system.database, system.engine, system.clock, sender, pushing)

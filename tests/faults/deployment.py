@@ -140,8 +140,8 @@ class Deployment:
         process = self._start("serve", **environment)
         return process, process.wait_ready().rpartition(" ")[2]
 
-    def worker(self) -> Process:
-        process = self._start("worker")
+    def worker(self, **environment: str) -> Process:
+        process = self._start("worker", **environment)
         process.wait_ready()
         return process
 

@@ -13,6 +13,7 @@ from support.http2_peer import Asked, Http2Peer, Told, http2_peer
 from pidgr.clock import MINUTE, SECOND, Clock
 from pidgr.errors import SetupError, UnavailableError
 from pidgr.outreach.apns import Apns
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.device_pusher import DevicePusher
 from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Push
 
@@ -86,7 +87,7 @@ def claims(asked: Asked) -> dict[str, Any]:
 def test_a_push_is_what_apple_documents(
     pusher: DevicePusher, peer: Http2Peer, clock: MovedClock
 ) -> None:
-    assert pusher.send([push(1, critical=True)], "batch") == [ACCEPTED]
+    assert pusher.send([push(1, critical=True)], "batch", Departure()) == [ACCEPTED]
     (asked,) = peer.asked
     assert asked.path == f"/3/device/{DEVICE}"
     assert claims(asked) == {"iss": "TEAM1", "iat": clock.moment // SECOND}
@@ -110,7 +111,7 @@ def test_a_push_is_what_apple_documents(
 def test_the_longest_texts_fit_into_what_apns_takes(pusher: DevicePusher, peer: Http2Peer) -> None:
     from dataclasses import replace
 
-    pusher.send([replace(push(), title="語" * 200, summary="語" * 500)], "batch")
+    pusher.send([replace(push(), title="語" * 200, summary="語" * 500)], "batch", Departure())
     assert len(peer.asked[0].body) <= 4096
 
 
@@ -132,14 +133,14 @@ def test_an_answer_is_about_its_push_only(
 ) -> None:
     by_token(peer, {"cd" * 32: told})
     pushes = [push(0), push(1, token="cd" * 32), push(2)]
-    assert pusher.send(pushes, "batch") == [ACCEPTED, answer, ACCEPTED]
+    assert pusher.send(pushes, "batch", Departure()) == [ACCEPTED, answer, ACCEPTED]
 
 
 @pytest.mark.parametrize("token", ["", "../3/device/x", "é" * 20, "ab?x=1", "a" * 300])
 def test_what_cannot_be_a_device_token_is_not_asked_about(
     pusher: DevicePusher, peer: Http2Peer, token: str
 ) -> None:
-    (answer,) = pusher.send([push(token=token)], "batch")
+    (answer,) = pusher.send([push(token=token)], "batch", Departure())
     assert answer.outcome is Outcome.DEAD_TOKEN
     assert not peer.asked
 
@@ -150,7 +151,10 @@ def test_two_thousand_pushes_share_a_few_connections_and_survive_their_ends(
     # The peer sends GOAWAY after 600 requests of a connection, with others in flight.
     with http2_peer(trust, lambda _asked: Told(), requests_per_connection=600) as peer:
         pusher = DevicePusher(apns(peer.url, clock), per_second=1e6)
-        assert pusher.send([push(number) for number in range(2_000)], "batch") == [ACCEPTED] * 2_000
+        assert (
+            pusher.send([push(number) for number in range(2_000)], "batch", Departure())
+            == [ACCEPTED] * 2_000
+        )
         pusher.close()
     reached = {asked.headers["apns-collapse-id"] for asked in peer.asked}
     assert len(reached) == 2_000
@@ -171,7 +175,7 @@ def test_a_provider_that_asks_to_wait_is_asked_again_no_sooner(
         )
 
     peer.answer = answer
-    assert pusher.send([push()], "batch") == [ACCEPTED]
+    assert pusher.send([push()], "batch", Departure()) == [ACCEPTED]
     assert at[1] - at[0] >= 1
 
 
@@ -186,25 +190,31 @@ def test_who_waits_for_a_turn_is_held_back_too(peer: Http2Peer, clock: MovedCloc
     slow = DevicePusher(apns(peer.url, clock), per_second=1)
     try:
         # The second one's turn is a second after the first one's.
-        assert slow.send([push(0), push(1)], "batch") == [ACCEPTED] * 2
+        assert slow.send([push(0), push(1)], "batch", Departure()) == [ACCEPTED] * 2
     finally:
         slow.close()
     assert at[1] - at[0] >= 1.5
 
 
-def test_what_is_not_wanted_any_more_is_not_started(peer: Http2Peer, clock: MovedClock) -> None:
-    slow = DevicePusher(apns(peer.url, clock), per_second=5)
+def test_an_interrupted_batch_goes_on_where_it_was(peer: Http2Peer, clock: MovedClock) -> None:
+    slow = DevicePusher(apns(peer.url, clock), per_second=20)
+    departure = Departure()
+
+    def answer(_asked: Asked) -> Told:
+        if len(peer.asked) == 3:
+            departure.close()
+        return Told()
+
+    peer.answer = answer
+    pushes = [push(number) for number in range(20)]
     try:
         with pytest.raises(UnavailableError, match="apns has not taken"):
-            slow.send([push(number) for number in range(40)], "batch", lambda: not peer.asked)
-        first = len(peer.asked)
-        assert 0 < first < 40
-        # It is asked about again: what has an answer is left out.
-        pushes = [push(number) for number in range(first + 1)]
-        assert slow.send(pushes, "batch") == [ACCEPTED] * len(pushes)
+            slow.send(pushes, "batch", departure)
+        assert 3 <= len(peer.asked) < 20
+        assert slow.send(pushes, "batch", Departure()) == [ACCEPTED] * 20
     finally:
         slow.close()
-    assert len(peer.asked) == first + 1
+    assert len(peer.asked) == 20
 
 
 def test_a_long_wait_lets_go_of_the_lane_and_repeats_nothing(
@@ -214,12 +224,12 @@ def test_a_long_wait_lets_go_of_the_lane_and_repeats_nothing(
     by_token(peer, {slow: Told(503, {"reason": "Shutdown"}, {"retry-after": "120"})})
     pushes = [push(number) for number in range(20)] + [push(20, token=slow)]
     with pytest.raises(UnavailableError, match="apns has not taken"):
-        pusher.send(pushes, "batch")
+        pusher.send(pushes, "batch", Departure())
     first = {asked.headers["apns-collapse-id"] for asked in peer.asked}
     peer.asked.clear()
     # Nothing is sent before the two minutes are over.
     with pytest.raises(UnavailableError):
-        pusher.send(pushes, "batch")
+        pusher.send(pushes, "batch", Departure())
     assert not peer.asked
     assert push(20).delivery_id in first
 
@@ -231,13 +241,13 @@ def test_a_batch_that_is_sent_again_goes_on_where_it_was(
     by_token(peer, {ours: Told(403, {"reason": "InvalidProviderToken"})})
     pushes = [push(number) for number in range(20)] + [push(20, token=ours)]
     with pytest.raises(UnavailableError, match=r"InvalidProviderToken.*PIDGR_APNS_KEY"):
-        pusher.send(pushes, "batch")
+        pusher.send(pushes, "batch", Departure())
     assert len(peer.asked) == 21
     by_token(peer, {})
-    assert pusher.send(pushes, "batch") == [ACCEPTED] * 21
+    assert pusher.send(pushes, "batch", Departure()) == [ACCEPTED] * 21
     assert len(peer.asked) == 22
     # Also when the database could not note the answers.
-    assert pusher.send(pushes, "batch") == [ACCEPTED] * 21
+    assert pusher.send(pushes, "batch", Departure()) == [ACCEPTED] * 21
     assert len(peer.asked) == 22
 
 
@@ -247,7 +257,7 @@ def test_what_is_wrong_for_everybody_fails_nobody(
 ) -> None:
     peer.answer = lambda _asked: Told(403, {"reason": reason})
     with pytest.raises(UnavailableError, match=reason):
-        pusher.send([push()], "batch")
+        pusher.send([push()], "batch", Departure())
 
 
 def test_a_token_is_used_for_forty_minutes(
@@ -256,7 +266,7 @@ def test_a_token_is_used_for_forty_minutes(
     issued = []
     for minutes in (0, 39, 40, 79, 81):
         clock.moment = 1_800_000_000 * SECOND + minutes * MINUTE
-        pusher.send([push()], f"batch {minutes}")
+        pusher.send([push()], f"batch {minutes}", Departure())
         issued.append((claims(peer.asked[-1])["iat"] - 1_800_000_000) // 60)
     assert issued == [0, 0, 40, 40, 81]
 
@@ -264,7 +274,7 @@ def test_a_token_is_used_for_forty_minutes(
 def test_a_token_that_apns_finds_too_old_is_replaced(
     pusher: DevicePusher, peer: Http2Peer, clock: MovedClock
 ) -> None:
-    pusher.send([push()], "one")
+    pusher.send([push()], "one", Departure())
     clock.moment += 30 * MINUTE
     newest = clock.moment // SECOND
 
@@ -274,7 +284,7 @@ def test_a_token_that_apns_finds_too_old_is_replaced(
         return Told()
 
     peer.answer = answer
-    assert pusher.send([push(1)], "two") == [ACCEPTED]
+    assert pusher.send([push(1)], "two", Departure()) == [ACCEPTED]
 
 
 def test_no_token_or_key_gets_into_an_error(
@@ -282,7 +292,7 @@ def test_no_token_or_key_gets_into_an_error(
 ) -> None:
     peer.answer = lambda _asked: Told(403, {"reason": "Forbidden"})
     with pytest.raises(UnavailableError) as refused:
-        pusher.send([push()], "batch")
+        pusher.send([push()], "batch", Departure())
     assert DEVICE not in str(refused.value)
     with pytest.raises(SetupError) as bad:
         apns(peer.url, clock, key="-----BEGIN secret")
@@ -298,5 +308,5 @@ def test_every_name_is_needed(clock: MovedClock, name: str) -> None:
 def test_a_peer_that_hangs_up_is_asked_again(pusher: DevicePusher, peer: Http2Peer) -> None:
     calls: list[Callable[[], Told]] = [lambda: Told(hang_up=True), Told]
     peer.answer = lambda _asked: (calls.pop(0) if calls else Told)()
-    assert pusher.send([push()], "batch") == [ACCEPTED]
+    assert pusher.send([push()], "batch", Departure()) == [ACCEPTED]
     assert len(peer.asked) == 2

@@ -14,6 +14,7 @@ from support.http2_peer import Asked, Http2Peer, Told, http2_peer
 
 from pidgr.clock import MINUTE, SECOND
 from pidgr.errors import SetupError, UnavailableError
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.device_pusher import DevicePusher
 from pidgr.outreach.fcm import Fcm
 from pidgr.outreach.google_account import ServiceAccount
@@ -95,7 +96,7 @@ def pusher(peer: Http2Peer, clock: MovedClock) -> Iterator[DevicePusher]:
 def test_a_push_is_what_google_documents(
     pusher: DevicePusher, google: Google, peer: Http2Peer, clock: MovedClock
 ) -> None:
-    assert pusher.send([push(1, token="t:1")], "batch") == [ACCEPTED]
+    assert pusher.send([push(1, token="t:1")], "batch", Departure()) == [ACCEPTED]
     now = clock.moment // SECOND
     assert google.assertions == [
         {
@@ -141,7 +142,7 @@ def test_an_answer_is_about_its_push_only(
 ) -> None:
     google.answers = {"bad": told}
     pushes = [push(0), push(1, token="bad"), push(2)]
-    assert pusher.send(pushes, "batch") == [ACCEPTED, answer, ACCEPTED]
+    assert pusher.send(pushes, "batch", Departure()) == [ACCEPTED, answer, ACCEPTED]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_what_is_wrong_for_everybody_fails_nobody(
 ) -> None:
     google.answers = {"bad": told}
     with pytest.raises(UnavailableError, match="PIDGR_FCM_CREDENTIALS"):
-        pusher.send([push(token="bad")], "batch")
+        pusher.send([push(token="bad")], "batch", Departure())
 
 
 def test_a_quota_is_waited_for(pusher: DevicePusher, google: Google) -> None:
@@ -166,10 +167,10 @@ def test_a_quota_is_waited_for(pusher: DevicePusher, google: Google) -> None:
     }
     pushes = [push(0), push(1, token="bad")]
     with pytest.raises(UnavailableError, match="fcm has not taken"):
-        pusher.send(pushes, "batch")
+        pusher.send(pushes, "batch", Departure())
     sent = len(google.sent)
     with pytest.raises(UnavailableError):
-        pusher.send(pushes, "batch")
+        pusher.send(pushes, "batch", Departure())
     assert len(google.sent) == sent
 
 
@@ -179,7 +180,7 @@ def test_one_token_serves_until_shortly_before_its_end(
     asked = []
     for minutes in (0, 54, 56, 109, 112):
         clock.moment = 1_800_000_000 * SECOND + minutes * MINUTE
-        pusher.send([push(number) for number in range(50)], f"batch {minutes}")
+        pusher.send([push(number) for number in range(50)], f"batch {minutes}", Departure())
         asked.append(google.tokens)
     assert asked == [1, 1, 2, 2, 3]
 
@@ -187,10 +188,10 @@ def test_one_token_serves_until_shortly_before_its_end(
 def test_a_token_that_is_no_good_any_more_is_replaced(
     pusher: DevicePusher, google: Google, clock: MovedClock
 ) -> None:
-    pusher.send([push()], "one")
+    pusher.send([push()], "one", Departure())
     clock.moment += 2 * MINUTE
     google.good = "revoked"
-    assert pusher.send([push(1)], "two") == [ACCEPTED]
+    assert pusher.send([push(1)], "two", Departure()) == [ACCEPTED]
     assert google.tokens == 2
 
 
@@ -199,9 +200,9 @@ def test_a_token_server_that_says_no_fails_nobody(
 ) -> None:
     peer.answer = lambda _asked: Told(400, {"error": "invalid_grant"})
     with pytest.raises(UnavailableError, match="PIDGR_FCM_CREDENTIALS"):
-        pusher.send([push()], "batch")
+        pusher.send([push()], "batch", Departure())
     peer.answer = google
-    assert pusher.send([push()], "batch") == [ACCEPTED]
+    assert pusher.send([push()], "batch", Departure()) == [ACCEPTED]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"private_key": "secret"}', "secret"])

@@ -9,8 +9,9 @@ import pytest
 from outreach.test_apns import KEY, MovedClock, push
 
 from pidgr.errors import SetupError, UnavailableError
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.http_push import HttpPusher
-from pidgr.outreach.push import ACCEPTED, Answer, LogPusher, Outcome, Push, Wanted, always_wanted
+from pidgr.outreach.push import ACCEPTED, Answer, LogPusher, Outcome, Push
 from pidgr.outreach.push_routes import PushRoutes
 from pidgr.outreach.push_setup import build_pusher
 from pidgr.settings import Settings
@@ -25,9 +26,9 @@ class Spy:
         self.closed = 0
 
     def send(
-        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+        self, pushes: Sequence[Push], idempotency_key: str, departure: Departure
     ) -> list[Answer]:
-        del idempotency_key, wanted
+        del idempotency_key, departure
         if self.away:
             raise UnavailableError("away")
         self.sent += [one.delivery_id for one in pushes]
@@ -46,15 +47,15 @@ def test_each_platform_has_its_provider_and_one_that_is_away_stops_no_other() ->
     routes = PushRoutes({"IOS": apple, "ANDROID": google})
     apple.away = True
     with pytest.raises(UnavailableError):
-        routes.send([IOS, ANDROID], "batch")
+        routes.send([IOS, ANDROID], "batch", Departure())
     apple.away = False
-    assert routes.send([IOS, ANDROID], "batch") == [ACCEPTED] * 2
+    assert routes.send([IOS, ANDROID], "batch", Departure()) == [ACCEPTED] * 2
     assert (apple.sent, google.sent) == ([IOS.delivery_id], [ANDROID.delivery_id])
 
 
 def test_a_platform_without_a_provider_is_refused_in_words() -> None:
     routes = PushRoutes({"IOS": Spy()})
-    answers = routes.send([ANDROID, IOS], "batch")
+    answers = routes.send([ANDROID, IOS], "batch", Departure())
     assert answers == [
         Answer(Outcome.REFUSED, "no push provider for ANDROID is set up"),
         ACCEPTED,

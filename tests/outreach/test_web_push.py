@@ -14,6 +14,7 @@ from support.http_peer import Scripted
 
 from pidgr.clock import HOUR, SECOND
 from pidgr.errors import SetupError
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.push import ACCEPTED, BROWSER, Outcome, Push, Pusher
 from pidgr.outreach.push_setup import build_browser_pusher
 from pidgr.outreach.vapid import Vapid
@@ -81,7 +82,10 @@ def test_a_push_is_what_the_standards_say_and_only_its_browser_can_read_it(
     pusher: Pusher, service: PushService, vapid: Vapid, clock: MovedClock
 ) -> None:
     mine, other = service.browser("mine"), service.browser("other")
-    assert pusher.send([to(mine, 1, critical=True), to(other, 2)], "batch") == [ACCEPTED] * 2
+    assert (
+        pusher.send([to(mine, 1, critical=True), to(other, 2)], "batch", Departure())
+        == [ACCEPTED] * 2
+    )
     by_path = {one.path: one for one in service.requests}
     urgent, calm = by_path["/push/mine"], by_path["/push/other"]
     assert service.pushes(mine) == [
@@ -136,7 +140,7 @@ def test_answers_are_understood(
     pusher: Pusher, service: PushService, status: int, outcome: Outcome
 ) -> None:
     service.answers = [Scripted(status, {"location": f"{service.origin}/elsewhere"})]
-    (answer,) = pusher.send([to(service.browser("mine"))], "batch")
+    (answer,) = pusher.send([to(service.browser("mine"))], "batch", Departure())
     assert answer.outcome is outcome
     assert f"answered {status}" in answer.reason
     assert len(service.requests) == 1
@@ -145,18 +149,18 @@ def test_answers_are_understood(
 def test_what_is_wanted_later_is_sent_later(pusher: Pusher, service: PushService) -> None:
     service.answers = [Scripted(429, {"retry-after": "0"}), Scripted(503, {"retry-after": "0.01"})]
     mine = service.browser("mine")
-    assert pusher.send([to(mine)], "batch") == [ACCEPTED]
+    assert pusher.send([to(mine)], "batch", Departure()) == [ACCEPTED]
     assert len(service.pushes(mine)) == 3
     assert len({one.headers["topic"] for one in service.requests}) == 1
     # What has been answered is not sent again with its batch.
-    assert pusher.send([to(mine)], "batch") == [ACCEPTED]
+    assert pusher.send([to(mine)], "batch", Departure()) == [ACCEPTED]
     assert len(service.requests) == 3
 
 
 def test_a_service_that_is_no_longer_spoken_to_gets_nothing(
     pusher: Pusher, service: PushService
 ) -> None:
-    (answer,) = pusher.send([to(Browser("https://127.0.0.1:1/push"))], "batch")
+    (answer,) = pusher.send([to(Browser("https://127.0.0.1:1/push"))], "batch", Departure())
     assert answer.outcome is Outcome.REFUSED
     assert not service.requests
 

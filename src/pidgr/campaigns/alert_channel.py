@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pidgr.campaigns import push_store
+from pidgr.campaigns import departure_store, push_store
+from pidgr.campaigns.departures import Departures
 from pidgr.campaigns.push_store import BROWSER, MemberDevice
 from pidgr.campaigns.pushing import platform_name
 from pidgr.errors import UnavailableError
@@ -16,8 +17,15 @@ from pidgr.storage.transaction import Transaction
 class AlertChannel:
     """Pushes nudges to every device and browser of a person; who has neither is not reached."""
 
-    def __init__(self, database: Database, pusher: Pusher, browser_pusher: Pusher) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pusher: Pusher,
+        browser_pusher: Pusher,
+        departures: Departures,
+    ) -> None:
         self._database = database
+        self._departures = departures
         self._pusher = pusher
         self._browser_pusher = browser_pusher
 
@@ -32,13 +40,12 @@ class AlertChannel:
         devices = [device for device in found if device.platform != BROWSER]
         browsers = [device for device in found if device.platform == BROWSER]
         key = nudges[0].key
+        parts = [
+            (self._pusher, _pushes(devices, by_member), key),
+            (self._browser_pusher, _pushes(browsers, by_member), f"{key}:browsers"),
+        ]
         try:
-            answers = send_all(
-                [
-                    (self._pusher, _pushes(devices, by_member), key),
-                    (self._browser_pusher, _pushes(browsers, by_member), f"{key}:browsers"),
-                ]
-            )
+            answers = self._send(parts, nudges[0].campaign_id)
         except UnavailableError as error:
             return Handed([], error)
         devices += browsers
@@ -47,6 +54,16 @@ class AlertChannel:
         for device, answer in zip(devices, answers, strict=True):
             by_person[device.member_id].append(answer)
         return Handed([_answer(by_person[nudge.member_id]) for nudge in nudges])
+
+    def _send(
+        self, parts: Sequence[tuple[Pusher, Sequence[Push], str]], campaign_id: str
+    ) -> list[Answer]:
+        with self._departures.of(campaign_id) as departure:
+            if not self._database.read_now(
+                lambda reader: departure_store.wanted(reader, [campaign_id])
+            ):
+                departure.stop()
+            return send_all(parts, departure)
 
     def _retire(self, devices: Sequence[MemberDevice], answers: Sequence[Answer]) -> None:
         """Push no more to the devices whose tokens the provider calls dead."""
@@ -89,4 +106,6 @@ def _answer(answers: Sequence[Answer]) -> NudgeAnswer:
     refusals = [answer.reason for answer in answers if answer.outcome is Outcome.REFUSED]
     if refusals:
         return NudgeAnswer(NudgeOutcome.REFUSED, refusals[0])
+    if Outcome.NOT_STARTED in outcomes:
+        return NudgeAnswer(NudgeOutcome.LATER)
     return NudgeAnswer(NudgeOutcome.UNREACHABLE)

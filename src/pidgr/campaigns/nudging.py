@@ -31,7 +31,7 @@ from pidgr.storage.transaction import Reader, Transaction
 _SEND: Final = "campaign.send-nudges"
 # Rows of one transaction, where all are skipped.
 _ROWS_PER_BATCH: Final = 5_000
-# What a crash may repeat, and how many may still leave once a campaign has been cancelled.
+# What a crash may repeat, and how many may still leave (but no push) after a cancel.
 _NUDGES_PER_BATCH: Final = 50
 # Then it is somebody else's turn: one organization's million must not hold up another's ten.
 _BATCHES_PER_TASK: Final = 20

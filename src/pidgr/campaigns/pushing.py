@@ -12,6 +12,7 @@ from typing import Final, overload
 
 from pidgr.campaigns import held_store, holding, push_store, run_store, store
 from pidgr.campaigns.delivery_id import DeliveryIds
+from pidgr.campaigns.departures import Departures
 from pidgr.campaigns.push_batch import PushBatch
 from pidgr.campaigns.push_store import PushText, Target, TargetRow
 from pidgr.campaigns.store import Counters
@@ -109,8 +110,10 @@ class Pushing:
         browser_pusher: Pusher,
         clock: Clock,
         delivery_ids: DeliveryIds,
+        departures: Departures,
     ) -> None:
         self._database = database
+        self._departures = departures
         self._engine = engine
         self._pusher = pusher
         self._browser_pusher = browser_pusher
@@ -124,17 +127,18 @@ class Pushing:
         Raises:
             UnavailableError: the provider wants the same batch later.
         """
-        addressed = self._database.read_now(lambda reader: self._addressed(reader, batch))
-        if addressed is None:
-            return False
-        key = _idempotency_key(batch, addressed.held)
-        answers = send_all(
-            [
-                (self._pusher, addressed.pushes, key),
-                (self._browser_pusher, addressed.browser_pushes, f"{key}:browsers"),
-            ],
-            wanted=lambda: self._database.read_now(lambda reader: _may_start(reader, batch)),
-        )
+        with self._departures.of(batch.campaign.id) as departure:
+            addressed = self._database.read_now(lambda reader: self._addressed(reader, batch))
+            if addressed is None:
+                return False
+            key = _idempotency_key(batch, addressed.held)
+            answers = send_all(
+                [
+                    (self._pusher, addressed.pushes, key),
+                    (self._browser_pusher, addressed.browser_pushes, f"{key}:browsers"),
+                ],
+                departure,
+            )
         return self._database.write_now(
             lambda transaction: self._record(transaction, batch, addressed, answers)
         )

@@ -18,6 +18,7 @@ from pidgr.campaigns import (
 from pidgr.campaigns.advance import definition_of, step_task, wake_key
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.delivery_store import DeliveryRow
+from pidgr.campaigns.departures import Departures
 from pidgr.campaigns.link_rpcs import LinkRpcs
 from pidgr.campaigns.messages import audience_entry, campaign_message, delivery_message
 from pidgr.campaigns.store import CampaignRow, Counters
@@ -68,8 +69,10 @@ class CampaignService(LinkRpcs):
         page_tokens: PageTokens,
         delivery_ids: DeliveryIds,
         address_guard: AddressGuard,
+        departures: Departures,
     ) -> None:
         super().__init__(clock)
+        self._departures = departures
         self._engine = engine
         self._page_tokens = page_tokens
         self._delivery_ids = delivery_ids
@@ -255,6 +258,11 @@ class CampaignService(LinkRpcs):
             deliveries=campaign.total_recipients,
         )
         return CancelCampaignResponse(campaign=campaign)
+
+    async def conclude_cancel_campaign(self, response: CancelCampaignResponse) -> None:
+        """Let no push of the campaign start any more once the caller knows."""
+        assert response.campaign is not None  # noqa: S101 - see above
+        await self._departures.stop(response.campaign.id)
 
     def get_campaign(
         self, request: GetCampaignRequest, caller: Caller, reader: Reader

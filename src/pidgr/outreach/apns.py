@@ -68,7 +68,9 @@ class Apns:
         self._token = ""
         self._issued_at = 0
 
-    async def deliver(self, client: httpx.AsyncClient, push: Push) -> Answer | Later:
+    async def deliver(
+        self, client: httpx.AsyncClient, push: Push, extensions: dict[str, Any]
+    ) -> Answer | Later:
         """Send one push; see ``Provider``."""
         if not _DEVICE_TOKEN.fullmatch(push.push_token):
             # It would be part of the path.
@@ -78,6 +80,7 @@ class Apns:
             f"{self._url}/3/device/{push.push_token}",
             content=payload(push),
             headers=self._headers(push, token),
+            extensions=extensions,
         )
         if response.status_code == HTTPStatus.OK:
             return ACCEPTED

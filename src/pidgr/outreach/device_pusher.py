@@ -5,18 +5,18 @@ import math
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent import futures
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import httpx
 from prometheus_client import Counter
 
 from pidgr.errors import UnavailableError
 from pidgr.outreach.answer_memory import AnswerMemory, Answers, name_of
-from pidgr.outreach.push import Answer, Push, Wanted, always_wanted
+from pidgr.outreach.departure import Departure, NotStartedError
+from pidgr.outreach.push import NOT_STARTED, Answer, Push
 
 # Requests in flight; they share a few connections.
 _AT_ONCE: Final = 100
@@ -24,8 +24,6 @@ _CONNECTIONS: Final = 4
 _ANSWER_SECONDS: Final = 10.0
 # How long a batch is pursued before its lane lets go of it and comes back later.
 _BATCH_SECONDS: Final = 30.0
-# How often it is asked whether the rest of a batch is wanted.
-_LOOK_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 8.0
 # Whoever asks for more is asked again after this.
 _LONGEST_HOLD_SECONDS: Final = 3600.0
@@ -48,10 +46,13 @@ class Provider(Protocol):
 
     name: str
 
-    async def deliver(self, client: httpx.AsyncClient, push: Push) -> Answer | Later:
-        """Send one push.
+    async def deliver(
+        self, client: httpx.AsyncClient, push: Push, extensions: dict[str, Any]
+    ) -> Answer | Later:
+        """Send one push, by a request with these ``extensions``.
 
         Raises:
+            NotStartedError: it must not start any more.
             UnavailableError: no push can be sent until the operator has mended something; the
                 sentence says what.
             httpx.TransportError: no whole answer came.
@@ -59,7 +60,10 @@ class Provider(Protocol):
 
 
 class _TooLateError(Exception):
-    """The next request would not start before the batch's deadline, or is not wanted any more."""
+    """The next request would not start before the batch's deadline."""
+
+
+_NOT_NOW: Final = (_TooLateError, NotStartedError)
 
 
 class _Pace:
@@ -130,11 +134,13 @@ class _Connections:
         self.broken = False
         self._requests = 0
 
-    async def deliver(self, provider: Provider, push: Push) -> Answer | Later:
+    async def deliver(
+        self, provider: Provider, push: Push, extensions: dict[str, Any]
+    ) -> Answer | Later:
         """Let a provider send a push; a connection's end means to try again."""
         self._requests += 1
         try:
-            answer = await provider.deliver(self.client, push)
+            answer = await provider.deliver(self.client, push, extensions)
         except httpx.TransportError as error:
             self.broken = True
             # One that has served ends now and then; one that has not may not be reached at all.
@@ -166,30 +172,20 @@ class DevicePusher:
         self._tls: ssl.SSLContext | None = None
 
     def send(
-        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+        self, pushes: Sequence[Push], idempotency_key: str, departure: Departure
     ) -> list[Answer]:
         """Send a batch.
 
         Raises:
-            UnavailableError: some pushes have no answer yet, or are not wanted any more; the next
-                call sends only those.
+            UnavailableError: some pushes have no answer yet; the next call sends only those.
         """
         answers = self._memory.of(idempotency_key)
         batch = list(pushes)
         left = [push for push in batch if name_of(push) not in answers]
         if left:
-            over = threading.Event()
-            work = self._send(left, answers, over)
-            sending = asyncio.run_coroutine_threadsafe(work, self._running())
-            try:
-                while not futures.wait([sending], _LOOK_SECONDS).done:
-                    if not wanted():
-                        over.set()
-            finally:
-                # Also when that cannot be told: nothing goes on behind the caller's back.
-                over.set()
-                sending.result()
-        return [answers[name_of(push)] for push in batch]
+            work = self._send(left, answers, departure)
+            asyncio.run_coroutine_threadsafe(work, self._running()).result()
+        return [answers.get(name_of(push), NOT_STARTED) for push in batch]
 
     def close(self) -> None:
         """Close the connections and end the thread."""
@@ -220,38 +216,38 @@ class DevicePusher:
             self._connections = _Connections(self._tls)
         return self._connections
 
-    async def _send(self, left: Sequence[Push], answers: Answers, over: threading.Event) -> None:
+    async def _send(self, left: Sequence[Push], answers: Answers, departure: Departure) -> None:
         deadline = asyncio.get_running_loop().time() + _BATCH_SECONDS
         queue = iter(left)
         workers = [
-            asyncio.create_task(self._work(queue, answers, deadline, over))
+            asyncio.create_task(self._work(queue, answers, deadline, departure))
             for _ in range(min(_AT_ONCE, len(left)))
         ]
         # All of them end before this does: an answer that nobody notes is a push sent twice.
         ends = await asyncio.gather(*workers, return_exceptions=True)
         for error in ends:
-            if isinstance(error, BaseException) and not isinstance(error, _TooLateError):
+            if isinstance(error, BaseException) and not isinstance(error, _NOT_NOW):
                 raise error
         missing = sum(name_of(push) not in answers for push in left)
-        if missing:
+        if missing and not departure.is_stopped:
             raise UnavailableError(
                 f"{self._provider.name} has not taken {missing} of {len(left)} pushes yet"
             )
 
     async def _work(
-        self, queue: Iterator[Push], answers: Answers, deadline: float, over: threading.Event
+        self, queue: Iterator[Push], answers: Answers, deadline: float, departure: Departure
     ) -> None:
         for push in queue:
-            answer = await self._pursue(push, deadline, over)
+            answer = await self._pursue(push, deadline, departure)
             answers[name_of(push)] = answer
             PUSHES.labels(self._provider.name, answer.outcome.name.lower()).inc()
 
-    async def _pursue(self, push: Push, deadline: float, over: threading.Event) -> Answer:
+    async def _pursue(self, push: Push, deadline: float, departure: Departure) -> Answer:
         while True:
             await self._pace.turn(deadline)
-            if over.is_set():
-                raise _TooLateError
-            answer = await self._unbroken().deliver(self._provider, push)
+            departure.require_open()
+            request = departure.async_request()
+            answer = await self._unbroken().deliver(self._provider, push, request)
             if isinstance(answer, Answer):
                 self._pace.went_well()
                 return answer

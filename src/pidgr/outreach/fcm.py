@@ -36,13 +36,16 @@ class Fcm:
         self._expires_at = 0
         self._asking = asyncio.Lock()
 
-    async def deliver(self, client: httpx.AsyncClient, push: Push) -> Answer | Later:
+    async def deliver(
+        self, client: httpx.AsyncClient, push: Push, extensions: dict[str, Any]
+    ) -> Answer | Later:
         """Send one push; see ``Provider``."""
         token = await self._access_token(client)
         response = await client.post(
             self._send_url,
             json=message(push),
             headers={"authorization": f"Bearer {token}"},
+            extensions=extensions,
         )
         if response.status_code == HTTPStatus.OK:
             return ACCEPTED

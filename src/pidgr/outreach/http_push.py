@@ -22,7 +22,8 @@ import httpx
 import structlog
 
 from pidgr.errors import UnavailableError
-from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Push, Wanted, always_wanted
+from pidgr.outreach.departure import Departure, NotStartedError
+from pidgr.outreach.push import ACCEPTED, NOT_STARTED, Answer, Outcome, Push
 
 _TIMEOUT_SECONDS: Final = 10.0
 log = structlog.get_logger("pidgr.push")
@@ -38,19 +39,24 @@ class HttpPusher:
         self._client = httpx.Client(timeout=_TIMEOUT_SECONDS)
 
     def send(
-        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+        self, pushes: Sequence[Push], idempotency_key: str, departure: Departure
     ) -> list[Answer]:
         """Post a batch, in one request.
 
         Raises:
-            UnavailableError: no answer, 429 or a server error.
+            UnavailableError: no answer, 429 or a server error; or it was interrupted.
         """
-        del wanted
         body = {"pushes": [asdict(push) for push in pushes]}
         try:
             response = self._client.post(
-                self._url, json=body, headers={"idempotency-key": idempotency_key}
+                self._url,
+                json=body,
+                headers={"idempotency-key": idempotency_key},
+                extensions=departure.request(),
             )
+        except NotStartedError:
+            departure.require_stopped()
+            return [NOT_STARTED] * len(pushes)
         except httpx.TransportError as error:
             raise UnavailableError("the push gateway cannot be reached") from error
         if response.is_server_error or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:

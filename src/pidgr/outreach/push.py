@@ -1,6 +1,6 @@
 """Push notifications: the interface, and the adapter that only writes to the log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import structlog
 
 from pidgr.errors import UnavailableError
+from pidgr.outreach.departure import Departure, NotStartedError
 
 BROWSER: Final = "BROWSER"
 """The platform of pushes to browsers, beside those of the contract."""
@@ -44,6 +45,8 @@ class Outcome(Enum):
     DEAD_TOKEN = auto()
     """The token will never work again; the device is deactivated."""
     REFUSED = auto()
+    NOT_STARTED = auto()
+    """No answer: the batch was stopped before this push had one, and it is not sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +58,19 @@ class Answer:
 
 
 ACCEPTED: Final = Answer(Outcome.ACCEPTED)
-
-
-Wanted = Callable[[], bool]
-"""Tells whether a batch that is on its way is still to be sent; a cancel may have come. Blocks."""
-
-
-def always_wanted() -> bool:
-    """Tell that nothing can stop a batch."""
-    return True
+NOT_STARTED: Final = Answer(Outcome.NOT_STARTED)
 
 
 class Pusher(Protocol):
     """Hands pushes to a provider."""
 
     def send(
-        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+        self, pushes: Sequence[Push], idempotency_key: str, departure: Departure
     ) -> list[Answer]:
         """Send a batch and return one answer per push, in order.
 
-        A batch may be sent again under the same key after a crash. Who sends its pushes one by one
-        asks now and then whether the rest is ``wanted``, and starts none when it is not.
+        A batch may be sent again under the same key after a crash. Each push begins and ends its
+        start with the ``departure``, and does not start when that has been closed.
 
         Raises:
             UnavailableError: the provider cannot be reached or asks to wait; nothing is lost, the
@@ -90,11 +85,16 @@ class LogPusher:
     """Accepts every push and notes that it would have been sent; titles stay out of the log."""
 
     def send(
-        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+        self, pushes: Sequence[Push], idempotency_key: str, departure: Departure
     ) -> list[Answer]:
         """Log a batch."""
-        del wanted
+        try:
+            departure.begin()
+        except NotStartedError:
+            departure.require_stopped()
+            return [NOT_STARTED] * len(pushes)
         log.info("push batch", pushes=len(pushes), key=idempotency_key)
+        departure.end()
         return [ACCEPTED] * len(pushes)
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class LogPusher:
 
 
 def send_all(
-    parts: Sequence[tuple[Pusher, Sequence[Push], str]], wanted: Wanted = always_wanted
+    parts: Sequence[tuple[Pusher, Sequence[Push], str]], departure: Departure
 ) -> list[Answer]:
     """Send batches, each by its pusher and under its key, and return all answers in order.
 
@@ -115,7 +115,7 @@ def send_all(
         if not len(pushes):
             continue
         try:
-            answers += pusher.send(pushes, key, wanted)
+            answers += pusher.send(pushes, key, departure)
         except UnavailableError as error:
             away = away or error
     if away is not None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pidgr.errors import UnavailableError
 from pidgr.outreach.answer_memory import AnswerMemory, name_of
-from pidgr.outreach.push import Answer, Outcome, Push, Pusher, Wanted, always_wanted
+from pidgr.outreach.departure import Departure
+from pidgr.outreach.push import Answer, Outcome, Push, Pusher
 
 
 class PushRoutes:
@@ -25,7 +26,7 @@ class PushRoutes:
         self._memory = AnswerMemory()
 
     def send(
-        self, pushes: Sequence[Push], idempotency_key: str, wanted: Wanted = always_wanted
+        self, pushes: Sequence[Push], idempotency_key: str, departure: Departure
     ) -> list[Answer]:
         """Send a batch.
 
@@ -41,7 +42,7 @@ class PushRoutes:
         away: UnavailableError | None = None
         for route, part in parts.items():
             try:
-                found = self._part(route, part, idempotency_key, wanted)
+                found = self._part(route, part, idempotency_key, departure)
             except UnavailableError as error:
                 away = error
                 continue
@@ -51,13 +52,13 @@ class PushRoutes:
         return [answers[name_of(push)] for push in batch]
 
     def _part(
-        self, route: str, part: list[Push], idempotency_key: str, wanted: Wanted
+        self, route: str, part: list[Push], idempotency_key: str, departure: Departure
     ) -> list[Answer]:
         pusher = self._routes.get(route)
         if pusher is None:
             reason = f"no push provider for {route or part[0].platform} is set up"
             return [Answer(Outcome.REFUSED, reason)] * len(part)
-        return pusher.send(part, f"{idempotency_key}:{route}", wanted)
+        return pusher.send(part, f"{idempotency_key}:{route}", departure)
 
     def close(self) -> None:
         """Close every provider once."""

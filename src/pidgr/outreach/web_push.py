@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -145,7 +145,9 @@ class WebPush:
     def __init__(self, vapid: Vapid) -> None:
         self._vapid = vapid
 
-    async def deliver(self, client: httpx.AsyncClient, push: Push) -> Answer | Later:
+    async def deliver(
+        self, client: httpx.AsyncClient, push: Push, extensions: dict[str, Any]
+    ) -> Answer | Later:
         """Send one push; see ``Provider``."""
         subscription = Subscription.from_token(push.push_token)
         response = await client.post(
@@ -160,6 +162,7 @@ class WebPush:
                 # A push that comes twice replaces itself, as long as the browser is away.
                 "topic": topic(push.tag),
             },
+            extensions=extensions,
         )
         if response.is_success:
             return ACCEPTED

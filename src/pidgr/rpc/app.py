@@ -154,7 +154,9 @@ def implementations(system: System) -> dict[str, object]:
         "AuditService": AuditService(
             system.trail_reader, system.audit_exports, system.blob_links, clock, tokens
         ),
-        "CampaignService": CampaignService(engine, clock, tokens, ids, system.address_guard),
+        "CampaignService": CampaignService(
+            engine, clock, tokens, ids, system.address_guard, system.departures
+        ),
         "DeviceService": DeviceService(clock),
         "GroupService": GroupService(clock, tokens),
         "HeatmapService": HeatmapService(

@@ -7,6 +7,9 @@ opens the unit, commits it, and answers UNIMPLEMENTED for an RPC no service offe
 What a write must ask the outside world first, which no transaction may wait for, is in a coroutine
 method ``prepare_NAME(request, caller)`` beside it. What that returns, unless it is None, is the
 method's fourth argument.
+
+What a write must see through before it is answered is in a coroutine method
+``conclude_NAME(response)``. It runs after the commit, also for an answer that is given again.
 """
 
 import asyncio
@@ -28,6 +31,7 @@ from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
 
 Prepare = Callable[[Any, Caller], Awaitable[Any]]
+Conclude = Callable[[Any], Awaitable[None]]
 Endpoint = Callable[[Any, RequestContext[Any, Any]], Any]
 
 _WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -55,7 +59,9 @@ def bind(
             endpoints[name] = _streaming(rpc, handler)
         else:
             prepare = getattr(service, f"prepare_{name}", _nothing)
-            endpoints[name] = _unary(rpc, handler, prepare, database, idempotency)
+            endpoint = _unary(rpc, handler, prepare, database, idempotency)
+            conclude = getattr(service, f"conclude_{name}", None)
+            endpoints[name] = endpoint if conclude is None else _concluded(endpoint, conclude)
     return SimpleNamespace(**endpoints)
 
 
@@ -141,6 +147,15 @@ def _writing(
         if key is not None:
             return await once(request, context, caller, key)
         return await database.write(await prepared(request, caller))
+
+    return call
+
+
+def _concluded(endpoint: Endpoint, conclude: Conclude) -> Endpoint:
+    async def call(request: Message, context: RequestContext[Any, Any]) -> Message:
+        answer: Message = await endpoint(request, context)
+        await conclude(answer)
+        return answer
 
     return call
 

@@ -332,11 +332,22 @@ class Database:
                 self._connections.append(connection)
         return connection
 
-    def _connect(self, role: str) -> sqlalchemy.Connection:
+    def session(self) -> sqlalchemy.Connection:
+        """Open a connection of the caller's own, whose statements commit by themselves.
+
+        Raises:
+            UnavailableError: the database cannot be reached.
+        """
+        return self._open().execution_options(isolation_level="AUTOCOMMIT")
+
+    def _open(self) -> sqlalchemy.Connection:
         try:
-            connection = self.engine.connect()
+            return self.engine.connect()
         except sqlalchemy.exc.OperationalError as error:
             raise _unavailable() from error
+
+    def _connect(self, role: str) -> sqlalchemy.Connection:
+        connection = self._open()
         if role == "writer":
             return connection
         if self.dialect == "sqlite":
