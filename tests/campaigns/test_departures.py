@@ -15,6 +15,8 @@ from pidgr.storage.database import Database
 
 # No row has it, so it is not wanted, as if it had been cancelled a moment ago.
 CAMPAIGN = "11111111-1111-4111-8111-111111111111"
+# One process serves SQLite.
+on_postgresql = pytest.mark.parametrize("migrated_database", ["postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -27,8 +29,6 @@ def departures(migrated_database: Database) -> Iterator[Departures]:
 @pytest.fixture
 def elsewhere(migrated_database: Database) -> Iterator[Departures]:
     """Another process's."""
-    if migrated_database.dialect == "sqlite":
-        pytest.skip("one process serves SQLite")
     database = Database(migrated_database.url.render_as_string(hide_password=False))
     made = Departures(database)
     yield made
@@ -70,6 +70,7 @@ def test_a_batch_that_nobody_wants_is_stopped_without_being_told(departures: Dep
         until(lambda: mine.is_stopped)
 
 
+@on_postgresql
 def test_a_stop_waits_for_another_process_to_notice(
     departures: Departures, elsewhere: Departures
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_stop_waits_for_another_process_to_notice(
         assert theirs.is_quiet
 
 
+@on_postgresql
 def test_a_stop_waits_no_longer_than_the_other_process_may_push_unasked(
     departures: Departures, elsewhere: Departures
 ) -> None:
@@ -90,11 +92,10 @@ def test_a_stop_waits_no_longer_than_the_other_process_may_push_unasked(
     assert stop(departures) == []
 
 
+@on_postgresql
 def test_whoever_loses_its_session_starts_nothing_more(
     departures: Departures, migrated_database: Database
 ) -> None:
-    if migrated_database.dialect == "sqlite":
-        pytest.skip("one process serves SQLite")
     url = migrated_database.url.set(drivername="postgresql")
     with departures.of(CAMPAIGN) as mine:
         with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as admin:
