@@ -15,7 +15,7 @@ from pidgr.campaigns.delivery_id import DeliveryKey
 from pidgr.campaigns.delivery_status import EFFECTIVE_STATUS, LANE_OF_DELIVERY
 from pidgr.contract.v1.campaign_pb import Delivery
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus
-from pidgr.storage.sql import Statement
+from pidgr.storage.sql import Statement, planned_once
 from pidgr.storage.transaction import Reader, Transaction
 
 NO_HORIZON: Final = 2**62
@@ -89,7 +89,8 @@ _CHANGED: Final = Statement(f"""
     order by d.changed_at, d.step_run_key, d.ordinal limit :limit
 """)
 _CHANGED_AT: Final = Statement(f"{_ENTRY} and d.changed_at = :moment")
-_ONE: Final = Statement(f"{_ENTRY} and d.step_run_key = :step_run_key and d.ordinal = :ordinal")
+_RUN: Final = planned_once("step_run_key")
+_ONE: Final = Statement(f"{_ENTRY} and d.step_run_key = {_RUN} and d.ordinal = :ordinal")
 _HORIZON: Final = Statement(
     f"select {NO_HORIZON}",
     postgresql="""
@@ -98,18 +99,18 @@ _HORIZON: Final = Statement(
     where datname = current_database() and application_name = 'pidgr' and pid <> pg_backend_pid()
     """,
 )
-_MARK_READ: Final = Statement("""
+_MARK_READ: Final = Statement(f"""
     update delivery set read_at = :now, changed_at = :changed_at
-    where step_run_key = :step_run_key and ordinal = :ordinal and member_key = :member_key
+    where step_run_key = {_RUN} and ordinal = :ordinal and member_key = :member_key
       and read_at is null
 """)
-_MARK_DELIVERED: Final = Statement("""
+_MARK_DELIVERED: Final = Statement(f"""
     update delivery set status = :delivered, delivered_at = :now
-    where step_run_key = :step_run_key and ordinal = :ordinal and member_key = :member_key
+    where step_run_key = {_RUN} and ordinal = :ordinal and member_key = :member_key
       and status = :pending
 """)
 _CAMPAIGN_OF_RUN: Final = Statement("select campaign_key from step_run where key = :step_run_key")
-_SELECT_STATE: Final = """
+_SELECT_STATE: Final = f"""
     select d.member_key, d.kind, d.status, r.action_type, p.key, p.status,
            d.content_key is not null or exists (
              select 1 from delivery_body b
@@ -118,19 +119,21 @@ _SELECT_STATE: Final = """
     from delivery d
     join step_run r on r.key = d.step_run_key
     join campaign p on p.key = r.campaign_key
-    where d.step_run_key = :step_run_key and d.ordinal = :ordinal
+    where d.step_run_key = {_RUN} and d.ordinal = :ordinal
       and d.organization_key = :organization_key
 """
 _STATE: Final = Statement(_SELECT_STATE, postgresql=f"{_SELECT_STATE} for update of d")
-# The copies are looked for behind the lock: those that it has waited for are among them.
+# The copies are looked for behind the lock: those that it has waited for are among them. Their run
+# began after the original's, so its key is larger and older partitions have none.
 _ACKNOWLEDGE: Final = Statement(f"""
     update delivery
     set status = :acknowledged, acted_at = :now, read_at = coalesce(read_at, :now),
         delivered_at = coalesce(delivered_at, :now), changed_at = :changed_at
-    where step_run_key = :step_run_key and ordinal = :ordinal
+    where step_run_key = {_RUN} and ordinal = :ordinal
     returning exists (
       select 1 from delivery x
       where x.parent_run_key = delivery.step_run_key and x.parent_ordinal = delivery.ordinal
+        and x.step_run_key > delivery.step_run_key
         and x.kind = {int(Delivery.Kind.REMINDER_FYI)})
 """)
 
