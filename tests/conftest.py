@@ -127,26 +127,29 @@ def _migrate(url: str) -> None:
     opened.close()
 
 
+@pytest.fixture
+def migrated_postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database with nothing in it."""
+    name = f"pidgr_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {postgres_template}")
+    yield postgres_server.get_uri(database=name)
+    with psycopg.connect(postgres_server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def migrated_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A connected, migrated database of either kind, with nothing in it."""
     if request.param == "sqlite":
         path = tmp_path / "pidgr.sqlite3"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        opened = Database(f"sqlite:///{path}")
-        yield opened
-        opened.close()
-        return
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    template = request.getfixturevalue("postgres_template")
-    name = f"pidgr_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
-    opened = Database(server.get_uri(database=name))
+        url = f"sqlite:///{path}"
+    else:
+        url = request.getfixturevalue("migrated_postgres_url")
+    opened = Database(url)
     yield opened
     opened.close()
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

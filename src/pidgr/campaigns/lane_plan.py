@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pidgr.campaigns import run_store, store, workflow
 from pidgr.campaigns.advance import Advance, lane_task
 from pidgr.campaigns.lanes import divide, divide_children
+from pidgr.campaigns.partitions import Partitions
 from pidgr.campaigns.run_store import Lane, NewStepRun, StepRun
 from pidgr.campaigns.store import CampaignRow
 from pidgr.clock import Clock
@@ -26,8 +27,11 @@ def insert_run(transaction: Transaction, run: NewStepRun) -> StepRun | None:
 class LanePlanner:
     """Plans lanes; a run without any is over at once."""
 
-    def __init__(self, engine: Engine, clock: Clock, advance: Advance) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, advance: Advance, partitions: Partitions
+    ) -> None:
         self._engine = engine
+        self._partitions = partitions
         self._clock = clock
         self._advance = advance
 
@@ -64,3 +68,4 @@ class LanePlanner:
         run_store.insert_lanes(transaction, run.key, size, lanes, self._clock.now())
         for lane in lanes:
             self._engine.enqueue(transaction, lane_task(run.key, lane.number))
+        self._partitions.watch(transaction)

@@ -16,6 +16,7 @@ from pidgr.campaigns.advance import (
 from pidgr.campaigns.early_wake import has_nobody_to_wait_for, wake_if_settled
 from pidgr.campaigns.escalation import Escalation
 from pidgr.campaigns.lane_plan import LanePlanner, insert_run
+from pidgr.campaigns.partitions import Partitions
 from pidgr.campaigns.planning import plan_send
 from pidgr.campaigns.run_store import NewStepRun
 from pidgr.campaigns.store import CampaignRow
@@ -40,13 +41,15 @@ class StepRunner:
         self._engine = engine
         self._clock = clock
         self._advance = Advance(engine, clock)
-        self._planner = LanePlanner(engine, clock, self._advance)
+        self._partitions = Partitions(database, engine)
+        self._planner = LanePlanner(engine, clock, self._advance, self._partitions)
         self._escalation = Escalation(self._planner, self._advance)
 
     def register(self) -> None:
         """Give the engine its handlers."""
         self._engine.register(STEP, self.begin, self.fail)
         self._engine.register(WAKE, self.wake, self.fail)
+        self._partitions.register()
 
     def begin(self, campaign_key: int, step_id: str, iteration: int) -> None:
         """Begin a step or its repeat, unless it has begun or the campaign no longer runs."""
