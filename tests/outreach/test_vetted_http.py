@@ -10,7 +10,8 @@ import trustme
 from support.http_peer import HttpPeer, Scripted, http_peer, raw_peer
 
 from pidgr.outreach.address_guard import AddressGuard, AddressRefusedError
-from pidgr.outreach.vetted_http import ExchangeError, Reply, VettedHttp
+from pidgr.outreach.http_reply import ExchangeError, Reply
+from pidgr.outreach.vetted_http import VettedHttp
 
 LOOPBACK = ("127.0.0.0/8",)
 
@@ -122,6 +123,14 @@ class TestTls:
             with pytest.raises(ExchangeError, match=r"no connection: .*other.example.com"):
                 post(guard, peer.url("other.example.com"))
             assert len(peer.received) == 1
+
+    def test_authorities_that_are_not_there_are_the_reason_of_no_exchange(
+        self, monkeypatch: pytest.MonkeyPatch, peer: HttpPeer, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+        with pytest.raises(ExchangeError, match=r"SSL_CERT_FILE cannot be read"):
+            post(AddressGuard(LOOPBACK), peer.url())
+        assert peer.received == []
 
     def test_a_certificate_of_an_unknown_authority_is_not_accepted(
         self, authority: trustme.CA

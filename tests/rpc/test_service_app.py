@@ -19,7 +19,16 @@ from pidgr.rpc.service_app import ServiceApp
 SERVICES = [*CONTRACT, *health_pb.desc().services]
 
 # Each takes megabytes, or loads what does, and none is needed before some rare request.
-LATE = {"PIL", "alembic", "connectrpc_grpcreflect", "lxml", "numpy", "pyqwest", "signxml"}
+LATE = {
+    "PIL",
+    "alembic",
+    "connectrpc_grpcreflect",
+    "httpcore",
+    "lxml",
+    "numpy",
+    "pyqwest",
+    "signxml",
+}
 
 
 def generated(service: DescService) -> Any:

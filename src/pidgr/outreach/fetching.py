@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 from pidgr.outreach.address_guard import AddressGuard, AddressRefusedError
-from pidgr.outreach.vetted_http import ExchangeError, Reply, VettedHttp
+from pidgr.outreach.http_reply import ExchangeError, Reply
+from pidgr.outreach.vetted_http import VettedHttp
 
 _SECONDS: Final = 10.0
 _LARGEST: Final = 1 << 20

@@ -10,7 +10,8 @@ from pidgr.errors import UnavailableError
 from pidgr.outreach import retry_after
 from pidgr.outreach.address_guard import AddressGuard, AddressRefusedError
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
-from pidgr.outreach.vetted_http import ExchangeError, Reply, VettedHttp
+from pidgr.outreach.http_reply import ExchangeError, Reply
+from pidgr.outreach.vetted_http import VettedHttp
 
 _SECONDS: Final = 5.0
 _ANSWER_BYTES: Final = 64 * 1024

@@ -18,7 +18,8 @@ from typing import Final, Self
 from pidgr.clock import from_datetime
 from pidgr.outreach import retry_after
 from pidgr.outreach.address_guard import Target
-from pidgr.outreach.vetted_http import ExchangeError, VettedHttp
+from pidgr.outreach.http_reply import ExchangeError
+from pidgr.outreach.vetted_http import VettedHttp
 
 _SECONDS: Final = 10.0
 # A long body gets the time that a slow line needs on top.
