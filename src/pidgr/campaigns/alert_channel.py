@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pidgr.campaigns import departure_store, push_store
 from pidgr.campaigns.departures import Departures
 from pidgr.campaigns.push_store import BROWSER, MemberDevice
-from pidgr.campaigns.pushing import platform_name
+from pidgr.campaigns.pushes import platform_name
 from pidgr.errors import UnavailableError
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
 from pidgr.outreach.push import Answer, Outcome, Push, Pusher, send_all

@@ -8,80 +8,25 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Final, overload
 
 from pidgr.campaigns import held_store, holding, push_store, run_store, store
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.departures import Departures
 from pidgr.campaigns.push_batch import PushBatch
-from pidgr.campaigns.push_store import PushText, Target, TargetRow
+from pidgr.campaigns.push_store import Target, TargetRow
+from pidgr.campaigns.pushes import Pushes, PushTexts
 from pidgr.campaigns.store import Counters
 from pidgr.clock import Clock
-from pidgr.content.rendering import strip_markers
-from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform
+from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus
 from pidgr.engine.port import Engine
-from pidgr.outreach.push import ACCEPTED, BROWSER, Answer, Outcome, Push, Pusher, send_all
+from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Pusher, send_all
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
 
 # Of a target. Most batches have nothing that a loop would have to look at.
-_ORDINAL, _STATUS, _CONTENT_KEY, _PLATFORM = (
-    itemgetter(Target._fields.index(name))
-    for name in ("ordinal", "status", "content_key", "platform")
+_ORDINAL, _STATUS, _PLATFORM = (
+    itemgetter(Target._fields.index(name)) for name in ("ordinal", "status", "platform")
 )
-# Shared messages whose texts are remembered: several times those of all lanes at work.
-_MOST_TEXTS: Final = 100
-
-
-class Pushes(Sequence[Push]):
-    """A batch's pushes, each made when it is looked at: an adapter may only want their number."""
-
-    def __init__(
-        self,
-        batch: PushBatch,
-        targets: Sequence[TargetRow],
-        shared: Mapping[int, PushText],
-        own: Mapping[int, PushText],
-        delivery_ids: DeliveryIds,
-    ) -> None:
-        self._batch = batch
-        self._targets = targets
-        self._shared = shared
-        self._own = own
-        self._delivery_ids = delivery_ids
-
-    def __len__(self) -> int:
-        return len(self._targets)
-
-    @overload
-    def __getitem__(self, index: int) -> Push: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Push]: ...
-
-    def __getitem__(self, index: int | slice) -> Push | list[Push]:
-        if isinstance(index, slice):
-            return [self._push(target) for target in self._targets[index]]
-        return self._push(self._targets[index])
-
-    def _push(self, row: TargetRow) -> Push:
-        campaign = self._batch.campaign
-        target = Target._make(row)
-        title, summary = (
-            self._own[target.ordinal]
-            if target.content_key is None
-            else self._shared[target.content_key]
-        )
-        return Push(
-            delivery_id=self._delivery_ids.encode(self._batch.delivery_run_key, target.ordinal),
-            campaign_id=campaign.id,
-            device_id=target.device_id,
-            platform=platform_name(target.platform),
-            push_token=target.push_token,
-            title=strip_markers(title),
-            summary=summary,
-            critical=bool(campaign.critical),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +64,6 @@ class Pushing:
         self._browser_pusher = browser_pusher
         self._clock = clock
         self._delivery_ids = delivery_ids
-        self._texts: Mapping[int, PushText] = {}
 
     def send(self, batch: PushBatch) -> bool:
         """Send a batch and move the cursor past it; False when the lane is stopped or taken over.
@@ -146,37 +90,23 @@ class Pushing:
     def _addressed(self, reader: Reader, batch: PushBatch) -> _Addressed | None:
         if not _may_start(reader, batch):
             return None
-        area = (batch.delivery_run_key, batch.since, batch.upto)
         targets, deviceless = push_store.targets(reader, batch)
         held = holding.held_until(reader, batch, map(_ORDINAL, targets), self._clock.now())
         if held:
             targets = [target for target in targets if _ORDINAL(target) not in held]
-        keys = set(map(_CONTENT_KEY, targets))
-        own: Mapping[int, PushText] = {}
-        if None in keys:
-            own = push_store.own_texts(reader, *area, are_primary=batch.is_primary)
-        shared = self._shared_texts(reader, [key for key in keys if key is not None])
         devices, browsers = targets, list[TargetRow]()
         if push_store.BROWSER in set(map(_PLATFORM, targets)):
             devices = [target for target in targets if _PLATFORM(target) != push_store.BROWSER]
             browsers = [target for target in targets if _PLATFORM(target) == push_store.BROWSER]
+        texts = PushTexts(self._database, batch, targets)
         # Devices may have gone since the row was written. What a reminder finds was pushed once.
         return _Addressed(
             targets=devices + browsers,
-            pushes=Pushes(batch, devices, shared, own, self._delivery_ids),
-            browser_pushes=Pushes(batch, browsers, shared, own, self._delivery_ids),
+            pushes=Pushes(batch, devices, texts, self._delivery_ids),
+            browser_pushes=Pushes(batch, browsers, texts, self._delivery_ids),
             deviceless=deviceless if batch.is_first_send else [],
             held=held,
         )
-
-    def _shared_texts(self, reader: Reader, content_keys: Sequence[int]) -> Mapping[int, PushText]:
-        """Return shared messages, which never change, by content key."""
-        texts = self._texts
-        if not all(key in texts for key in content_keys):
-            read = push_store.shared_texts(reader, content_keys)
-            # Another mapping: other lanes look at this one.
-            self._texts = texts = {**({} if len(texts) > _MOST_TEXTS else texts), **read}
-        return texts
 
     def _record(
         self,
@@ -293,11 +223,6 @@ class Pushing:
         if not ordinals:
             return 0
         return push_store.set_status(transaction, batch.delivery_run_key, ordinals, since, to)
-
-
-def platform_name(platform: int) -> str:
-    """Return what providers are chosen by: the contract's name of a platform, or a browser's."""
-    return BROWSER if platform == push_store.BROWSER else Platform(platform).name
 
 
 def _idempotency_key(batch: PushBatch, held: Collection[int]) -> str:
