@@ -161,6 +161,9 @@ def explain_in(system: System, delivery_id: str) -> Explanation:
         if facts is None:
             raise unknown_delivery()
         locales = timeline_store.locales_by_preference(reader, facts, key)
+        campaign = campaign_store.campaign_by_key(reader, facts.campaign_key)
+        assert campaign is not None  # noqa: S101 - it has the delivery
+        step = workflow.find_step(definition_of(campaign), facts.step_id)
         return History(
             facts,
             timeline_store.sweeps(reader, facts, key, StepType.MARK_MISSED),
@@ -172,6 +175,7 @@ def explain_in(system: System, delivery_id: str) -> Explanation:
             key.step_run_key,
             timeline_store.held_back(reader, facts, key),
             timeline_store.alerts(reader, facts, key),
+            workflow.spares_confirmed(step),
         )
 
     history = system.database.read_now(read)

@@ -1,10 +1,12 @@
 """Reminders with copies, and escalations: who is told on whose account."""
 
+from collections import Counter
 from typing import Any
 
 import grpc
 import pytest
 from support.grpc_client import Client, Organization
+from support.push_gateway import PushGateway
 from support.running import Installation
 from support.story import Story
 from support.waiting import until
@@ -228,6 +230,44 @@ def test_later_rounds_stop_once_everyone_has_confirmed(story: Story) -> None:
     acknowledge(story, ann, own)
     wake(story, campaign_id, "middle", iteration=2)
     until(lambda: story.get(campaign_id).status == stubs.CAMPAIGN_STATUS_COMPLETED)
+
+
+@pytest.mark.parametrize("condition", ["IF_NOT_ACKED", "IF_NOT_CLOSED"])
+def test_a_repeat_is_on_account_of_those_who_have_not_confirmed_since(
+    story: Story, gateway: PushGateway, condition: str
+) -> None:
+    stubs = story.client.stubs
+    ann, bob, _, mia = story.user_ids
+    step = escalate(
+        story,
+        [target(story, "USER", mia)],
+        condition=stubs.EscalationCondition.Value(f"ESCALATION_CONDITION_{condition}"),
+        repeat_count=3,
+        repeat_interval_minutes=30,
+    )
+    campaign_id = begin(story, step, [ann, bob])
+    wake(story, campaign_id, "wait")
+    first = next_round(story, campaign_id, after=None)
+    made = children(story, campaign_id, stubs.Delivery.KIND_ESCALATION)
+    of = {one.parent_delivery_id: one.id for one in made}
+    about_ann, about_bob = (of[story.delivery_id(campaign_id, one)] for one in (ann, bob))
+
+    def told() -> Counter[str]:
+        """Return how often each was pushed; the first two pushes are Ann's and Bob's own."""
+        return Counter(push["delivery_id"] for push in gateway.of(campaign_id)[2:])
+
+    assert told() == {about_ann: 1, about_bob: 1}
+    story.acknowledge(campaign_id, ann)
+    wake(story, campaign_id, "middle", iteration=1)
+    next_round(story, campaign_id, after=first)
+    is_spared = condition == "IF_NOT_ACKED"
+    assert told() == {about_ann: 1 if is_spared else 2, about_bob: 2}
+    explained = reports.explain_in(story.installation.system, about_ann).happenings
+    again = [one for one in explained if "again" in one.event]
+    assert [one.event for one in again] == [
+        "not_escalated_again" if is_spared else "escalated_again"
+    ]
+    assert ("its original was acknowledged before" in again[0].detail) == is_spared
 
 
 def test_a_copy_of_a_reminder_tells_and_is_dismissed_when_the_original_is_confirmed(

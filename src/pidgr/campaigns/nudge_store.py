@@ -123,12 +123,21 @@ _NEXT: Final = """
            :is_alert or exists
              (select 1 from delivery d
               where d.member_key = n.member_key and d.step_run_key = :step_run_key
-                and d.status in ({open}))
+                and d.status in ({open})
+                and (not :spares_confirmed or exists
+                     (select 1 from delivery o
+                      where o.step_run_key = d.parent_run_key and o.ordinal = d.parent_ordinal
+                        and o.status <> {acknowledged})))
     from nudge n left join member m on m.key = n.member_key
     where {of_round} and n.member_key > :after and n.status = {waiting}
     order by n.member_key limit :limit
 """
-_VALUES: Final = {"open": _OPEN, "of_round": _OF_ROUND, "waiting": int(NudgeStatus.WAITING)}
+_VALUES: Final = {
+    "open": _OPEN,
+    "of_round": _OF_ROUND,
+    "waiting": int(NudgeStatus.WAITING),
+    "acknowledged": int(DeliveryStatus.ACKNOWLEDGED),
+}
 _WAITING_NUDGES: Final = Statement(
     _NEXT.format(
         own_runs="select value from json_each(:own_runs)",
@@ -209,6 +218,7 @@ def waiting(
     limit: int,
     *,
     is_alert: bool,
+    spares_confirmed: bool,
 ) -> list[WaitingNudge]:
     """Return who waits for a nudge behind a member, by key.
 
@@ -219,6 +229,7 @@ def waiting(
         after: the key of the last member before.
         limit: the most to return.
         is_alert: whether people have no delivery of this step to confirm.
+        spares_confirmed: whether nobody is told of a message that is confirmed by now.
     """
     return reader.records(
         WaitingNudge,
@@ -229,6 +240,7 @@ def waiting(
             "after": after,
             "limit": limit,
             "is_alert": is_alert,
+            "spares_confirmed": spares_confirmed,
             "deactivated": UserStatus.DEACTIVATED,
         },
     )

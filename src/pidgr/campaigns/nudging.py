@@ -166,6 +166,7 @@ class Nudging:
             after,
             self._nudges_per_batch,
             is_alert=workflow.is_alert(step),
+            spares_confirmed=workflow.spares_confirmed(step),
         )
         if not waiting:
             return None

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pidgr.campaigns import workflow
+from pidgr.campaigns.advance import definition_of
 from pidgr.campaigns.quiet_hours import QuietHours
 from pidgr.campaigns.run_store import Lane, StepRun
 from pidgr.campaigns.store import CampaignRow
@@ -47,6 +49,17 @@ class PushBatch:
     def is_first_send(self) -> bool:
         """Whether a delivery that nobody takes has failed; a reminder's has not."""
         return self.lane.spawns or self.run.step_type == StepType.SEND_NOTIFICATION
+
+    @property
+    def spares_confirmed(self) -> bool:
+        """Whether nobody is told again of a message that has been confirmed meanwhile.
+
+        That is what the repeats of most escalations are like.
+        """
+        if self.is_primary or self.is_first_send:
+            return False
+        step = workflow.find_step(definition_of(self.campaign), self.run.step_id)
+        return workflow.spares_confirmed(step)
 
     @property
     def idempotency_key(self) -> str:

@@ -1,6 +1,7 @@
 """SQL of pushing: who is pushed what, and what becomes of those a push did not reach."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import product
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -99,14 +100,18 @@ _AMONG_HELD: Final = """
      and h.pushing_run_key = :pushing_run_key and h.held_at = :held_at and h.due_at = :due_at
      and h.settled_at is null
 """
-# Of a lane's batch, and of one of held pushes.
-_TARGETS, _HELD_TARGETS = (
-    Statement(
-        _SELECT_TARGETS.format(among=among),
-        postgresql=_SELECT_TARGETS_AT_ONCE.format(among=among),
+_WHOSE_ORIGINAL_WAITS: Final = f"""
+    join delivery o on o.step_run_key = d.parent_run_key and o.ordinal = d.parent_ordinal
+     and o.status <> {int(DeliveryStatus.ACKNOWLEDGED)}
+"""
+# By whether a batch is of held pushes, and whether it spares those whose original is confirmed.
+_TARGETS: Final = {
+    (held, spares): Statement(
+        _SELECT_TARGETS.format(among=among), postgresql=_SELECT_TARGETS_AT_ONCE.format(among=among)
     )
-    for among in ("", _AMONG_HELD)
-)
+    for held, spares in product((False, True), repeat=2)
+    for among in [(_AMONG_HELD if held else "") + (_WHOSE_ORIGINAL_WAITS if spares else "")]
+}
 _SHARED_TEXTS: Final = Statement(
     "select key, title, summary from content where key in (select value from json_each(:keys))",
     postgresql="select key, title, summary from content where key = any(:keys)",
@@ -151,10 +156,9 @@ def targets(reader: Reader, batch: PushBatch) -> tuple[list[TargetRow], list[int
         "since": batch.since,
         "upto": batch.upto,
     }
-    statement = _TARGETS
     if batch.held is not None:
-        statement = _HELD_TARGETS
         parameters |= {"pushing_run_key": batch.run.key, **batch.held._asdict()}
+    statement = _TARGETS[batch.held is not None, batch.spares_confirmed]
     rows = reader.rows(statement, parameters)
     if None not in map(_DEVICE_ID, rows):
         return rows, []

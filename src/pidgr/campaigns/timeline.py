@@ -6,6 +6,7 @@ began, and not after the cursor last moved. What no row tells is called unknown.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 from pidgr.campaigns.locale_reason import LocaleChoice, locale_reason
@@ -29,6 +30,7 @@ from pidgr.validation import LOCALES
 
 _COPY: Final = Delivery.Kind.REMINDER_FYI
 _MISSED: Final = "counted as missed before"
+_AGAIN: Final = "escalated_again"
 _ACKNOWLEDGED: Final = "it was acknowledged before its turn"
 _STOPPED: Final = "the campaign was stopped before"
 _UNREACHED: Final = "it never reached a device"
@@ -56,7 +58,7 @@ class Span:
     start: int
     end: int
 
-    def has(self, moment: int) -> bool:
+    def has(self, moment: float) -> bool:
         """Tell whether it was then."""
         return self.start <= moment <= self.end
 
@@ -76,6 +78,14 @@ class History:
     run_key: int = 0
     held_back: Sequence[HeldBack] = ()
     alerts: Sequence[Alert] = ()
+    # Whether repeats of the escalation that made it leave out whose original is confirmed.
+    spares_confirmed: bool = False
+
+    def wanted_until(self, event: str) -> float:
+        """Return since when a confirmation makes a push pointless: for ever without one."""
+        facts = self.delivery
+        of_original = facts.parent_acted_at if event == _AGAIN and self.spares_confirmed else None
+        return min(facts.acted_at or inf, of_original or inf)
 
 
 def happenings(history: History, delivery_id: Callable[[int, int], str]) -> list[Happening]:
@@ -157,7 +167,7 @@ def _push_by(
         return
     end = f"until {to_datetime(held.due_at):%Y-%m-%d %H:%M} UTC, the end of their quiet hours"
     yield Happening(held.held_at, "held_back", end, step_id=step_id)
-    stopped = _reason_not_to_wake(history, held)
+    stopped = _reason_not_to_wake(history, held, event)
     if stopped:
         at = held.settled_at or held.due_at
         yield Happening(at, f"not_{event}", stopped, step_id=step_id)
@@ -166,11 +176,11 @@ def _push_by(
         yield from _push(history, Span(start, held.settled_at), step_id, event)
 
 
-def _reason_not_to_wake(history: History, held: HeldBack) -> str:
+def _reason_not_to_wake(history: History, held: HeldBack, event: str) -> str:
     """Return why a push that was held back was or will not be sent; empty if nothing kept it."""
     facts = history.delivery
     end = held.settled_at or held.due_at
-    if facts.acted_at is not None and facts.acted_at < end:
+    if history.wanted_until(event) < end:
         return _ACKNOWLEDGED
     if facts.status == DeliveryStatus.MISSED and any(
         one.step_type == StepType.MARK_MISSED and one.moved_at < end for one in history.sweeps
@@ -188,7 +198,7 @@ def _push(history: History, span: Span, step_id: str, event: str) -> Iterator[Ha
         why = "the recipient had no active device"
         yield Happening(span.start, f"not_{event}", why, span.end, step_id)
         return
-    uncertain = history.delivery.acted_at is not None and span.has(history.delivery.acted_at)
+    uncertain = span.has(history.wanted_until(event))
     detail = "to every device that was active then"
     if uncertain:
         detail += ", unless it was acknowledged first"
@@ -327,8 +337,10 @@ def _missed_before(history: History, sweep: Sweep) -> bool:
 
 
 def _pushing_again(history: History, sweep: Sweep) -> Iterator[Happening]:
-    event = "escalated_again" if sweep.step_type == StepType.ESCALATE else "reminded"
+    event = _AGAIN if sweep.step_type == StepType.ESCALATE else "reminded"
     skipped = _reason_to_skip(history, sweep)
+    if not skipped and history.wanted_until(event) < sweep.started_at:
+        skipped = "its original was acknowledged before"
     if not skipped and _missed_before(history, sweep):
         skipped = _MISSED
     if not skipped and _is_held_back_by_another(history, sweep):

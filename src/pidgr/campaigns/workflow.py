@@ -14,6 +14,7 @@ from pidgr.contract.v1.common_pb import (
     DeadlineCheckConfig,
     EscalateConfig,
     EscalateMode,
+    EscalationCondition,
     EscalationTarget,
     EscalationTargetType,
     SendNotificationConfig,
@@ -286,6 +287,14 @@ def nudge_channels(step: WorkflowStep, iteration: int = 0) -> list[int]:
 def channel_name(channel: int) -> str:
     """Return what people call a channel, push among them."""
     return "PUSH" if channel == PUSH else ChannelName(channel).name
+
+
+def spares_confirmed(step: WorkflowStep) -> bool:
+    """Tell whether an escalation is on account of those alone who have not confirmed."""
+    config = step.config.value if step.config is not None else None
+    return isinstance(config, EscalateConfig) and (
+        config.condition == EscalationCondition.IF_NOT_ACKED
+    )
 
 
 def is_alert(step: WorkflowStep) -> bool:

@@ -155,6 +155,26 @@ def test_nobody_is_alerted_any_more_once_everybody_has_confirmed(office: Office)
     assert replay.outcome() == {"dan": NOT_NEEDED}
 
 
+@pytest.mark.parametrize("condition", ["IF_NOT_ACKED", "IF_NOT_CLOSED"])
+def test_nobody_is_told_any_more_of_who_has_confirmed_since(office: Office, condition: str) -> None:
+    workflow = office.escalate(
+        targets=[office.steps.target("USER", office.dan)],
+        condition=office.stubs.EscalationCondition.Value(f"ESCALATION_CONDITION_{condition}"),
+    )
+    replay = Replay(office, workflow, "dan")
+    for user_id in (office.ada, office.bob):
+        office.acknowledge(replay.campaign_id, user_id)
+    replay.send()
+    # Cleo has not.
+    assert replay.channel.names() == ["dan"]
+    office.change(REWIND, run_key=replay.run_key)
+    office.acknowledge(replay.campaign_id, office.cleo)
+    replay.send()
+    is_spared = condition == "IF_NOT_ACKED"
+    assert replay.channel.names() == ["dan"] * (1 if is_spared else 2)
+    assert replay.outcome() == {"dan": NOT_NEEDED if is_spared else SENT}
+
+
 def test_a_suspended_organization_nudges_nobody(replay: Replay) -> None:
     organization_id = replay.office.organization.id
     replay.office.change(SUSPEND, suspended=True, id=organization_id)
