@@ -86,15 +86,16 @@ _NOT_PUSHED: Final = _page(
 )
 _PUSHED: Final = _page(f"and d.status = {_PENDING} and d.ordinal < l.pushed_upto and not {IS_HELD}")
 PAGES: Final = (_ALL, _WITH_STATUS, _NOT_PUSHED, _PUSHED)
-# Only lanes that make deliveries: those of a send, up to the row cursor, and children's.
+# Only lanes that make deliveries: those of a send, up to the row cursor, and children's. One lane
+# after the other, as PostgreSQL would rather read every partition (docs/decisions/0032).
 _COUNT_NOT_PUSHED: Final = Statement(f"""
-    select count(*)
+    select cast(coalesce(sum(
+      (select count(*) from delivery d
+       where d.step_run_key = r.key and d.status = {_PENDING} and d.ordinal >= l.pushed_upto
+         and d.ordinal < case when l.spawns then l.number * r.lane_size + l.spawned
+                              else l.written_upto end)), 0) as bigint)
     from step_run r
     join lane l on l.step_run_key = r.key
-    join delivery d on d.step_run_key = r.key and d.ordinal >= l.pushed_upto
-     and d.ordinal < case when l.spawns then l.number * r.lane_size + l.spawned
-                          else l.written_upto end
-     and d.status = {_PENDING}
     where r.campaign_key = :campaign_key
       and (l.spawns or r.step_type = {int(StepType.SEND_NOTIFICATION)})
 """)

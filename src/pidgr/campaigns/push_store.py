@@ -120,13 +120,20 @@ _OWN_TEXTS: Final = Statement("""
     select ordinal, title, summary from delivery_body
     where step_run_key = :run_key and ordinal >= :since and ordinal < :upto
 """)
-# What was made on account of another delivery shows that one's message.
-_PARENTS_TEXTS: Final = Statement("""
+# What was made on account of another delivery shows that one's message. "offset 0" has PostgreSQL
+# look them up one by one: it would rather read all messages there are (docs/decisions/0032).
+_SELECT_PARENTS_TEXTS: Final = """
     select d.ordinal, b.title, b.summary
-    from delivery d
-    join delivery_body b on b.step_run_key = d.parent_run_key and b.ordinal = d.parent_ordinal
+    from delivery d {parent}
     where d.step_run_key = :run_key and d.ordinal >= :since and d.ordinal < :upto
-""")
+"""
+_PARENT: Final = "b.step_run_key = d.parent_run_key and b.ordinal = d.parent_ordinal"
+_PARENTS_TEXTS: Final = Statement(
+    _SELECT_PARENTS_TEXTS.format(parent=f"join delivery_body b on {_PARENT}"),
+    postgresql=_SELECT_PARENTS_TEXTS.format(
+        parent=f"cross join lateral (select * from delivery_body b where {_PARENT} offset 0) b"
+    ),
+)
 _SET_STATUS: Final = Statement(
     """
     update delivery set status = :status, changed_at = :changed_at
