@@ -124,7 +124,7 @@ _SELECT_STATE: Final = f"""
 """
 _STATE: Final = Statement(_SELECT_STATE, postgresql=f"{_SELECT_STATE} for update of d")
 # The copies are looked for behind the lock: those that it has waited for are among them. Their run
-# began after the original's, so its key is larger and older partitions have none.
+# did not begin before the original's, so older partitions have none.
 _ACKNOWLEDGE: Final = Statement(f"""
     update delivery
     set status = :acknowledged, acted_at = :now, read_at = coalesce(read_at, :now),
@@ -133,7 +133,7 @@ _ACKNOWLEDGE: Final = Statement(f"""
     returning exists (
       select 1 from delivery x
       where x.parent_run_key = delivery.step_run_key and x.parent_ordinal = delivery.ordinal
-        and x.step_run_key > delivery.step_run_key
+        and x.step_run_key >= delivery.step_run_key
         and x.kind = {int(Delivery.Kind.REMINDER_FYI)})
 """)
 
