@@ -146,8 +146,13 @@ def test_a_taken_port_is_one_sentence(pidgr: Command) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        sentence = pidgr("serve", "--port", str(port)).err.splitlines()[-1]
-    assert sentence.startswith(f"pidgr: 127.0.0.1:{port} is taken by another program")
+        public = pidgr("serve", "--port", str(port)).err.splitlines()[-1]
+        internal = pidgr(
+            "serve", "--port", "0", internal_port=str(port), internal_token="t" * 32
+        ).err.splitlines()[-1]
+    taken = f"pidgr: 127.0.0.1:{port} is taken by another program: stop it or give another"
+    assert public == f"{taken} --port"
+    assert internal == f"{taken} PIDGR_INTERNAL_PORT"
 
 
 def test_a_second_server_on_the_file_is_refused(pidgr: Command, data_dir: Path) -> None:

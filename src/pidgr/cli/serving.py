@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from pidgr.errors import SetupError
 from pidgr.garbage_collector import tune_garbage_collector
 from pidgr.logs import configure_logging
 from pidgr.settings import Settings
+
+if TYPE_CHECKING:
+    from pidgr.rpc.server import AddressError
 
 
 def serve(
@@ -38,7 +41,7 @@ def serve(
         workers=workers,
     )
     from pidgr import operations  # noqa: PLC0415 - other commands start without it
-    from pidgr.rpc.server import ServerOptions  # noqa: PLC0415
+    from pidgr.rpc.server import AddressError, ServerOptions  # noqa: PLC0415
     from pidgr.rpc.server import serve as serve_app  # noqa: PLC0415
 
     configure_logging(settings.log_level)
@@ -59,18 +62,22 @@ def serve(
             options,
             on_ready=lambda url: say(f"Pidgr is ready at {url}"),
         )
-    except OSError as error:
+    except AddressError as error:
         raise _not_listening(error, settings) from error
+    except OSError as error:
+        raise SetupError(f"cannot serve: {error}") from error
 
 
-def _not_listening(error: OSError, settings: Settings) -> SetupError:
-    where = f"{settings.host}:{settings.port}"
+def _not_listening(error: "AddressError", settings: Settings) -> SetupError:
+    where = f"{error.host}:{error.port}"
+    is_internal = (error.host, error.port) == (settings.internal_host, settings.internal_port)
+    port = "PIDGR_INTERNAL_PORT" if is_internal else "--port"
     if error.errno == errno.EADDRINUSE:
-        return SetupError(f"{where} is taken by another program: stop it or give another --port")
-    if error.errno == errno.EACCES and error.filename is None:
-        return SetupError(f"{where} is not ours to use: give a --port above 1023")
-    if isinstance(error, socket.gaierror):
-        return SetupError(f"there is no address {settings.host!r} to listen on: {error.strerror}")
+        return SetupError(f"{where} is taken by another program: stop it or give another {port}")
+    if error.errno == errno.EACCES:
+        return SetupError(f"{where} is not ours to use: give a {port} above 1023")
+    if isinstance(error.__cause__, socket.gaierror):
+        return SetupError(f"there is no address {error.host!r} to listen on: {error.strerror}")
     return SetupError(f"cannot serve on {where}: {error}")
 
 

@@ -10,6 +10,15 @@ from pidgr.rpc.server.options import ServerOptions
 _NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
+class AddressError(OSError):
+    """An address cannot be listened on, as the error that is the cause says."""
+
+    def __init__(self, host: str, port: int, cause: OSError) -> None:
+        super().__init__(cause.errno, cause.strerror)
+        self.host = host
+        self.port = port
+
+
 @dataclass(frozen=True, slots=True)
 class Listening:
     """Bound sockets; ``options`` has the internal port that was got."""
@@ -38,7 +47,7 @@ class Listening:
 
 
 def listen(options: ServerOptions) -> Listening:
-    """Bind the public and the internal address. Raises OSError as ``bind`` does."""
+    """Bind the public and the internal address. Raises AddressError as ``bind`` does."""
     public = bind(options.host, options.port)
     if options.internal_port is None:
         return Listening(public, [], options)
@@ -56,8 +65,15 @@ def bind(host: str, port: int) -> list[socket.socket]:
     """Bind one socket for each address of a host, all on the same port.
 
     Addresses this machine does not have (IPv6 of "localhost" in many containers) are left out
-    while there are others. Raises OSError if the port is taken or the host unknown.
+    while there are others. Raises AddressError if the port is taken or the host unknown.
     """
+    try:
+        return _bind_each(host, port)
+    except OSError as error:
+        raise AddressError(host, port, error) from error
+
+
+def _bind_each(host: str, port: int) -> list[socket.socket]:
     infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     with contextlib.ExitStack() as on_failure:
         bound: list[socket.socket] = []
