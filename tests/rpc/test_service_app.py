@@ -26,6 +26,7 @@ LATE = {
     "httpcore",
     "lxml",
     "numpy",
+    "pidgr.storage.schema",
     "pyqwest",
     "signxml",
 }

@@ -96,7 +96,7 @@ class SandboxDeletion:
         if organization_id is None:
             return
         deleted = 0
-        for statement in deletion_store.SOME_OF_EACH_TABLE:
+        for statement in deletion_store.some_of_each_table():
             rows = self._rows_per_batch
             while rows == self._rows_per_batch:
                 self._engine.checkpoint()

@@ -5,6 +5,7 @@ added later is not forgotten.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from pidgr.contract.v1.common_pb import CampaignStatus
@@ -51,8 +52,15 @@ def _all(table: OwnedTable) -> Statement:
     return Statement(f"delete from {table.name} where {table.condition}")
 
 
-SOME_OF_EACH_TABLE: Final = tuple(_some(table) for table in owned_tables())
-_ALL_OF_EACH_TABLE: Final = tuple(_all(table) for table in owned_tables())
+@cache
+def some_of_each_table() -> tuple[Statement, ...]:
+    """Return what :func:`delete_some` deletes by, table by table."""
+    return tuple(_some(table) for table in owned_tables())
+
+
+@cache
+def _all_of_each_table() -> tuple[Statement, ...]:
+    return tuple(_all(table) for table in owned_tables())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +120,5 @@ def delete_some(
 
 def delete_rest(transaction: Transaction, organization_key: int) -> None:
     """Delete what is left of an organization, which must be locked, and the organization."""
-    for statement in (*_ALL_OF_EACH_TABLE, _DELETE_ORGANIZATION):
+    for statement in (*_all_of_each_table(), _DELETE_ORGANIZATION):
         transaction.execute(statement, {"organization_key": organization_key})

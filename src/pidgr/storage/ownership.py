@@ -13,8 +13,6 @@ from typing import Final
 
 from sqlalchemy import Column, MetaData, Table
 
-from pidgr.storage import schema
-
 _ORGANIZATION: Final = "organization"
 _SUFFIX: Final = "_key"
 
@@ -51,7 +49,7 @@ class OwnedTable:
 
 
 @cache
-def owned_tables(metadata: MetaData = schema.metadata) -> tuple[OwnedTable, ...]:
+def owned_tables() -> tuple[OwnedTable, ...]:
     """Return the tables of organizations, those that refer to others before those they refer to.
 
     The organization's own row is not among them.
@@ -60,6 +58,8 @@ def owned_tables(metadata: MetaData = schema.metadata) -> tuple[OwnedTable, ...]
         LookupError: a table that is neither an organization's nor the installation's by its names;
             a defect of the schema.
     """
+    from pidgr.storage.schema import metadata  # noqa: PLC0415 - 2.5 MB, and deletions are rare
+
     tables = {name: table for name, table in metadata.tables.items() if name != _ORGANIZATION}
     found: dict[str, OwnedTable] = {}
     for name, table in tables.items():

@@ -11,7 +11,6 @@ import pysqlite3.dbapi2 as sqlite
 import sqlalchemy
 from sqlalchemy.dialects import postgresql
 
-from pidgr.storage import schema
 from pidgr.storage.sql import Dialect, Statement
 
 Record = TypeVar("Record")
@@ -25,7 +24,9 @@ _NO_PARAMETERS: Final[Parameters] = {}
 @lru_cache
 def _column_types(table: str, columns: tuple[str, ...]) -> list[str]:
     """Return the names PostgreSQL has for the types of a table's columns."""
-    types = (schema.metadata.tables[table].c[name].type for name in columns)
+    from pidgr.storage.schema import metadata  # noqa: PLC0415 - 2.5 MB, and SQLite needs no types
+
+    types = (metadata.tables[table].c[name].type for name in columns)
     # Without a collation, which is no part of the type.
     return [
         str(one.compile(dialect=_POSTGRESQL)).lower().partition(" collate ")[0] for one in types
