@@ -4,7 +4,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
+from support.browser import Browser
 from support.grpc_client import Client
 from support.push_gateway import PushGateway
 from support.rows import contents, differences
@@ -241,6 +243,48 @@ def test_before_the_provider_answers_and_after_a_cancel(
     world.reach(campaign.id, "wait")
     world.cancel(campaign.id)
     assert names(of(world, campaign.id, world.ada))[-1] == "campaign_cancelled"
+
+
+def subscribe(world: World, user_id: str) -> None:
+    """Let somebody read in a browser."""
+    answer = httpx.post(
+        f"{world.installation.url}/push/web/subscriptions",
+        headers={"authorization": f"Bearer {world.tokens[user_id]}"},
+        json={"subscription": Browser(f"https://fcm.googleapis.com/{user_id}").subscription},
+    )
+    assert answer.status_code == 200
+
+
+def test_of_a_batch_that_is_cut_off_what_has_left_is_told_apart(
+    world: World, held: threading.Event, gateway: PushGateway
+) -> None:
+    # Browsers are told after all devices.
+    subscribe(world, world.bob)
+    subscribe(world, world.dan)
+    campaign = world.create(user_ids=[world.ada, world.bob, world.dan])
+    world.client("CampaignService/StartCampaign", world.key, campaign_id=campaign.id)
+    until(lambda: gateway.of(campaign.id))
+    # It does not wait for the answer.
+    world.cancel(campaign.id)
+    held.set()
+    until(lambda: world.statuses(campaign.id)[world.ada] == "SENT")
+    assert len(gateway.of(campaign.id)) == 2
+    assert world.statuses(campaign.id) == {
+        world.ada: "SENT",
+        world.bob: "SENT",
+        world.dan: "PENDING",
+    }
+    pending = world.stubs.DELIVERY_STATUS_PENDING
+    assert world.deliveries(campaign.id, status_filter=pending).pagination_meta.total_count == 1
+    assert detail(of(world, campaign.id, world.ada), "answer").endswith("taken by the provider")
+    device, browser = (
+        one.detail for one in of(world, campaign.id, world.bob) if one.event == "answer"
+    )
+    assert device.endswith("taken by the provider")
+    assert browser.endswith("none: the campaign was stopped before its turn")
+    dan = of(world, campaign.id, world.dan)
+    assert sorted(names(dan)) == sorted(["created", "rendered", "not_pushed", "campaign_cancelled"])
+    assert detail(dan, "not_pushed") == "the campaign was stopped before"
 
 
 def test_a_message_that_could_not_be_made_says_why(world: World) -> None:

@@ -1,4 +1,4 @@
-"""SQL of pushes that are held back until the end of somebody's quiet hours."""
+"""SQL of pushes that are held back, nearly all until the end of somebody's quiet hours."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,6 +6,9 @@ from typing import Final
 from pidgr.campaigns.push_batch import PushBatch
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Transaction
+
+NEVER: Final = 2**63 - 1
+"""Until when pushes are held back that a stop has cut off from their batch, in microseconds."""
 
 # A delivery whose push another step has held back already gets one push for both.
 _INSERT: Final = """
@@ -24,12 +27,16 @@ _HOLD: Final = Statement(
     _INSERT.format(ordinals="json_each(:ordinals)"),
     postgresql=_INSERT.format(ordinals="(select unnest(:ordinals::int[]) as value)"),
 )
-_SETTLE: Final = Statement("""
+_SETTLE_ALL: Final = """
     update held_push set settled_at = :now
     where step_run_key = :run_key and ordinal >= :since and ordinal < :upto
       and pushing_run_key = :pushing_run_key and held_at = :held_at and due_at = :due_at
       and settled_at is null
-""")
+"""
+_SETTLE: Final = Statement(
+    f"{_SETTLE_ALL} and ordinal not in (select value from json_each(:left))",
+    postgresql=f"{_SETTLE_ALL} and ordinal <> all(:left::int[])",
+)
 _CHANGE_HELD: Final = Statement("""
     update lane set held = held + :change
     where step_run_key = :step_run_key and number = :number
@@ -56,8 +63,8 @@ def hold(
     )
 
 
-def settle(transaction: Transaction, batch: PushBatch, now: int) -> int:
-    """Note that a batch of held pushes is done with; returns how many there were."""
+def settle(transaction: Transaction, batch: PushBatch, left: Sequence[int], now: int) -> int:
+    """Note that a batch of held pushes is done with, but for those ``left``; returns how many."""
     assert batch.held is not None  # noqa: S101 - the caller's condition
     return transaction.execute(
         _SETTLE,
@@ -67,6 +74,7 @@ def settle(transaction: Transaction, batch: PushBatch, now: int) -> int:
             "upto": batch.upto,
             "pushing_run_key": batch.run.key,
             **batch.held._asdict(),
+            "left": transaction.array(left),
             "now": now,
         },
     )

@@ -1,4 +1,4 @@
-"""Holds pushes back until the end of the recipient's quiet hours, each group as one task."""
+"""Holds pushes back, nearly all until the end of quiet hours, each group as one task."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -41,7 +41,7 @@ def hold(
     held = 0
     for due_at, ordinals in groups.items():
         count = held_store.hold(transaction, batch, ordinals, due_at=due_at, now=now)
-        if count:
+        if count and due_at != held_store.NEVER:
             engine.enqueue(transaction, _task(batch, due_at, now))
         held += count
     return held

@@ -19,7 +19,7 @@ from pidgr.campaigns.store import Counters
 from pidgr.clock import Clock
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus
 from pidgr.engine.port import Engine
-from pidgr.outreach.push import ACCEPTED, Answer, Outcome, Pusher, send_all
+from pidgr.outreach.push import ACCEPTED, NOT_STARTED, Answer, Outcome, Pusher, send_all
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -115,34 +115,56 @@ class Pushing:
         addressed: _Addressed,
         answers: Sequence[Answer],
     ) -> bool:
-        """Move the cursor and settle what the provider refused, in one transaction."""
+        """Move the cursor and settle what the provider refused, in one transaction.
+
+        Of a batch that was stopped, only what has left is recorded; the rest stays as it was.
+        """
         now = self._clock.now()
-        if not self._move_on(transaction, batch, addressed.held, now):
-            return False
         refused = answers.count(ACCEPTED) != len(addressed.targets)
+        cut_off = _cut_off(addressed.targets, answers) if refused else set()
+        if cut_off and answers.count(NOT_STARTED) == len(answers):
+            return False
+        if not self._move_on(transaction, batch, addressed.held, cut_off, now):
+            return False
         if refused:
-            self._record_refusals(transaction, batch, addressed.targets, answers, now)
+            self._record_refusals(transaction, batch, addressed.targets, answers, cut_off, now)
         arrivals = int(DeliveryStatus.NO_DEVICE) in map(_STATUS, addressed.targets)
         if refused or arrivals or addressed.deviceless:
-            self._settle(transaction, batch, addressed, answers)
+            self._settle(transaction, batch, addressed, answers, cut_off)
         return True
 
     def _move_on(
-        self, transaction: Transaction, batch: PushBatch, held: Mapping[int, int], now: int
+        self,
+        transaction: Transaction,
+        batch: PushBatch,
+        held: Mapping[int, int],
+        cut_off: Collection[int],
+        now: int,
     ) -> bool:
         """Note that a batch is through, and what of it is held back; False if somebody else has."""
         settled = 0
         if batch.held is None:
             moved = run_store.move_pushed(transaction, batch.lane, batch.since, batch.upto, now)
+            held = {**held, **dict.fromkeys(cut_off, held_store.NEVER)}
         else:
-            settled = held_store.settle(transaction, batch, now)
+            settled = held_store.settle(transaction, batch, list(cut_off), now)
             moved = settled > 0
-        if not moved:
-            return False
+        if moved:
+            self._hold(transaction, batch, held, settled, now)
+        return moved
+
+    def _hold(
+        self,
+        transaction: Transaction,
+        batch: PushBatch,
+        held: Mapping[int, int],
+        settled: int,
+        now: int,
+    ) -> None:
+        """Hold pushes back, and count them; ``settled`` were and are no more."""
         change = holding.hold(transaction, self._engine, batch, held, now) - settled
         if change and batch.is_first_send:
             held_store.change_held(transaction, batch, change)
-        return True
 
     @staticmethod
     def _record_refusals(
@@ -150,10 +172,11 @@ class Pushing:
         batch: PushBatch,
         targets: Sequence[TargetRow],
         answers: Sequence[Answer],
+        cut_off: Collection[int],
         now: int,
     ) -> None:
         for target, answer in zip(map(Target._make, targets), answers, strict=True):
-            if answer.outcome is Outcome.ACCEPTED:
+            if answer.outcome is Outcome.ACCEPTED or target.ordinal in cut_off:
                 continue
             device_id = target.device_id
             if answer.outcome is Outcome.DEAD_TOKEN:
@@ -173,27 +196,31 @@ class Pushing:
         batch: PushBatch,
         addressed: _Addressed,
         answers: Sequence[Answer],
+        cut_off: Collection[int],
     ) -> None:
         """Change the status of deliveries that the pushes did or did not reach.
 
         A recipient without a device who has one by now was reached: they wait like the others.
         One whose devices are all dead or gone has no device. Any other refusal on all devices of a
-        first send is a failure; a reminder's is not.
+        first send is a failure; a reminder's is not. Who was ``cut_off`` keeps theirs.
         """
         was = {_ORDINAL(target): _STATUS(target) for target in addressed.targets}
         outcomes: dict[int, set[Outcome]] = defaultdict(set)
         for target, answer in zip(addressed.targets, answers, strict=True):
             outcomes[_ORDINAL(target)].add(answer.outcome)
         reached: list[int] = []
-        deviceless = list(addressed.deviceless)
+        dead: list[int] = []
         refused: list[int] = []
         for ordinal, found in outcomes.items():
+            if ordinal in cut_off:
+                continue
             if Outcome.ACCEPTED in found:
                 if was[ordinal] == DeliveryStatus.NO_DEVICE:
                     reached.append(ordinal)
             elif was[ordinal] == DeliveryStatus.PENDING:
                 only_dead = found == {Outcome.DEAD_TOKEN}
-                (deviceless if only_dead else refused).append(ordinal)
+                (dead if only_dead else refused).append(ordinal)
+        deviceless = addressed.deviceless + dead
         pending, no_device = DeliveryStatus.PENDING, DeliveryStatus.NO_DEVICE
         arrived = self._move(transaction, batch, reached, no_device, pending)
         left = self._move(transaction, batch, deviceless, pending, no_device)
@@ -223,6 +250,14 @@ class Pushing:
         if not ordinals:
             return 0
         return push_store.set_status(transaction, batch.delivery_run_key, ordinals, since, to)
+
+
+def _cut_off(targets: Sequence[TargetRow], answers: Sequence[Answer]) -> set[int]:
+    """Return whom a stop has kept from being reached: a push not started, and none accepted."""
+    outcomes: dict[Outcome, set[int]] = defaultdict(set)
+    for target, answer in zip(targets, answers, strict=True):
+        outcomes[answer.outcome].add(_ORDINAL(target))
+    return outcomes[Outcome.NOT_STARTED] - outcomes[Outcome.ACCEPTED]
 
 
 def _idempotency_key(batch: PushBatch, held: Collection[int]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
+from pidgr.campaigns.held_store import NEVER
 from pidgr.campaigns.locale_reason import LocaleChoice, locale_reason
 from pidgr.campaigns.nudge_store import NudgeStatus
 from pidgr.campaigns.push_store import BROWSER
@@ -26,6 +27,7 @@ from pidgr.campaigns.workflow import channel_name
 from pidgr.clock import to_datetime
 from pidgr.contract.v1.campaign_pb import Delivery
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform, StepType
+from pidgr.outreach.push import NOT_STARTED
 from pidgr.validation import LOCALES
 
 _COPY: Final = Delivery.Kind.REMINDER_FYI
@@ -165,6 +167,9 @@ def _push_by(
     if held is None:
         yield from _push(history, span, step_id, event)
         return
+    if held.due_at == NEVER:
+        yield Happening(held.held_at, f"not_{event}", _STOPPED, step_id=step_id)
+        return
     end = f"until {to_datetime(held.due_at):%Y-%m-%d %H:%M} UTC, the end of their quiet hours"
     yield Happening(held.held_at, "held_back", end, step_id=step_id)
     stopped = _reason_not_to_wake(history, held, event)
@@ -209,10 +214,11 @@ def _push(history: History, span: Span, step_id: str, event: str) -> Iterator[Ha
             span.start, "answer", f"{_named(device)}: {answer}", span.end, step_id, device.id
         )
     for refusal in refused:
+        said = "none" if refusal.error == NOT_STARTED.reason else "refused"
         yield Happening(
             refusal.occurred_at,
             "answer",
-            f"device {refusal.device_id} refused: {refusal.error}",
+            f"device {refusal.device_id} {said}: {refusal.error}",
             step_id=step_id,
             device_id=refusal.device_id,
         )

@@ -58,7 +58,7 @@ class Answer:
 
 
 ACCEPTED: Final = Answer(Outcome.ACCEPTED)
-NOT_STARTED: Final = Answer(Outcome.NOT_STARTED)
+NOT_STARTED: Final = Answer(Outcome.NOT_STARTED, "the campaign was stopped before its turn")
 
 
 class Pusher(Protocol):
