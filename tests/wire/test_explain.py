@@ -287,6 +287,27 @@ def test_of_a_batch_that_is_cut_off_what_has_left_is_told_apart(
     assert detail(dan, "not_pushed") == "the campaign was stopped before"
 
 
+def test_who_gets_a_new_token_while_the_old_one_is_refused_is_pushed_to_again(
+    world: World, held: threading.Event, gateway: PushGateway
+) -> None:
+    gateway.results["old"] = "dead_token"
+    device_id = world.register(world.dan, push_token="old")
+    campaign = world.create(user_ids=[world.ada, world.dan])
+    world.client("CampaignService/StartCampaign", world.key, campaign_id=campaign.id)
+    until(lambda: gateway.of(campaign.id))
+    world.register(world.dan, device_id=device_id, push_token="new")
+    held.set()
+    until(lambda: "new" in [push["push_token"] for push in gateway.of(campaign.id)])
+    until(lambda: world.statuses(campaign.id)[world.dan] == "SENT")
+    world.reach(campaign.id, "wait")
+    assert len(gateway.of(campaign.id)) == 3
+    answers = [one.detail for one in of(world, campaign.id, world.dan) if one.event == "answer"]
+    assert answers == [
+        f"device {device_id} refused: dead_token",
+        f"IOS device {device_id}: taken by the provider",
+    ]
+
+
 def test_a_message_that_could_not_be_made_says_why(world: World) -> None:
     variables = [world.variable("desk", required=True)]
     template_id = world.template(body="Your desk is {{desk}}.", variables=variables)

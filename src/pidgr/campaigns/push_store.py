@@ -145,6 +145,17 @@ _SET_STATUS: Final = Statement(
     where step_run_key = :run_key and status = :since_status and ordinal = any(:ordinals)
     """,
 )
+# Who could be pushed to now, of a few deliveries.
+_HAS_DEVICE: Final = """
+    select d.ordinal from delivery d
+    where d.step_run_key = :run_key and d.ordinal {ordinals}
+      and (exists (select 1 from device v where v.member_key = d.member_key and v.active)
+        or exists (select 1 from web_push_subscription w where w.member_key = d.member_key))
+"""
+_WITH_DEVICE: Final = Statement(
+    _HAS_DEVICE.format(ordinals="in (select value from json_each(:ordinals))"),
+    postgresql=_HAS_DEVICE.format(ordinals="= any(:ordinals)"),
+)
 _DEACTIVATE_DEVICE: Final = Statement("""
     update device set active = false where id = :device_id and push_token = :push_token
 """)
@@ -194,6 +205,12 @@ def own_texts(
     parameters = {"run_key": run_key, "since": since, "upto": upto}
     rows = reader.rows(_OWN_TEXTS if are_primary else _PARENTS_TEXTS, parameters)
     return {ordinal: (title, summary) for ordinal, title, summary in rows}
+
+
+def with_device(reader: Reader, run_key: int, ordinals: Sequence[int]) -> set[int]:
+    """Return those of some deliveries whose recipients have an active device or a browser."""
+    parameters = {"run_key": run_key, "ordinals": reader.array(ordinals)}
+    return {row[0] for row in reader.rows(_WITH_DEVICE, parameters)}
 
 
 def set_status(

@@ -201,8 +201,9 @@ class Pushing:
         """Change the status of deliveries that the pushes did or did not reach.
 
         A recipient without a device who has one by now was reached: they wait like the others.
-        One whose devices are all dead or gone has no device. Any other refusal on all devices of a
-        first send is a failure; a reminder's is not. Who was ``cut_off`` keeps theirs.
+        One whose devices are all dead or gone has no device, unless they have registered one
+        meanwhile, which is pushed to at once. Any other refusal on all devices of a first send is
+        a failure; a reminder's is not. Who was ``cut_off`` keeps theirs.
         """
         was = {_ORDINAL(target): _STATUS(target) for target in addressed.targets}
         outcomes: dict[int, set[Outcome]] = defaultdict(set)
@@ -220,7 +221,7 @@ class Pushing:
             elif was[ordinal] == DeliveryStatus.PENDING:
                 only_dead = found == {Outcome.DEAD_TOKEN}
                 (dead if only_dead else refused).append(ordinal)
-        deviceless = addressed.deviceless + dead
+        deviceless = addressed.deviceless + self._without_device(transaction, batch, dead)
         pending, no_device = DeliveryStatus.PENDING, DeliveryStatus.NO_DEVICE
         arrived = self._move(transaction, batch, reached, no_device, pending)
         left = self._move(transaction, batch, deviceless, pending, no_device)
@@ -238,6 +239,17 @@ class Pushing:
                 changes,
                 is_primary=batch.is_primary,
             )
+
+    def _without_device(
+        self, transaction: Transaction, batch: PushBatch, dead: list[int]
+    ) -> list[int]:
+        """Return who has no device but dead ones; who has is pushed to again, at once."""
+        if not dead:
+            return []
+        renewed = push_store.with_device(transaction, batch.delivery_run_key, dead)
+        now = self._clock.now()
+        self._hold(transaction, batch, dict.fromkeys(sorted(renewed), now), 0, now)
+        return [ordinal for ordinal in dead if ordinal not in renewed]
 
     @staticmethod
     def _move(

@@ -170,6 +170,12 @@ def _push_by(
     if held.due_at == NEVER:
         yield Happening(held.held_at, f"not_{event}", _STOPPED, step_id=step_id)
         return
+    if held.due_at == held.held_at:
+        # Their devices' tokens were dead, and a device has registered meanwhile.
+        yield from _push(history, Span(span.start, held.held_at), step_id, event)
+        if held.settled_at is not None:
+            yield from _push(history, Span(held.held_at + 1, held.settled_at), step_id, event)
+        return
     end = f"until {to_datetime(held.due_at):%Y-%m-%d %H:%M} UTC, the end of their quiet hours"
     yield Happening(held.held_at, "held_back", end, step_id=step_id)
     stopped = _reason_not_to_wake(history, held, event)

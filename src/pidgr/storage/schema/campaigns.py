@@ -187,7 +187,7 @@ quiet_hours = Table(
 
 # Pushes that a lane's cursor has passed over because it was night for the recipient; those that
 # were held back in one transaction until one moment are one task. They stay as facts. So do those
-# that a stop has cut off from their batch, until never.
+# that a stop has cut off from their batch, until never, and second pushes, until now.
 held_push = Table(
     "held_push",
     metadata,
