@@ -5,13 +5,14 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
-from bench import fanout, garbage, heatmaps, latency, lists, requests
+from bench import fanout, garbage, heatmaps, latency, lists, requests, waiting
 from bench.databases import fresh_directory
 from bench.installation import installation
 from bench.plan import QUICK, WITHOUT_MILLION, Kind, Plan
 from bench.report import Line, keep, show
 
-_PARTS = ("fanout", "requests", "latency", "garbage", "heatmaps", "lists")
+_PARTS = ("fanout", "requests", "latency", "garbage", "heatmaps", "lists", "waiting")
+_WITHOUT_READERS = {"heatmaps", "waiting"}
 _FEW_MEMBERS = 1_000
 
 
@@ -21,8 +22,8 @@ def measure(kind: Kind, plan: Plan, parts: list[str]) -> Iterator[Line]:
         yield from lists.measure(kind, plan)
     if parts == ["lists"]:
         return
-    # Nobody reads messages in the measurement of heatmaps; a million members take a minute.
-    members = _FEW_MEMBERS if parts == ["heatmaps"] else plan.members
+    # Nobody reads messages in some measurements; a million members take a minute.
+    members = _FEW_MEMBERS if {*parts} <= _WITHOUT_READERS else plan.members
     with fresh_directory() as directory, installation(kind, members, directory) as place:
         if "fanout" in parts:
             yield from fanout.measure(place, plan, devices=False)
@@ -37,6 +38,8 @@ def measure(kind: Kind, plan: Plan, parts: list[str]) -> Iterator[Line]:
             yield from garbage.measure(place, plan)
         if "heatmaps" in parts:
             yield from heatmaps.measure(place, plan)
+        if "waiting" in parts:
+            yield from waiting.measure(place, plan)
 
 
 def _arguments() -> argparse.Namespace:

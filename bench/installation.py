@@ -26,6 +26,7 @@ from pidgr.system import System, build_system, migrate
 # People whose inboxes are read and who acknowledge.
 _READERS: Final = 200
 _SENDER: Final = "The bench"
+DEADLINE_STEP: Final = "deadline"
 _SHARED_BODY: Final = "# A new travel policy\n\nPlease **read** it and confirm. " + (
     "It applies to every trip that is booked from the first of next month on. " * 12
 )
@@ -58,29 +59,41 @@ class Installation:
         """Call as the administrator."""
         return self.server.call(rpc, self.api_key, request)
 
-    def campaign(self, template: str, recipients: int, people: int = 0) -> str:
+    def campaign(
+        self, template: str, recipients: int, people: int = 0, *, deadline: str = ""
+    ) -> str:
         """Make a campaign of one send and return its id.
 
         Args:
             template: ``shared`` or ``personalised``.
             recipients: how many deliveries; written past the API, which takes 100,000 at most.
             people: how many members they go to, if fewer.
+            deadline: until when the campaign waits after that, as a duration of the contract.
         """
+        send: dict[str, Any] = {
+            "id": "send",
+            "type": "STEP_TYPE_SEND_NOTIFICATION",
+            "sendNotification": {"type": "push", "actionLabel": "Got it"},
+        }
+        steps = [send]
+        if deadline:
+            send["transitions"] = {"completed": DEADLINE_STEP}
+            steps.append(
+                {
+                    "id": DEADLINE_STEP,
+                    "type": "STEP_TYPE_DEADLINE_CHECK",
+                    "deadlineCheck": {"delay": deadline},
+                }
+            )
         created = self.call(
             "CampaignService/CreateCampaign",
             name="Bench",
             templateId=self.templates[template],
             userIds=[self.admin_id],
             senderName=_SENDER,
-            workflow={
-                "steps": [
-                    {
-                        "id": "send",
-                        "type": "STEP_TYPE_SEND_NOTIFICATION",
-                        "sendNotification": {"type": "push", "actionLabel": "Got it"},
-                    }
-                ]
-            },
+            # Or a deadline would end at once, as nobody can be reached who has no device.
+            waitForEnrollment=bool(deadline),
+            workflow={"steps": steps},
         )
         campaign_id: str = created["campaign"]["id"]
         self.population.address(campaign_id, recipients, people or recipients)

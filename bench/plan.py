@@ -8,7 +8,7 @@ Kind = Literal["sqlite", "postgresql"]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Sizes of one run. On two cores the default takes nine to twelve minutes, by load.
+    """Sizes of one run. On two cores the default takes ten to thirteen minutes, by load.
 
     ``rounds`` are repetitions of a measurement together with its floor; medians of them are shown.
     """
@@ -23,6 +23,8 @@ class Plan:
     tail_seconds: float = 4.0
     tail_campaigns: int = 2
     garbage: int = 10_000
+    waiting: int = 10_000
+    rest_seconds: float = 20.0
     touches: int = 10_000_000
     touch_days: int = 90
     list_rows: int = 100_000
@@ -44,6 +46,8 @@ QUICK = Plan(
     tail_seconds=0.5,
     tail_campaigns=1,
     garbage=300,
+    waiting=300,
+    rest_seconds=1.0,
     touches=50_000,
     touch_days=3,
     list_rows=1_000,
