@@ -87,7 +87,7 @@ _NOT_PUSHED: Final = _page(
 _PUSHED: Final = _page(f"and d.status = {_PENDING} and d.ordinal < l.pushed_upto and not {IS_HELD}")
 PAGES: Final = (_ALL, _WITH_STATUS, _NOT_PUSHED, _PUSHED)
 # Only lanes that make deliveries: those of a send, up to the row cursor, and children's. One lane
-# after the other, as PostgreSQL would rather read every partition (docs/decisions/0032).
+# after the other, as PostgreSQL would rather read every partition (docs/decisions/0033).
 _COUNT_NOT_PUSHED: Final = Statement(f"""
     select cast(coalesce(sum(
       (select count(*) from delivery d

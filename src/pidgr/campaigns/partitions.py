@@ -1,7 +1,7 @@
 """When deliveries get another partition, on PostgreSQL.
 
 Writing a delivery costs the more the larger the index of inboxes is that it goes into, and reading
-an inbox costs the more the more partitions there are (docs/decisions/0032-partitions.md).
+an inbox costs the more the more partitions there are (docs/decisions/0033-partitions.md).
 """
 
 from functools import partial

@@ -121,7 +121,7 @@ _OWN_TEXTS: Final = Statement("""
     where step_run_key = :run_key and ordinal >= :since and ordinal < :upto
 """)
 # What was made on account of another delivery shows that one's message. "offset 0" has PostgreSQL
-# look them up one by one: it would rather read all messages there are (docs/decisions/0032).
+# look them up one by one: it would rather read all messages there are (docs/decisions/0033).
 _SELECT_PARENTS_TEXTS: Final = """
     select d.ordinal, b.title, b.summary
     from delivery d {parent}
