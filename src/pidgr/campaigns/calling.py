@@ -119,7 +119,6 @@ class WebhookCaller:
                 body,
                 idempotency_key=idempotency_key(campaign.id, step.id),
                 headers=webhook_config(step).headers,
-                now=self._clock.now(),
             )
 
     def _begin(self, transaction: Transaction, call: _Call) -> bool:

@@ -1,19 +1,19 @@
 """Sends pushes to a provider that takes them one by one, over HTTP/2."""
 
 import asyncio
-import math
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import httpx
 from prometheus_client import Counter
 
+from pidgr.clock import SECOND
 from pidgr.errors import UnavailableError
+from pidgr.outreach import retry_after
 from pidgr.outreach.answer_memory import AnswerMemory, Answers, name_of
 from pidgr.outreach.departure import Departure, NotStartedError
 from pidgr.outreach.push import NOT_STARTED, Answer, Push
@@ -25,8 +25,6 @@ _ANSWER_SECONDS: Final = 10.0
 # How long a batch is pursued before its lane lets go of it and comes back later.
 _BATCH_SECONDS: Final = 30.0
 _LONGEST_PAUSE_SECONDS: Final = 8.0
-# Whoever asks for more is asked again after this.
-_LONGEST_HOLD_SECONDS: Final = 3600.0
 
 PUSHES: Final = Counter(
     "pidgr_pushes", "Pushes that a provider has answered.", ["provider", "outcome"]
@@ -260,27 +258,5 @@ def wants_later(response: httpx.Response) -> Later | None:
     status = response.status_code
     if status != HTTPStatus.TOO_MANY_REQUESTS and not response.is_server_error:
         return None
-    return Later(f"{status}", retry_after(response))
-
-
-def retry_after(response: httpx.Response) -> float | None:
-    """Return the delay in seconds that an answer asks for (RFC 9110, 10.2.3), an hour at most.
-
-    A date counts from the answer's own, so that nobody's clock has to be right.
-    """
-    text = response.headers.get("retry-after", "")
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = _seconds_between(response.headers.get("date", ""), text)
-    # NaN is not between anything.
-    return min(seconds, _LONGEST_HOLD_SECONDS) if 0 <= seconds < math.inf else None
-
-
-def _seconds_between(first: str, second: str) -> float:
-    """Return what lies between two dates of headers; NaN if one of them is none."""
-    try:
-        between = parsedate_to_datetime(second) - parsedate_to_datetime(first)
-    except (ValueError, TypeError):
-        return math.nan
-    return max(0.0, between.total_seconds())
+    wait = retry_after.delay(response.headers)
+    return Later(f"{status}", None if wait is None else wait / SECOND)

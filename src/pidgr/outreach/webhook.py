@@ -11,11 +11,9 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, Self
 
-from pidgr.clock import from_datetime
 from pidgr.outreach import retry_after
 from pidgr.outreach.address_guard import Target
 from pidgr.outreach.http_reply import ExchangeError
@@ -125,7 +123,6 @@ def post(
     *,
     idempotency_key: str,
     headers: Mapping[str, str],
-    now: int,
 ) -> Answer:
     """Post a body once and return how that went; whatever the receiver does, it is an answer.
 
@@ -135,7 +132,6 @@ def post(
         body: the whole document.
         idempotency_key: the same for every repeat.
         headers: the tenant's, which have passed :func:`header_problem`.
-        now: microseconds, to count a Retry-After date from.
     """
     ours = {
         "content-type": "application/json",
@@ -156,21 +152,7 @@ def post(
         )
     except ExchangeError as error:
         return Answer(error=str(error))
-    answer = Answer(reply.status, retry_after=_retry_after(reply.headers, now))
+    answer = Answer(reply.status, retry_after=retry_after.delay(reply.headers) or 0)
     if answer.accepted:
         return answer
     return Answer(reply.status, f"it answered {reply.status}", answer.retry_after)
-
-
-def _retry_after(headers: Mapping[str, str], now: int) -> int:
-    """Return the microseconds of a Retry-After header in either of its forms, or 0."""
-    wanted = retry_after.delay(headers)
-    if wanted is not None:
-        return wanted
-    try:
-        moment = parsedate_to_datetime(headers.get("retry-after", "").strip())
-    except ValueError:
-        return 0
-    if moment.tzinfo is None:
-        return 0
-    return max(0, min(from_datetime(moment) - now, retry_after.LONGEST))
