@@ -192,7 +192,7 @@ class LaneRunner:
             except UnavailableError as error:
                 if since == lane.pushed_upto:
                     raise
-                raise ProgressError(error.message) from error
+                raise ProgressError(error.message, pause=error.pause) from error
             if not sent:
                 return False
         return True

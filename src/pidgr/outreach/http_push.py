@@ -22,6 +22,7 @@ import httpx
 import structlog
 
 from pidgr.errors import UnavailableError
+from pidgr.outreach import retry_after
 from pidgr.outreach.departure import Departure, NotStartedError
 from pidgr.outreach.push import ACCEPTED, NOT_STARTED, Answer, Outcome, Push
 
@@ -60,7 +61,8 @@ class HttpPusher:
         except httpx.TransportError as error:
             raise UnavailableError("the push gateway cannot be reached") from error
         if response.is_server_error or response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            raise UnavailableError(f"the push gateway answered {response.status_code}")
+            pause = retry_after.delay(response.headers) or 0
+            raise UnavailableError(f"the push gateway answered {response.status_code}", pause=pause)
         if not response.is_success:
             answer = Answer(Outcome.REFUSED, f"the push gateway answered {response.status_code}")
             return [answer] * len(pushes)
