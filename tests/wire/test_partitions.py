@@ -25,6 +25,12 @@ _PLACES = Statement("""
 """)
 
 
+_GIVE_OUT_HALF = Statement("""
+    select setval(sequence, (pg_sequence_last_value(sequence) >> 32 << 32) + (1::bigint << 31))
+    from (select pg_get_serial_sequence('step_run', 'key')::regclass as sequence) s
+""")
+
+
 @pytest.fixture
 def world(installation: Installation, client: Client) -> World:
     return World(installation, client)
@@ -149,6 +155,19 @@ def test_a_campaign_goes_on_in_other_partitions_than_it_began_in(world: World) -
     assert len(listed.deliveries) == listed.pagination_meta.total_count == 3 + 3 + 2 + 3
     assert {"reminded", "reminder_copied", "escalated"} <= events(world, first[world.bob])
     assert {"created", "dismissed"} <= events(world, settled[0].delivery_id)
+
+
+def test_a_step_that_delivers_has_a_full_partition_followed_by_another(world: World) -> None:
+    """It is full when half of its keys are given out; a large one is more than a test can write."""
+    database = world.installation.system.database
+    if database.dialect == "postgresql":
+        last = database.write_now(lambda transaction: transaction.value(_GIVE_OUT_HALF))
+    campaign = world.start()
+    assert world.counts(campaign.id)[0] == 4
+    if database.dialect == "postgresql":
+        until(lambda: database.read_now(partition_store.newest).number == (last >> 32) + 1)
+    world.start()
+    assert len(entries(world, world.ada)) == 2
 
 
 def test_whoever_is_erased_is_so_in_every_partition(world: World) -> None:

@@ -54,8 +54,9 @@ def newest(reader: Reader) -> Newest:
 def add(transaction: Transaction, number: int) -> None:
     """Add an empty partition, unless it is there.
 
-    A table that is made apart and then attached locks out neither who reads deliveries nor who
-    writes them; ``create table ... partition of`` would wait for all of them, and they for it.
+    A table that is made apart and then attached, which gives it its indexes, locks out neither who
+    reads deliveries nor who writes them; ``create table ... partition of`` would wait for all of
+    them, and they for it.
     """
     transaction.value(LOCK)
     if transaction.value(_HAS_TABLE, {"name": f"delivery_{number}"}):
@@ -63,9 +64,8 @@ def add(transaction: Transaction, number: int) -> None:
     bounds = f"from ({number << _KEY_BITS}) to ({number + 1 << _KEY_BITS})"
     for table, options in _TABLES.items():
         partition = f"{table}_{number}"
-        columns = f"(like {table} including defaults including indexes)"
         for text in (
-            f"create table {partition} {columns} {options}",
+            f"create table {partition} (like {table} including defaults) {options}",
             f"alter table {table} attach partition {partition} for values {bounds}",
         ):
             transaction.execute(Statement(text))
