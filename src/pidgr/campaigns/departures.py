@@ -144,10 +144,7 @@ class Departures:
 
     def _share(self, batch: _Batch) -> None:
         moment = time.monotonic()
-        with self._changed:
-            session = self._session
-            if session is None:
-                session = self._session = _Session(self._database.session())
+        session = self._session or self._open()
         try:
             departure_store.share(session.reader, batch.campaign_id)
         except psycopg.OperationalError as error:
@@ -155,6 +152,15 @@ class Departures:
             raise UnavailableError("the database cannot be reached; try again shortly") from error
         batch.departure.good_until(moment + _GOOD_SECONDS)
         batch.session = session
+
+    def _open(self) -> _Session:
+        """Open the session, unless somebody has meanwhile."""
+        opened = _Session(self._database.session())
+        with self._changed:
+            session = self._session = self._session or opened
+        if session is not opened:
+            opened.close()
+        return session
 
     def _unshare(self, batch: _Batch) -> None:
         """Give a batch's lock back, unless somebody has."""
@@ -185,7 +191,8 @@ class Departures:
                     return
                 batches, session = list(self._batches), self._session
             if self._has_locks:
-                batches = [batch for batch in batches if batch.session is session]
+                # What has no lock yet has not looked yet itself.
+                batches = [one for one in batches if one.session and one.session is session]
             if batches:
                 self._look(batches, session)
 

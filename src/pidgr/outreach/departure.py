@@ -33,7 +33,7 @@ class Departure:
 
     def __init__(self) -> None:
         self.is_stopped = False
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
         self._is_open = True
         self._starting = 0
         self._good_until = math.inf
@@ -44,17 +44,15 @@ class Departure:
         Raises:
             NotStartedError: it must not.
         """
-        with self._changed:
+        with self._lock:
             if not self._may_begin():
                 raise NotStartedError
             self._starting += 1
 
     def end(self) -> None:
         """Note that a push that was about to start has left."""
-        with self._changed:
+        with self._lock:
             self._starting -= 1
-            if self.is_quiet:
-                self._changed.notify_all()
 
     def require_open(self) -> None:
         """Check that pushes may start, before work is done for one.
@@ -79,19 +77,14 @@ class Departure:
 
     def close(self) -> None:
         """Start no more pushes."""
-        with self._changed:
+        with self._lock:
             self._is_open = False
 
     def stop(self) -> None:
         """Start no more pushes, of which the rest is not wanted later either."""
-        with self._changed:
+        with self._lock:
             self.is_stopped = True
             self._is_open = False
-
-    def wait_until_quiet(self, seconds: float) -> bool:
-        """Wait until a departure that was closed is quiet; False if it takes longer."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.is_quiet, seconds)
 
     def require_stopped(self) -> None:
         """Check that pushes that have not started are not wanted later either.
