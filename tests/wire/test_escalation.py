@@ -1,6 +1,7 @@
 """Reminders with copies, and escalations: who is told on whose account."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -212,6 +213,19 @@ def test_who_has_restricted_their_processing_is_told_only_by_campaigns_that_incl
     made = children(story, campaign.id, stubs.Delivery.KIND_ESCALATION)
     assert {one.user_id for one in made} == ({cy, mia} if is_included else set())
     assert [one.others for one in told.firings if one.step_id == "middle"] == [len(made)]
+
+
+@pytest.mark.parametrize("step", [escalate, remind])
+def test_nobody_is_told_of_a_recipient_who_has_left(
+    story: Story, step: Callable[[Story, list[Any]], Any]
+) -> None:
+    ann, _, cy, mia = story.user_ids
+    campaign_id = begin(story, step(story, [target(story, "USER", mia)]), [ann, cy])
+    story.client("MemberService/DeactivateUser", story.key, user_id=ann)
+    wake(story, campaign_id, "wait")
+    at(story, campaign_id, "late")
+    told = [one for one in story.deliveries(campaign_id).deliveries if one.user_id == mia]
+    assert [one.parent_delivery_id for one in told] == [story.delivery_id(campaign_id, cy)]
 
 
 def test_later_rounds_stop_once_everyone_has_confirmed(story: Story) -> None:

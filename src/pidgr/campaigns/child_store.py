@@ -67,6 +67,10 @@ MANAGER: Final = f"""
        and n.key <> b.member_key and {_ADDRESSABLE.format(member="n")}
       where :manager
 """
+# Nobody is told of a recipient who has left: they cannot confirm any more.
+STAYS: Final = """
+      join member s on s.key = {row}.member_key and s.status <> :deactivated
+"""
 _REACHABLE: Final = """
     (exists (select 1 from device v where v.member_key = {member_key} and v.active)
      or exists (select 1 from web_push_subscription w where w.member_key = {member_key}))
@@ -80,7 +84,7 @@ _SPAWN: Final = f"""
        created_at, changed_at, parent_run_key, parent_ordinal)
     with base as (
       select d.ordinal, d.member_key, d.content_key, d.locale
-      from delivery d
+      from delivery d {STAYS.format(row="d")}
       where d.step_run_key = :base_run_key and d.ordinal >= :since and d.ordinal < :upto
         and (d.status in ({{statuses}})
              or d.status = :no_device and {_REACHABLE.format(member_key="d.member_key")})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from pidgr.campaigns.child_store import MANAGER, NAMED, Targets, over_lists
+from pidgr.campaigns.child_store import MANAGER, NAMED, STAYS, Targets, over_lists
 from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.storage.sql import Statement
@@ -95,7 +95,7 @@ _INSERT: Final = over_lists(f"""
 _INSERT_TARGETS: Final = over_lists(f"""
     insert into nudge (step_run_key, channel, member_key, organization_key)
     with base as (
-      select d.member_key from delivery d where {_IN_AREA.format()}
+      select d.member_key from delivery d {STAYS.format(row="d")} where {_IN_AREA.format()}
     ), named as ({NAMED}
     ), target as (
       select n.key from named n where exists (select 1 from base b where b.member_key <> n.key)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pidgr.campaigns.child_store import MANAGER, NAMED, Targets
+from pidgr.campaigns.child_store import MANAGER, NAMED, STAYS, Targets
 from pidgr.campaigns.simulation import Audience
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
@@ -18,7 +18,7 @@ _AUDIENCE: Final = Statement(f"""
 # The pairs that pidgr.campaigns.child_store would make deliveries of.
 _PAIRS: Final = f"""
     with base as (
-      select a.member_key from audience a
+      select a.member_key from audience a {STAYS.format(row="a")}
       where a.campaign_key = :campaign_key and (not :reachable_only or {_REACHABLE})
     ), named as ({NAMED}
     ), managers as (

@@ -389,7 +389,7 @@ def _telling_others(
     why = _reason_to_skip(history, sweep)
     if not why and sweep.step_type != StepType.ESCALATE:
         why = _reason_not_to_remind(history, sweep)
-    why = why or "the step's targets were nobody else for this recipient"
+    why = why or "the recipient had left, or the step's targets were nobody else"
     yield Happening(sweep.started_at, f"not_{event}", why, step_id=sweep.step_id)
 
 

@@ -118,9 +118,13 @@ def test_an_alert_is_pushed_in_each_round_mailed_in_the_first_and_delivered_to_n
         repeat_count=3,
         repeat_interval_minutes=30,
     )
-    people = [office.ada, office.bob]
+    left = office.invite("left@example.com", name="Left")
+    office.change(MANAGE, manager_id=office.cleo, id=left)
+    people = [office.ada, office.bob, left]
     campaign = office.start(title="Alert", workflow=workflow, user_ids=people)
     office.acknowledge(campaign.id, office.bob)
+    # Cleo is not told of who is no longer there.
+    office.client("MemberService/DeactivateUser", office.key, user_id=left)
     first = len(gateway.of(campaign.id))
     office.pass_deadline(campaign.id)
 
