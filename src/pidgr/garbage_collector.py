@@ -1,6 +1,13 @@
 """How often a process that runs for months looks for cyclic garbage."""
 
 import gc
+from typing import Final
+
+# Of objects that may be part of cycles: how many more there are than at the last look, before the
+# next. Five times as many made a fan-out of a million 6 MB larger and no faster.
+_NEW_OBJECTS: Final = 20_000
+_LOOKS_BEFORE_OLDER_ONES: Final = 20
+_LOOKS_BEFORE_OLDEST: Final = 50
 
 
 def tune_garbage_collector() -> None:
@@ -12,4 +19,4 @@ def tune_garbage_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(_NEW_OBJECTS, _LOOKS_BEFORE_OLDER_ONES, _LOOKS_BEFORE_OLDEST)
