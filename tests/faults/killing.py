@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Collection
 from typing import Final
 
 from faults.deployment import Deployment
@@ -24,6 +25,7 @@ class Killer:
     def __init__(self, deployment: Deployment, dice: random.Random) -> None:
         self.dice = dice
         self.kills = 0
+        self.dead_devices: Collection[str] = ()
         self._database = deployment.database
         self._lock = threading.Lock()
         self._calls = 0
@@ -34,9 +36,13 @@ class Killer:
         deployment.gateway.behave = self._behave
 
     def _behave(self, batch: Batch) -> Reply:
-        del batch
+        results = [
+            {"device_id": push["device_id"], "status": "dead_token"}
+            for push in batch.pushes
+            if push["device_id"] in self.dead_devices
+        ]
         # Whoever is killed never learns whether the batch was taken.
-        return Reply(503 if self.witness() and not self._has_taken else 200)
+        return Reply(503 if self.witness() and not self._has_taken else 200, results)
 
     def witness(self) -> bool:
         """Note that a peer was called and will answer; True if that has killed the caller."""

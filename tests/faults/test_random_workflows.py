@@ -64,6 +64,7 @@ class Siege:
         self.ids = deployment.delivery_ids()
         self.readers = Readers(deployment, self.company.tenant.ids[:12], seed)
         self.killer = Killer(deployment, self.dice)
+        self.killer.dead_devices = self.company.dead_devices
         several = deployment.database_url.startswith("postgresql")
         self.processes = Processes(
             deployment, with_worker=several, embedded_engine=not several or seed % 2 == 0

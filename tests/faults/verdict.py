@@ -199,7 +199,9 @@ class Verdict:
 
     def _unconfirmed(self, made: Made) -> set[DeliveryStatus]:
         if not self._devices(made.user_id):
-            return {DeliveryStatus.NO_DEVICE}
+            # A cancel may come before the provider says that the device is dead.
+            is_early = self.is_cancelled and made.user_id in self.company.lost
+            return {DeliveryStatus.NO_DEVICE} | ({DeliveryStatus.PENDING} if is_early else set())
         waiting = {DeliveryStatus.PENDING}
         if made.user_id in self.readers:
             waiting.add(DeliveryStatus.DELIVERED)
