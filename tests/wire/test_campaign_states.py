@@ -1,5 +1,6 @@
 """Starting and cancelling, and who is addressed."""
 
+import asyncio
 import threading
 from typing import Any
 
@@ -38,6 +39,17 @@ def test_a_cancelled_campaign_stands_still(world: World, gateway: PushGateway) -
         "InboxService/GetMessage", world.tokens[world.ada], delivery_id=action["delivery_id"]
     ).entry
     assert entry.message.campaign_id == campaign.id
+
+
+def test_a_cancel_stops_batches_of_its_own_process_itself(world: World) -> None:
+    departures = world.installation.system.departures
+    campaign, other = world.start(), world.start()
+    with departures.of(campaign.id) as mine, departures.of(other.id) as theirs:
+        # The database still has it running, so nobody else could have stopped it.
+        asyncio.run(departures.stop(campaign.id))
+        assert (mine.is_stopped, theirs.is_stopped) == (True, False)
+        theirs.begin()
+        theirs.end()
 
 
 def test_a_campaign_is_cancelled_before_it_starts(world: World) -> None:
