@@ -13,6 +13,7 @@ from pidgr.campaigns.partition_store import Newest
 from pidgr.campaigns.partitions import Partitions, is_full
 from pidgr.engine.dbos_engine import DbosEngine
 from pidgr.engine.port import TaskStatus
+from pidgr.storage import migration
 from pidgr.storage.database import Database
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Row, Transaction
@@ -129,6 +130,7 @@ def test_new_runs_deliver_to_the_new_partition(database: Database, partitions: P
     assert [key // KEYS for key in (old, new, newer)] == [0, 1, 2]
     assert places(database) == [(f"delivery_{n}", f"delivery_body_{n}") for n in range(3)]
     assert newest(database).number == 2
+    assert migration.drift(database) == []
 
 
 @pytest.mark.parametrize(
