@@ -97,6 +97,19 @@ def test_a_batch_that_was_stopped_says_what_has_started(
     assert answers.count(NOT_STARTED) == 300 - len(peer.asked) > 0
 
 
+def test_nobody_waits_for_a_turn_after_a_stop(apple: DevicePusher, peer: Http2Peer) -> None:
+    departure = Departure()
+
+    def answer(_asked: Asked) -> Told:
+        departure.stop()
+        return Told(503, {"reason": "Shutdown"}, {"retry-after": "25"})
+
+    peer.answer = answer
+    began = time.monotonic()
+    assert apple.send([push()], "batch", departure) == [NOT_STARTED]
+    assert time.monotonic() - began < 20
+
+
 def test_a_batch_to_a_gateway_has_left_before_it_is_answered(service: Arrivals) -> None:
     service.hold = threading.Event()
     pusher = HttpPusher(f"{service.url}/push")

@@ -25,6 +25,8 @@ _ANSWER_SECONDS: Final = 10.0
 # How long a batch is pursued before its lane lets go of it and comes back later.
 _BATCH_SECONDS: Final = 30.0
 _LONGEST_PAUSE_SECONDS: Final = 8.0
+# How soon whoever waits for a turn notices that there will be none.
+_LOOK_SECONDS: Final = 0.5
 
 PUSHES: Final = Counter(
     "pidgr_pushes", "Pushes that a provider has answered.", ["provider", "outcome"]
@@ -74,11 +76,12 @@ class _Pace:
         self._holds = 0
         self._pause = 0.0
 
-    async def turn(self, deadline: float) -> None:
+    async def turn(self, deadline: float, departure: Departure) -> None:
         """Wait for this request's turn.
 
         Raises:
             _TooLateError: it comes after the deadline.
+            NotStartedError: it will not come.
         """
         while True:
             now = asyncio.get_running_loop().time()
@@ -88,11 +91,11 @@ class _Pace:
             if self._held_until <= now:
                 self._next = max(self._next, now) + self._spacing
                 holds = self._holds
-                await asyncio.sleep(start - now)
+                await _wait_until(start, departure)
                 if self._holds == holds:
                     return
                 continue
-            await asyncio.sleep(self._held_until - now)
+            await _wait_until(self._held_until, departure)
 
     def hold(self, seconds: float | None) -> None:
         """Start nothing for as long as the provider says, or a pause that doubles."""
@@ -111,6 +114,20 @@ class _Pace:
     def went_well(self) -> None:
         """Begin with short pauses again."""
         self._pause = 0.0
+
+
+async def _wait_until(moment: float, departure: Departure) -> None:
+    """Wait until a moment of the loop's time.
+
+    Raises:
+        NotStartedError: nothing starts any more.
+    """
+    left = moment - asyncio.get_running_loop().time()
+    while left > 0:
+        await asyncio.sleep(min(left, _LOOK_SECONDS))
+        departure.require_open()
+        left = moment - asyncio.get_running_loop().time()
+    departure.require_open()
 
 
 class _Connections:
@@ -242,8 +259,7 @@ class DevicePusher:
 
     async def _pursue(self, push: Push, deadline: float, departure: Departure) -> Answer:
         while True:
-            await self._pace.turn(deadline)
-            departure.require_open()
+            await self._pace.turn(deadline, departure)
             request = departure.async_request()
             answer = await self._unbroken().deliver(self._provider, push, request)
             if isinstance(answer, Answer):
