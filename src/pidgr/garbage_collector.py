@@ -4,8 +4,8 @@ import gc
 from typing import Final
 
 # Of objects that may be part of cycles: how many more there are than at the last look, before the
-# next. Five times as many made a fan-out of a million 6 MB larger and no faster.
-_NEW_OBJECTS: Final = 20_000
+# next. Twenty times as many made a fan-out of a million 8 MB larger and no faster.
+_NEW_OBJECTS: Final = 5_000
 _LOOKS_BEFORE_OLDER_ONES: Final = 20
 _LOOKS_BEFORE_OLDEST: Final = 50
 
