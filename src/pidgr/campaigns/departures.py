@@ -52,7 +52,7 @@ class _Session:
 
 @dataclass(eq=False, slots=True)
 class _Batch:
-    """A batch on its way; ``session`` holds its campaign's lock on its account."""
+    """A batch on its way; its campaign's lock is held by ``session`` before it departs."""
 
     campaign_id: str
     departure: Departure = field(default_factory=Departure)
@@ -68,6 +68,9 @@ class Departures:
         # Guards what follows, and is never held while the database is asked.
         self._changed = threading.Condition(threading.Lock())
         self._batches: set[_Batch] = set()
+        # By campaign, who holds its lock. It is kept for the batch that follows, so that a lane
+        # need not ask for it and give it back again each time.
+        self._locks: dict[str, _Session] = {}
         self._session: _Session | None = None
         self._watch: threading.Thread | None = None
         self._is_closing = False
@@ -89,7 +92,6 @@ class Departures:
             yield batch.departure
         finally:
             batch.departure.close()
-            self._unshare(batch)
             with self._changed:
                 self._batches.discard(batch)
 
@@ -128,8 +130,7 @@ class Departures:
     def _is_quiet(self, reader: Reader, campaign_id: str, own: list[_Batch]) -> bool:
         if not all(batch.departure.is_quiet for batch in own):
             return False
-        for batch in own:
-            self._unshare(batch)
+        self._give_back(campaign_id)
         return departure_store.is_free(reader, campaign_id)
 
     def _add(self, batch: _Batch) -> None:
@@ -145,11 +146,10 @@ class Departures:
     def _share(self, batch: _Batch) -> None:
         moment = time.monotonic()
         session = self._session or self._open()
-        try:
-            departure_store.share(session.reader, batch.campaign_id)
-        except psycopg.OperationalError as error:
-            self._lose(session)
-            raise UnavailableError("the database cannot be reached; try again shortly") from error
+        with self._changed:
+            is_held = self._locks.get(batch.campaign_id) is session
+        if not is_held:
+            self._take(batch.campaign_id, session)
         batch.departure.good_until(moment + _GOOD_SECONDS)
         batch.session = session
 
@@ -162,14 +162,31 @@ class Departures:
             opened.close()
         return session
 
-    def _unshare(self, batch: _Batch) -> None:
-        """Give a batch's lock back, unless somebody has."""
+    def _take(self, campaign_id: str, session: _Session) -> None:
+        """Hold a campaign's lock. Whoever comes second gives it back once, as locks are counted."""
+        try:
+            departure_store.share(session.reader, campaign_id)
+            with self._changed:
+                is_second = self._locks.get(campaign_id) is session
+                if self._session is session:
+                    self._locks[campaign_id] = session
+            if is_second:
+                departure_store.unshare(session.reader, campaign_id)
+        except psycopg.OperationalError as error:
+            self._lose(session)
+            raise UnavailableError("the database cannot be reached; try again shortly") from error
+
+    def _give_back(self, campaign_id: str) -> None:
+        """Give a campaign's lock back, unless a push of it may still start here."""
         with self._changed:
-            session, batch.session = batch.session, None
+            own = [batch for batch in self._batches if batch.campaign_id == campaign_id]
+            if not all(batch.departure.is_quiet for batch in own):
+                return
+            session = self._locks.pop(campaign_id, None)
         if session is None:
             return
         try:
-            departure_store.unshare(session.reader, batch.campaign_id)
+            departure_store.unshare(session.reader, campaign_id)
         except psycopg.OperationalError:
             self._lose(session)
 
@@ -179,6 +196,7 @@ class Departures:
             if self._session is not session:
                 return
             self._session = None
+            self._locks.clear()
             for batch in self._batches:
                 batch.departure.close()
         session.close()
@@ -186,15 +204,18 @@ class Departures:
     def _keep_looking(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._batches or self._is_closing)
+                self._changed.wait_for(lambda: self._batches or self._locks or self._is_closing)
                 if self._changed.wait_for(lambda: self._is_closing, _LOOK_SECONDS):
                     return
                 batches, session = list(self._batches), self._session
+                locked = list(self._locks)
             if self._has_locks:
                 # What has no lock yet has not looked yet itself.
                 batches = [one for one in batches if one.session and one.session is session]
             if batches:
                 self._look(batches, session)
+            for campaign_id in locked:
+                self._give_back(campaign_id)
 
     def _look(self, batches: list[_Batch], session: _Session | None) -> None:
         """Stop what is not wanted any more, and let the rest go on."""
@@ -216,5 +237,3 @@ class Departures:
                 batch.departure.stop()
             elif session is not None:
                 batch.departure.good_until(moment + _GOOD_SECONDS)
-            if batch.departure.is_quiet:
-                self._unshare(batch)
