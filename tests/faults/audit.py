@@ -179,7 +179,9 @@ def check_pushes(
     repeats = deployment.gateway.repeats_by_lane()
     assert not repeats or max(repeats.values()) <= repeats_per_lane
     most = max((len(batch.batch.pushes) for batch in deployment.gateway.snapshot()), default=0)
-    assert sum(repeated.values()) <= sum(repeats.values()) * max(most, PUSHES_PER_BATCH)
+    assert sum(repeated.values()) <= sum(repeats.values()) * max(
+        most, PUSHES_PER_BATCH[deployment.database.dialect]
+    )
     return sum(repeated.values())
 
 

@@ -152,9 +152,10 @@ def retire_device(unit: Transaction, device_id: str) -> None:
 
 
 def test_who_lost_the_last_device_before_the_push_has_no_device(deployment: Deployment) -> None:
-    tenant = deployment.found(PUSHES_PER_BATCH + 500)
+    batch_size = PUSHES_PER_BATCH[deployment.database.dialect]
+    tenant = deployment.found(batch_size + 500)
     # Lanes follow the members' order, so these are not in the first batch.
-    leavers = [person for person in tenant.people[PUSHES_PER_BATCH + 200 :] if person.devices]
+    leavers = [person for person in tenant.people[batch_size + 200 :] if person.devices]
     first = threading.Lock()
 
     def behave(batch: Batch) -> Reply:

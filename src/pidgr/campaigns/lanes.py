@@ -35,8 +35,9 @@ _MOST_LANES: Final = 8
 # it, and Python holds the messages that it has rendered for it.
 _ROWS_PER_BATCH: Final[Mapping[Dialect, int]] = {"sqlite": 2_000, "postgresql": 5_000}
 _FEWEST_ROWS_OF_A_LANE: Final = 5_000
-# Recipients of one push batch, which a crash may repeat.
-PUSHES_PER_BATCH: Final = 2_000
+# Recipients of one push batch, which a crash may repeat. PostgreSQL is asked five times for each
+# and waits for its disk: a fan-out is a fifth faster than with 2,000.
+PUSHES_PER_BATCH: Final[Mapping[Dialect, int]] = {"sqlite": 2_000, "postgresql": 4_000}
 
 log = structlog.get_logger("pidgr.campaigns")
 
@@ -184,9 +185,10 @@ class LaneRunner:
     def _push(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> bool:
         end = lane.number * run.lane_size + lane.spawned if lane.spawns else lane.high
         quiet = self._database.read_now(lambda reader: quiet_hours_of(reader, campaign))
-        for since in range(lane.pushed_upto, end, PUSHES_PER_BATCH):
+        pushes = PUSHES_PER_BATCH[self._database.dialect]
+        for since in range(lane.pushed_upto, end, pushes):
             self._engine.checkpoint()
-            upto = min(since + PUSHES_PER_BATCH, end)
+            upto = min(since + pushes, end)
             try:
                 sent = self._pushing.send(PushBatch(campaign, run, lane, since, upto, quiet))
             except UnavailableError as error:
