@@ -159,16 +159,16 @@ HAS_DEVICE: Final = """
      or exists (select 1 from web_push_subscription w where w.member_key = a.member_key))
 """
 JOIN_MEMBER: Final = "join member m on m.key = a.member_key"
-_MEMBERS_OF_BATCH: Final = """
-    select member_key from audience
-    where campaign_key = :campaign_key and ordinal >= :since and ordinal < :upto
+_BATCH: Final = """
+    from audience a
+    where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
 """
-_IS_MEMBER_WITH_DEVICE: Final = f"""
+_IS_MEMBER_WITH_DEVICE: Final = """
     a.member_key in (select d.member_key from device d
-                     where d.active and d.member_key = any(array({_MEMBERS_OF_BATCH}))
+                     where d.active and d.member_key = any(array({members}))
                      union all
                      select w.member_key from web_push_subscription w
-                     where w.member_key = any(array({_MEMBERS_OF_BATCH})))
+                     where w.member_key = any(array({members})))
 """
 _LATERAL_MEMBER: Final = """
     cross join lateral (select * from member where key = a.member_key offset 0) m
@@ -183,23 +183,32 @@ def batch_statement(text: str) -> Statement:
     """
     return Statement(
         text,
-        postgresql=text.replace(HAS_DEVICE, _IS_MEMBER_WITH_DEVICE).replace(
-            JOIN_MEMBER, _LATERAL_MEMBER
-        ),
+        postgresql=text.replace(
+            HAS_DEVICE, _IS_MEMBER_WITH_DEVICE.format(members=f"select a.member_key {_BATCH}")
+        ).replace(JOIN_MEMBER, _LATERAL_MEMBER),
     )
 
 
-_INSERT_SHARED: Final = batch_statement(f"""
+_INSERT: Final = """
     insert into delivery
       (step_run_key, ordinal, organization_key, member_key, kind, status, content_key, locale,
        created_at, changed_at)
     select :step_run_key, a.ordinal, :organization_key, a.member_key, :kind,
-           case when {HAS_DEVICE} then :pending else :no_device end,
+           case when {has_device} then :pending else :no_device end,
            :content_key, :locale, :now, :changed_at
-    from audience a
-    where a.campaign_key = :campaign_key and a.ordinal >= :since and a.ordinal < :upto
-    order by a.ordinal
-""")
+    {batch}
+"""
+# PostgreSQL reads the batch once, for the rows and for the question who of them has a device.
+_INSERT_SHARED: Final = Statement(
+    _INSERT.format(has_device=HAS_DEVICE, batch=f"{_BATCH} order by a.ordinal"),
+    postgresql=f"""
+    with batch as materialized (select a.ordinal, a.member_key {_BATCH} order by a.ordinal)
+    """
+    + _INSERT.format(
+        has_device=_IS_MEMBER_WITH_DEVICE.format(members="select member_key from batch"),
+        batch="from batch a",
+    ),
+)
 _COUNT_STATUS: Final = Statement("""
     select count(*) from delivery
     where step_run_key = :step_run_key and ordinal >= :since and ordinal < :upto
