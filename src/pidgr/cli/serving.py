@@ -11,8 +11,8 @@ import typer
 
 from pidgr.cli.terminal import DatabaseUrl, console, override, say
 from pidgr.errors import SetupError
-from pidgr.garbage_collector import tune_garbage_collector
 from pidgr.logs import configure_logging
+from pidgr.process_memory import share_one_heap, tune_garbage_collector
 from pidgr.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def worker(database_url: DatabaseUrl = None) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    share_one_heap()
     system = build_system(settings, run_handlers=True)
     system.engine.start()
     tune_garbage_collector()

@@ -11,7 +11,7 @@ from types import FrameType
 
 import uvicorn
 
-from pidgr.garbage_collector import tune_garbage_collector
+from pidgr.process_memory import share_one_heap, tune_garbage_collector
 from pidgr.rpc.server.config import ServerConfig
 
 logger = logging.getLogger("pidgr.rpc.server")
@@ -120,6 +120,7 @@ def run_process(
 
     Raises SystemExit with status 3 if the app cannot be built or does not start (the log says why).
     """
+    share_one_heap()
 
     def started() -> None:
         tune_garbage_collector()
