@@ -16,14 +16,12 @@ _GOALS: Final = {
 }
 _FLOORS: Final = {"sqlite": "executemany, one transaction", "postgresql": "binary COPY"}
 _MEMORY_GOAL_BYTES: Final = 150e6
-_MILLION: Final = 1_000_000
 
 
 def measure(place: Installation, plan: Plan, *, devices: bool) -> Iterator[Line]:
     """Yield the lines of one database."""
     suffix = "a device each" if devices else "no devices"
-    # Whether people have devices matters less and less with size, so the largest is measured once.
-    for recipients in plan.shared if devices else plan.shared[:1]:
+    for recipients in plan.shared:
         yield from _measure(place, plan, "shared", recipients, suffix)
     if devices:
         for recipients in plan.personalised:
@@ -38,7 +36,7 @@ def _measure(
     peaks: list[tuple[float, float]] = []
     rows: dict[str, list[tuple[Any, ...]]] = {}
     rest = place.worker.memory()
-    for _ in range(plan.rounds if recipients < _MILLION else min(2, plan.rounds)):
+    for _ in range(plan.rounds):
         place.worker.reset_peak_memory()
         seconds = _fan_out(place, template, recipients)
         peaks.append((place.worker.memory("VmHWM") / 1e6, _MEMORY_GOAL_BYTES / 1e6))

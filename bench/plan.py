@@ -8,7 +8,7 @@ Kind = Literal["sqlite", "postgresql"]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Sizes of one run. On two cores the default takes ten to thirteen minutes, by load.
+    """Sizes of one run. On two cores the default takes twelve to fifteen minutes, by load.
 
     ``rounds`` are repetitions of a measurement together with its floor; medians of them are shown.
     """
