@@ -101,7 +101,7 @@ def _add(place: Installation, count: int) -> None:
         f"""
         select count(distinct i.inputs) from {schema}workflow_status s
         join {schema}workflow_input i on i.workflow_uuid = s.workflow_uuid
-        where s.status = 'DELAYED'
+        where s.status = 'DELAYED' and s.workflow_uuid like 'c%:{_STEP}'
         """
     )
     if waiting != count:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LINES_OF_A_DATABASE = 30
+LINES_OF_A_DATABASE = 32
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

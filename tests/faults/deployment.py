@@ -157,6 +157,11 @@ class Deployment:
         self.database.write_now(lambda unit: _populate(unit, tenant, people, devices_each))
         return tenant
 
+    @property
+    def several_batches(self) -> int:
+        """How many people are pushed to in more batches than there are lanes at once."""
+        return 6_000 if self.database.dialect == "sqlite" else 18_000
+
     def tokens(self, user_ids: Sequence[str]) -> dict[str, str]:
         """Mint access tokens. Only while no server runs."""
         system = build_system(self._settings, run_handlers=False)

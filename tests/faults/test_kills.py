@@ -79,7 +79,7 @@ def run_with_kills(
 
 
 def test_a_campaign_survives_a_kill(deployment: Deployment) -> None:
-    tenant = deployment.found(6_000)
+    tenant = deployment.found(deployment.several_batches)
     run_with_kills(deployment, tenant, 3, 1, personal=True, deadline=False)
 
 
