@@ -29,7 +29,9 @@ def test_a_quick_run_measures_everything(kind: str, runtime_directory: Path) -> 
     lines = json.loads(kept.read_text())["lines"]
     kept.unlink()
     assert len(lines) == LINES_OF_A_DATABASE
-    assert all(line["ratio"] > 0 and line["floor"] > 0 for line in lines)
+    assert all(line["floor"] > 0 for line in lines)
+    # What waiting campaigns add may be nothing, or less than the noise.
+    assert all(line["ratio"] > 0 for line in lines if "waiting" not in line["subject"])
     subjects = [line["subject"].replace(" ", "") for line in lines]
     assert len(set(subjects)) == LINES_OF_A_DATABASE
     table = run.stdout.replace(" ", "")
