@@ -109,18 +109,36 @@ class Installation:
         Raises:
             TimeoutError: it did not end.
         """
+        return self._await(
+            """
+            select r.finished_at from step_run r join campaign c on c.key = r.campaign_key
+            where c.id = :id and r.finished_at is not null
+            """,
+            campaign_id,
+        )
+
+    def await_deadline(self, campaign_id: str) -> int:
+        """Wait until a campaign waits for its deadline and return its key.
+
+        Raises:
+            TimeoutError: it does not.
+        """
+        return self._await(
+            """
+            select c.key from campaign c join step_run r on r.campaign_key = c.key
+            where c.id = :id and r.due_at is not null
+            """,
+            campaign_id,
+        )
+
+    def _await(self, question: str, campaign_id: str) -> int:
+        """Ask until there is a row and return its number."""
         deadline = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < deadline:
-            row = self.bench.run(
-                """
-                select r.finished_at from step_run r join campaign c on c.key = r.campaign_key
-                where c.id = :id and r.finished_at is not null
-                """,
-                id=campaign_id,
-            ).fetchone()
+            row = self.bench.run(question, id=campaign_id).fetchone()
             if row is not None:
-                finished_at: int = row[0]
-                return finished_at
+                number: int = row[0]
+                return number
             time.sleep(0.02)
         raise TimeoutError(campaign_id)
 

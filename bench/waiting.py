@@ -13,7 +13,6 @@ _STEP: Final = f"wake:{DEADLINE_STEP}"
 _COPIES: Final = "%-0000-4000-9000-%"
 _MEMORY_GOAL_MB: Final = 10
 _CORE_GOAL_PERCENT: Final = 1
-_START_SECONDS: Final = 60.0
 
 
 class _Rest(NamedTuple):
@@ -55,7 +54,7 @@ def _add(place: Installation, count: int) -> None:
     """Start one campaign that waits, and write as many more like it."""
     campaign_id = place.campaign("shared", 1, deadline="720h")
     place.start(campaign_id)
-    key = _await_deadline(place, campaign_id)
+    key = place.await_deadline(campaign_id)
     bench = place.bench
     others = _columns(place, "campaign", "key", "id")
     copied = ", ".join(f"c.{column}" for column in others)
@@ -113,25 +112,3 @@ def _columns(place: Installation, table: str, *without: str) -> list[str]:
     """Return the names of a table's columns but for some."""
     found = place.bench.run(f"select * from {table} limit 0").description
     return [column[0] for column in found if column[0] not in without]
-
-
-def _await_deadline(place: Installation, campaign_id: str) -> int:
-    """Wait until a campaign waits for its deadline and return its key.
-
-    Raises:
-        TimeoutError: it does not.
-    """
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end:
-        found = place.bench.run(
-            """
-            select c.key from campaign c join step_run r on r.campaign_key = c.key
-            where c.id = :id and r.due_at is not null
-            """,
-            id=campaign_id,
-        ).fetchone()
-        if found is not None:
-            key: int = found[0]
-            return key
-        time.sleep(0.02)
-    raise TimeoutError(campaign_id)
