@@ -17,7 +17,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, WorkflowSerializa
 from dbos._context import assert_current_dbos_context
 
 from pidgr.clock import MINUTE, SECOND
-from pidgr.engine import rows, schema
+from pidgr.engine import bell, rows, schema
 from pidgr.engine.connections import create_library_engine
 from pidgr.engine.liveness import AdvisoryLocks, Liveness, SingleProcess
 from pidgr.engine.logs import adopt_library_log
@@ -45,6 +45,9 @@ _CONCURRENCY: Final[Mapping[str, int]] = {
     Queue.CALLS: 8,
     Queue.NUDGES: 2,
 }
+# A lane that has been taken begins in the moment in which another one ends; to take it then would
+# keep a core waiting for 15 to 25 ms each time (measured at 125,000 recipients a second).
+_TAKEN_AHEAD: Final[Mapping[str, int]] = {Queue.LANES: 1}
 # Executions that the library parks until another process has recorded their outcome keep a thread.
 _SPARE_THREADS: Final = 16
 
@@ -80,7 +83,8 @@ class DbosEngine:
         self._drain_seconds = drain_seconds
         self._registrations: dict[str, Registration] = {}
         self._stopping = threading.Event()
-        self._runner = Runner(database, self._registrations, retry_delays, self._stopping)
+        turns = {name: threading.Semaphore(count) for name, count in _CONCURRENCY.items()}
+        self._runner = Runner(database, self._registrations, turns, retry_delays, self._stopping)
         self._client = DBOSClient(
             # Only lends its dialect, for which the library compiles its statements once.
             system_database_engine=database.engine,
@@ -88,7 +92,8 @@ class DbosEngine:
             application_name=_APPLICATION,
             lazy=True,
         )
-        self._pumps = Pumps(database, _CONCURRENCY)
+        taken = {name: count + _TAKEN_AHEAD.get(name, 0) for name, count in _CONCURRENCY.items()}
+        self._pumps = Pumps(database, taken)
         self._slots = Slots(self._pumps.wake)
         self._started = False
         self._pool: sqlalchemy.Engine | None = None
@@ -122,6 +127,7 @@ class DbosEngine:
             transaction.connection, options, task.handler, *task.arguments
         )
         if task.delay <= 0:
+            bell.ring(transaction)
             transaction.after_commit.append(lambda: self._pumps.wake(task.queue))
 
     def cancel(self, transaction: Transaction, keys: Sequence[str]) -> None:
@@ -132,6 +138,7 @@ class DbosEngine:
         """Let a waiting task start ``delay`` microseconds from now instead; see the port."""
         rows.move(transaction, key, delay)
         if delay <= 0:
+            bell.ring(transaction)
             transaction.after_commit.append(self._pumps.wake_all)
 
     def status(self, key: str) -> TaskStatus | None:
@@ -198,7 +205,7 @@ class DbosEngine:
         # None of its own polling threads for our queues; see pump.
         DBOS.listen_queues([])
         DBOS.launch()
-        self._pumps.start(library)
+        self._pumps.start(library, self._slots)
         self._supervisor.start()
 
     def _config(self, executor: str) -> DBOSConfig:
@@ -214,7 +221,8 @@ class DbosEngine:
             "scheduler_polling_interval_sec": 3600.0,
             "application_version": _VERSION,
             "executor_id": executor,
-            "max_executor_threads": sum(_CONCURRENCY.values()) + _SPARE_THREADS,
+            "max_executor_threads": sum((*_CONCURRENCY.values(), *_TAKEN_AHEAD.values()))
+            + _SPARE_THREADS,
             "log_level": "WARNING",
             "enable_otlp": False,
         }

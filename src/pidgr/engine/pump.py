@@ -3,8 +3,8 @@
 The library's own queue threads only poll: each hop of a campaign would wait for half an interval,
 a freed slot for the next poll, and a poll costs 3 ms of processor time (SQL built in Python). We
 run the same loop (``dbos._queue.queue_worker_thread``) with an event that can also be woken: by a
-commit of this process, by a slot that became free, and by one cheap look at the queues every tenth
-of a second, which finds other processes' tasks and timers.
+commit of this process, by a slot that became free, and by one cheap look at the queues, which finds
+other processes' tasks and timers: when the bell rings, and every tenth of a second.
 """
 
 import threading
@@ -16,6 +16,7 @@ from dbos._core import ActiveWorkflowById, QueueBucket
 from dbos._queue import _INTERNAL_QUEUE_CONSTRUCTION, Queue, queue_worker_thread
 
 from pidgr.engine import rows
+from pidgr.engine.bell import Bell
 from pidgr.errors import UnavailableError
 from pidgr.storage.database import Database
 
@@ -72,7 +73,7 @@ class Pumps:
         self._threads: Final[list[threading.Thread]] = []
         self._stopping: Final = threading.Event()
 
-    def start(self, library: DBOS) -> None:
+    def start(self, library: DBOS, slots: Slots) -> None:
         """Begin to poll."""
         for name, pulse in self._pulses.items():
             queue = Queue(
@@ -82,22 +83,27 @@ class Pumps:
                 token=_INTERNAL_QUEUE_CONSTRUCTION,
             )
             self._run(f"pidgr-engine-{name}", queue_worker_thread, pulse, library, queue)
-        self._run("pidgr-engine-watch", self._watch)
+        self._run("pidgr-engine-watch", self._watch, slots)
 
     def _run(self, name: str, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
         thread.start()
         self._threads.append(thread)
 
-    def _watch(self) -> None:
-        while not self._stopping.wait(_WATCH_SECONDS):
+    def _watch(self, slots: Slots) -> None:
+        bell = Bell(self._database, self._stopping)
+        while not self._stopping.is_set():
+            bell.wait(_WATCH_SECONDS)
             try:
                 queued = self._database.read_now(rows.queued)
             except UnavailableError:
                 # The supervisor says so; here it would be said ten times a second.
                 continue
             for name in queued:
-                self.wake(name)
+                # A full queue is polled as soon as there is room.
+                if slots.count_for_queue(name) < self._concurrency[name]:
+                    self.wake(name)
+        bell.close()
 
     def wake(self, name: str) -> None:
         """Poll one queue now. A no-op for queues of the library itself."""

@@ -1,7 +1,7 @@
 """One attempt at a task, and what follows from how it ended."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -66,17 +66,23 @@ class _Attempt:
 
 
 class Runner:
-    """Runs handlers in the library's threads."""
+    """Runs handlers in the library's threads.
+
+    ``turns`` has how many of a queue may run at once. More may have been taken, on purpose or
+    because the library counts a task only once its thread has begun.
+    """
 
     def __init__(
         self,
         database: Database,
         registrations: dict[str, Registration],
+        turns: Mapping[str, threading.Semaphore],
         retry_delays: Sequence[int],
         stopping: threading.Event,
     ) -> None:
         self._database = database
         self._registrations = registrations
+        self._turns = turns
         self._retry_delays = retry_delays
         self._stopping = stopping
 
@@ -88,7 +94,7 @@ class Runner:
         """
         attempt = self._begin(key, owner, handler, arguments)
         try:
-            self._registration(handler).handler(*arguments)
+            self._handle(attempt)
         except StoppingError:
             self._hand_back(attempt, delay=0)
         except _OUTAGES as error:
@@ -97,6 +103,14 @@ class Runner:
             self._retry_or_fail(attempt, error)
         _ATTEMPTS.labels(handler, "succeeded").inc()
         self._leave_if_cancelled(key, owner)
+
+    def _handle(self, attempt: _Attempt) -> None:
+        """Call the handler as soon as it may run."""
+        task = attempt.task
+        with self._turns[task.queue]:
+            if self._stopping.is_set():
+                raise StoppingError
+            self._registration(task.handler).handler(*task.arguments)
 
     def _registration(self, handler: str) -> Registration:
         registration = self._registrations.get(handler)
