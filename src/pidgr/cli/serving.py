@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pidgr import interpreter
 from pidgr.cli.terminal import DatabaseUrl, console, override, say
 from pidgr.errors import SetupError
 from pidgr.logs import configure_logging
-from pidgr.process_memory import share_one_heap, tune_garbage_collector
 from pidgr.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,10 +95,10 @@ def worker(database_url: DatabaseUrl = None) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    share_one_heap()
+    interpreter.set_up()
     system = build_system(settings, run_handlers=True)
     system.engine.start()
-    tune_garbage_collector()
+    interpreter.tune_garbage_collector()
     say("Pidgr worker is ready")
     stopping.wait()
     system.close()

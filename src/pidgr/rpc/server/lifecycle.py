@@ -11,7 +11,7 @@ from types import FrameType
 
 import uvicorn
 
-from pidgr.process_memory import share_one_heap, tune_garbage_collector
+from pidgr import interpreter
 from pidgr.rpc.server.config import ServerConfig
 
 logger = logging.getLogger("pidgr.rpc.server")
@@ -120,10 +120,10 @@ def run_process(
 
     Raises SystemExit with status 3 if the app cannot be built or does not start (the log says why).
     """
-    share_one_heap()
+    interpreter.set_up()
 
     def started() -> None:
-        tune_garbage_collector()
+        interpreter.tune_garbage_collector()
         on_started()
 
     ServerProcess(config, started, stop_signals).run(sockets)

@@ -1,7 +1,11 @@
-"""How a process that runs for months keeps its memory small (docs/decisions/0034)."""
+"""How Python is set up in a process that serves for months (docs/decisions/0034, 0035).
+
+What is here changes the whole interpreter: only for a process that does nothing else.
+"""
 
 import ctypes
 import gc
+import sys
 from typing import Final
 
 # From glibc's malloc.h.
@@ -13,9 +17,19 @@ _NEW_OBJECTS: Final = 5_000
 _LOOKS_BEFORE_OLDER_ONES: Final = 20
 _LOOKS_BEFORE_OLDEST: Final = 50
 
+# A thread that has an answer of the database waits so long for one that computes, and the database
+# with it. Python's own 5 ms are as long as a batch of pushes takes.
+_LONGEST_TURN_SECONDS: Final = 0.0005
 
-def share_one_heap() -> None:
-    """Let all threads allocate from one heap of the C library; before threads start.
+
+def set_up() -> None:
+    """Set up what must be before threads start."""
+    _share_one_heap()
+    sys.setswitchinterval(_LONGEST_TURN_SECONDS)
+
+
+def _share_one_heap() -> None:
+    """Let all threads allocate from one heap of the C library.
 
     glibc gives each new thread one of its own and keeps there what the thread has freed, although
     most of Python's allocations take turns anyway. Other C libraries have one, and no ``mallopt``.
@@ -29,8 +43,7 @@ def tune_garbage_collector() -> None:
     """Take what start-up made out of the collector's sight and let it run less often.
 
     The cyclic collector otherwise walks all imported modules again and again under load, and every
-    batch of a fan-out while it is being read. Only for a process that does nothing but serve: it
-    changes the whole interpreter.
+    batch of a fan-out while it is being read.
     """
     gc.collect()
     gc.freeze()
