@@ -34,12 +34,13 @@ def measure(kind: Kind, plan: Plan, parts: list[str]) -> Iterator[Line]:
             yield from requests.measure(place, plan)
         if "latency" in parts:
             yield from latency.measure(place, plan)
+        # Before what leaves work to be done later, like the touches of heatmaps to be packed.
+        if "waiting" in parts:
+            yield from waiting.measure(place, plan)
         if "garbage" in parts:
             yield from garbage.measure(place, plan)
         if "heatmaps" in parts:
             yield from heatmaps.measure(place, plan)
-        if "waiting" in parts:
-            yield from waiting.measure(place, plan)
 
 
 def _arguments() -> argparse.Namespace:
