@@ -69,7 +69,7 @@ format: setup
 
 # Proofs that take long: kill -9 campaigns on both databases.
 faults: setup
-	$(BIN)/python -m pytest -m faults tests/faults
+	$(BIN)/python -m pytest -m faults --numprocesses 2 tests/faults
 
 bench: setup
 	$(BIN)/python -m bench
