@@ -317,6 +317,40 @@ def test_a_file_of_something_else_is_found(pidgr: Command, tmp_path: Path) -> No
     assert answer.json["findings"][-1]["message"] == "the database's file is not one of SQLite's"
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("owns", [False, True])
+def test_a_user_who_may_write_and_not_add_partitions_is_found(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch, *, owns: bool
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        owner = connection.execute("select current_user").fetchone()
+        assert owner is not None
+        connection.execute("drop role if exists clerk")
+        connection.execute("create role clerk login")
+        connection.execute("grant all on schema public, dbos to clerk")
+        for schema in ("public", "dbos"):
+            connection.execute(f"grant all on all tables in schema {schema} to clerk")
+            connection.execute(f"grant all on all sequences in schema {schema} to clerk")
+        if owns:
+            connection.execute(f'grant "{owner[0]}" to clerk')
+    url = database.url.set(drivername="postgresql", username="clerk")
+    monkeypatch.setenv("PIDGR_DATABASE_URL", url.render_as_string(hide_password=False))
+
+    found = problems(diagnosis.examine())
+
+    assert found == (
+        {}
+        if owns
+        else {
+            "migrations": "the database's user does not own the tables, so deliveries get no more"
+            " partitions"
+        }
+    )
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("drop owned by clerk")
+        connection.execute("drop role clerk")
+
+
 def test_the_password_of_the_database_is_not_shown(pidgr: Command, postgres_url: str) -> None:
     with psycopg.connect(postgres_url) as connection:
         host = connection.info.host

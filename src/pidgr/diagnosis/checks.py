@@ -117,6 +117,13 @@ def migrations(opened: Database) -> Iterator[Finding]:
     except FailedPreconditionError as error:
         yield problem("migrations", str(error), "run `pidgr migrate` of the newest version in use")
         return
+    if not opened.read_now(store.may_add_partitions):
+        yield problem(
+            "migrations",
+            "the database's user does not own the tables, so deliveries get no more partitions",
+            "run Pidgr as the user who owns them: docs/how-to/run-on-postgresql.md",
+        )
+        return
     yield ok("migrations", "all applied")
 
 

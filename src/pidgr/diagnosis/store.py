@@ -31,6 +31,15 @@ _SERVER_VERSION: Final = Statement(
 _SERVER_TIME: Final = Statement(
     "select 0", postgresql="select (extract(epoch from clock_timestamp()) * 1000000)::bigint"
 )
+# What a new partition takes: a table in the schema, and the parent's owner to attach it.
+_MAY_ADD_PARTITIONS: Final = Statement(
+    "select 1",
+    postgresql="""
+    select has_schema_privilege(current_schema(), 'create')
+           and bool_and(pg_has_role(relowner, 'usage'))
+    from pg_class where oid in ('delivery'::regclass, 'delivery_body'::regclass)
+    """,
+)
 # Tables that stay small, or whose rows every request renews.
 _NEWEST_TIME: Final = Statement("""
     select max(moment) from (
@@ -86,6 +95,11 @@ def server_version(reader: Reader) -> int:
     """Return PostgreSQL's version as a number: 180001 is 18.1."""
     number: int = reader.value(_SERVER_VERSION)
     return number
+
+
+def may_add_partitions(reader: Reader) -> bool:
+    """Tell whether the database's user may do what another partition of deliveries takes."""
+    return bool(reader.value(_MAY_ADD_PARTITIONS))
 
 
 def server_time(reader: Reader) -> int:
