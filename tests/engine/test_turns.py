@@ -112,3 +112,21 @@ def test_what_waits_for_its_turn_is_handed_back_at_a_stop(
     reader = make_engine(run_handlers=False)
     assert _with_status(reader, keys, TaskStatus.QUEUED) == keys
     assert len(busy.begun) == _LANES
+
+
+def test_what_waits_for_its_turn_can_be_cancelled(
+    prepared: Database, engine: DbosEngine, busy: _Busy
+) -> None:
+    engine.start()
+    keys = _set_to_work(prepared, engine, _LANES + 1, Queue.LANES)
+    wait_until(lambda: len(_with_status(engine, keys, TaskStatus.RUNNING)) == len(keys))
+    wait_until(lambda: busy.running == _LANES)
+    (waiting,) = set(keys) - set(busy.begun)
+
+    prepared.write_now(lambda transaction: engine.cancel(transaction, [waiting]))
+    busy.let_go(len(keys))
+
+    wait_until(lambda: len(_with_status(engine, keys, TaskStatus.SUCCEEDED)) == _LANES)
+    wait_until(lambda: not engine._slots.activeList())
+    assert engine.status(waiting) is TaskStatus.CANCELLED
+    assert waiting not in busy.begun

@@ -107,10 +107,18 @@ class Runner:
     def _handle(self, attempt: _Attempt) -> None:
         """Call the handler as soon as it may run."""
         task = attempt.task
-        with self._turns[task.queue]:
+        turn = self._turns[task.queue]
+        may_run = turn.acquire(blocking=False)
+        if not may_run:
+            turn.acquire()
+        try:
             if self._stopping.is_set():
                 raise StoppingError
+            if not may_run:
+                self._leave_if_cancelled(task.key, attempt.owner)
             self._registration(task.handler).handler(*task.arguments)
+        finally:
+            turn.release()
 
     def _registration(self, handler: str) -> Registration:
         registration = self._registrations.get(handler)
@@ -131,9 +139,10 @@ class Runner:
         return _Attempt(task, owner, claim.failures, claim.outages)
 
     def _leave_if_cancelled(self, key: str, owner: str) -> None:
-        """Spare the library the attempt to record an outcome that it no longer owns.
+        """End an execution whose task was cancelled or taken over while it waited or ran.
 
-        It would wait, in one of its threads, for whoever owns it now.
+        To record an outcome that it no longer owns, the library would wait, in one of its threads,
+        for whoever owns it now.
         """
         try:
             claim = self._database.read_now(lambda reader: rows.find(reader, key))
