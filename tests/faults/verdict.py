@@ -264,7 +264,11 @@ class Verdict:
         may: set[Push] = set()
         for made in deliveries:
             is_copy = made.kind == Delivery.Kind.REMINDER_FYI
-            decided = (made.parent_id if is_copy else made.id) in self.answers
+            # Later rounds of most escalations spare those whose original has been confirmed.
+            spares = run.round > 0 and not step.until_closed
+            decided = (not is_copy and made.id in self.answers) or (
+                (is_copy or spares) and made.parent_id in self.answers
+            )
             pushes = {(made.id, device) for device in self._devices(made.user_id)}
             (may if decided else must).update(pushes)
         return must, may
