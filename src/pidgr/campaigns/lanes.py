@@ -6,6 +6,7 @@ lane is sent again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -133,7 +134,11 @@ class LaneRunner:
             self._engine.register(name, handler, lambda task, error: self._fail(task, error, fail))
 
     def run(self, step_run_key: int, number: int) -> None:
-        """Work through a lane from where its cursors stand."""
+        """Work through a lane from where its cursors stand.
+
+        Raises:
+            UnavailableError: the database or a provider is away, or has lost what was written.
+        """
         run = self._database.read_now(lambda reader: run_store.step_run(reader, step_run_key))
         lane = self._database.read_now(lambda reader: run_store.lane(reader, step_run_key, number))
         if run is None or lane is None or lane.finished or lane.stopped:
@@ -143,21 +148,38 @@ class LaneRunner:
         )
         if campaign is None or campaign.status != CampaignStatus.RUNNING:
             return
-        if self._work(campaign, run, lane):
-            self._database.write_now(lambda transaction: self._finish(transaction, run, lane))
+        worked = self._work(campaign, run, lane)
+        if worked is None or not self._database.write_now(
+            lambda transaction: self._finish(transaction, run, worked)
+        ):
+            self._require_over(step_run_key, number)
 
-    def _work(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> bool:
-        """Do the lane's work; False when it was stopped or taken over on the way."""
+    def _require_over(self, step_run_key: int, number: int) -> None:
+        """Check that a lane has been stopped or finished if work on it ended before its end.
+
+        If not, the database may have crashed and lost what was written without waiting for its
+        disk. It is also so when another process has taken the lane over; then nobody heeds this.
+
+        Raises:
+            UnavailableError: there is work left, from where the cursors stand now.
+        """
+        lane = self._database.read_now(lambda reader: run_store.lane(reader, step_run_key, number))
+        if lane is not None and not lane.stopped and not lane.finished:
+            raise UnavailableError("the database is not where it was: a lane begins again")
+
+    def _work(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> Lane | None:
+        """Do the lane's work and return the lane as it is then; None if somebody has moved it."""
         if lane.spawns:
-            return self._children.work(campaign, run, lane, self._push)
+            return lane if self._children.work(campaign, run, lane, self._push) else None
         match run.step_type:
             case StepType.SEND_NOTIFICATION:
                 prepare = self._sender.preparer(campaign, run, lane)
                 # All rows first: the inbox is the truth and must not wait for a slow provider.
                 rows = _SHARED_ROWS_PER_BATCH if run.content_key is not None else _ROWS_PER_BATCH
-                return self._write(lane, rows, prepare) and self._push(campaign, run, lane)
+                written = self._write(lane, rows, prepare)
+                return written if written and self._push(campaign, run, written) else None
             case StepType.SEND_REMINDER | StepType.ESCALATE:
-                return self._push(campaign, run, lane)
+                return lane if self._push(campaign, run, lane) else None
             case StepType.MARK_MISSED:
                 mark = partial(self._mark_missed, campaign, lane)
                 return self._write(
@@ -169,17 +191,18 @@ class LaneRunner:
 
     def _write(
         self, lane: Lane, rows_per_batch: Mapping[Dialect, int], prepare: PrepareBatch
-    ) -> bool:
+    ) -> Lane | None:
+        """Write all rows and return the lane as it is then, or None."""
         rows = rows_per_batch[self._database.dialect]
         for since in range(lane.written_upto, lane.high, rows):
             self._engine.checkpoint()
             upto = min(since + rows, lane.high)
             batch = partial(self._write_batch, lane, since, upto, prepare(since, upto))
             # Rows and cursor are undone together or not at all, and the first push batch, or the
-            # end of the lane, makes them durable: nothing is announced before.
+            # end of the lane, makes them durable, or finds that they have been undone.
             if not self._database.write_now(batch, durable=False):
-                return False
-        return True
+                return None
+        return replace(lane, written_upto=lane.high)
 
     def _write_batch(
         self, lane: Lane, since: int, upto: int, write: Write, transaction: Transaction
@@ -229,15 +252,23 @@ class LaneRunner:
         changes = Counters(waiting=-waiting, delivered=-delivered, missed=waiting + delivered)
         store.count_deliveries(transaction, campaign.key, lane.number, changes)
 
-    def _finish(self, transaction: Transaction, run: StepRun, lane: Lane) -> None:
-        """End the lane, and with the last one the step.
+    def _finish(self, transaction: Transaction, run: StepRun, lane: Lane) -> bool:
+        """End the lane, and with the last one the step; False when the lane could not be ended.
 
         A campaign none of whose messages could be made has failed (SEMANTICS 3.1).
         The campaign's lock comes first, as everywhere, so that a cancel cannot deadlock with it.
         """
         campaign = store.lock_campaign_by_key(transaction, run.campaign_key)
-        if campaign is None or run_store.finish_lane(transaction, lane) != 0:
-            return
+        if campaign is None:
+            return False
+        left = run_store.finish_lane(transaction, lane)
+        if left is None:
+            return False
+        if left == 0:
+            self._finish_step(transaction, campaign, run)
+        return True
+
+    def _finish_step(self, transaction: Transaction, campaign: CampaignRow, run: StepRun) -> None:
         running = campaign.status == CampaignStatus.RUNNING
         if running and not delivery_store.anything_sent(transaction, campaign.key):
             log.error("campaign failed: no recipient's message could be made", key=campaign.key)

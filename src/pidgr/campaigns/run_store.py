@@ -137,13 +137,17 @@ _MOVE_WRITTEN: Final = Statement("""
     where step_run_key = :step_run_key and number = :number and written_upto = :since
       and not stopped
 """)
+# A database that crashed may have lost rows that were written without waiting for the disk, and
+# the cursor with them. What follows from them finds that out, and is durable.
 _MOVE_PUSHED: Final = Statement("""
     update lane set pushed_upto = :upto, moved_at = :now
     where step_run_key = :step_run_key and number = :number and pushed_upto = :since
+      and written_upto >= :written_upto
 """)
 _FINISH_LANE: Final = Statement("""
     update lane set finished = true
     where step_run_key = :step_run_key and number = :number and not finished and not stopped
+      and written_upto >= :written_upto
 """)
 _COUNT_DOWN: Final = Statement("""
     update step_run set lanes_left = lanes_left - 1 where key = :step_run_key returning lanes_left
@@ -309,7 +313,10 @@ def move_written(transaction: Transaction, lane: Lane, since: int, upto: int, no
 
 
 def move_pushed(transaction: Transaction, lane: Lane, since: int, upto: int, now: int) -> bool:
-    """Move the push cursor. A stopped lane still records the batch it has sent."""
+    """Move the push cursor. A stopped lane still records the batch it has sent.
+
+    False when somebody else did, or the lane has lost rows that it had written.
+    """
     return transaction.execute(_MOVE_PUSHED, _cursor(lane, since, upto, now)) == 1
 
 
@@ -319,13 +326,21 @@ def _cursor(lane: Lane, since: int, upto: int, now: int) -> dict[str, object]:
         "number": lane.number,
         "since": since,
         "upto": upto,
+        "written_upto": lane.written_upto,
         "now": now,
     }
 
 
 def finish_lane(transaction: Transaction, lane: Lane) -> int | None:
-    """End a lane and return how many are left, or None when it ended before or is stopped."""
-    parameters = {"step_run_key": lane.step_run_key, "number": lane.number}
+    """End a lane and return how many are left.
+
+    None when it ended before, is stopped, or has lost rows that it had written.
+    """
+    parameters = {
+        "step_run_key": lane.step_run_key,
+        "number": lane.number,
+        "written_upto": lane.written_upto,
+    }
     if transaction.execute(_FINISH_LANE, parameters) == 0:
         return None
     left: int = transaction.value(_COUNT_DOWN, {"step_run_key": lane.step_run_key})
