@@ -17,19 +17,12 @@ _NEW_OBJECTS: Final = 5_000
 _LOOKS_BEFORE_OLDER_ONES: Final = 20
 _LOOKS_BEFORE_OLDEST: Final = 50
 
-# A thread that has an answer of the database waits so long for one that computes, and the database
-# with it. Python's own 5 ms are as long as a batch of pushes takes.
-_LONGEST_TURN_SECONDS: Final = 0.0005
+# Python's own 5 ms are as long as a batch of pushes takes.
+_SHORT_TURN_SECONDS: Final = 0.0005
 
 
-def set_up() -> None:
-    """Set up what must be before threads start."""
-    _share_one_heap()
-    sys.setswitchinterval(_LONGEST_TURN_SECONDS)
-
-
-def _share_one_heap() -> None:
-    """Let all threads allocate from one heap of the C library.
+def share_one_heap() -> None:
+    """Let all threads allocate from one heap of the C library; before threads start.
 
     glibc gives each new thread one of its own and keeps there what the thread has freed, although
     most of Python's allocations take turns anyway. Other C libraries have one, and no ``mallopt``.
@@ -37,6 +30,15 @@ def _share_one_heap() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
+
+
+def take_short_turns() -> None:
+    """Let a thread that has the database's answer not wait long for one that computes.
+
+    The database waits with it. For a process that answers no requests: of SubmitAction it would
+    answer a tenth less a second, as threads change more often.
+    """
+    sys.setswitchinterval(_SHORT_TURN_SECONDS)
 
 
 def tune_garbage_collector() -> None:

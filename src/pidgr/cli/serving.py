@@ -95,7 +95,8 @@ def worker(database_url: DatabaseUrl = None) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    interpreter.set_up()
+    interpreter.share_one_heap()
+    interpreter.take_short_turns()
     system = build_system(settings, run_handlers=True)
     system.engine.start()
     interpreter.tune_garbage_collector()

@@ -120,7 +120,7 @@ def run_process(
 
     Raises SystemExit with status 3 if the app cannot be built or does not start (the log says why).
     """
-    interpreter.set_up()
+    interpreter.share_one_heap()
 
     def started() -> None:
         interpreter.tune_garbage_collector()
