@@ -13,9 +13,10 @@ from pidgr.contract.v1.campaign_pb import Delivery
 from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.inbox import store
 from pidgr.storage.sql import Statement
-from pidgr.storage.transaction import Transaction
+from pidgr.storage.transaction import Row, Transaction
 
 _ORGANIZATION = Statement("select key from organization where id = :id")
+_MEMBER = Statement("select key from member where id = :id")
 _COPIES = Statement("""
     select status from delivery where parent_run_key = :step_run_key and parent_ordinal = :ordinal
 """)
@@ -83,3 +84,23 @@ def test_no_copy_is_made_of_what_is_being_confirmed(moment: Moment) -> None:
 
     overlap(moment.database, confirm, lambda: moment.database.write_now(moment.tell))
     assert moment.copies() == []
+
+
+def test_a_copy_that_is_being_opened_is_counted_as_opened_when_it_is_dismissed(
+    moment: Moment,
+) -> None:
+    moment.story.register(moment.mia)
+    moment.database.write_now(moment.tell)
+    copy = moment.key._replace(ordinal=moment.key.ordinal + 1)
+    mia = moment.database.read_now(lambda reader: reader.value(_MEMBER, {"id": moment.mia}))
+    dismissed: list[Row] = []
+
+    def dismiss(transaction: Transaction) -> None:
+        dismissed[:] = child_store.dismiss_copies(transaction, *moment.key, 0)
+
+    overlap(
+        moment.database,
+        lambda transaction: store.mark_delivered(transaction, mia, copy, 0),
+        lambda: moment.database.write_now(dismiss),
+    )
+    assert dismissed == [(copy.ordinal, DeliveryStatus.DELIVERED)]

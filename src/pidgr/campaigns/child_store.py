@@ -128,11 +128,15 @@ _MOVE_SPAWNED: Final = Statement("""
     update lane set spawned = :spawned
     where step_run_key = :step_run_key and number = :number
 """)
-_COPIES: Final = Statement("""
+_SELECT_COPIES: Final = """
     select ordinal, status from delivery
     where parent_run_key = :parent_run_key and parent_ordinal = :parent_ordinal
       and kind = :copy and status <> :acknowledged
-""")
+"""
+# Locked, as each is counted from the status it has: its recipient may be opening it.
+_COPIES: Final = Statement(
+    _SELECT_COPIES, postgresql=f"{_SELECT_COPIES} order by ordinal for update"
+)
 _DISMISS: Final = Statement("""
     update delivery
     set status = :acknowledged, acted_at = :now, changed_at = :changed_at
