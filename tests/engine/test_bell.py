@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy
 
 from engine.conftest import MakeEngine
 from engine.marks import enqueue, has, times, wait_until
@@ -82,3 +83,24 @@ def test_a_session_that_was_lost_is_opened_again_and_tasks_are_found_meanwhile(
 
     wait_until(lambda: has(engine, "k", TaskStatus.SUCCEEDED))
     wait_until(lambda: _listeners(prepared) == 1)
+
+
+def test_a_session_that_is_lost_before_it_listens_is_opened_again(
+    prepared: Database, engine: DbosEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = prepared.session
+    lost: list[int] = []
+
+    def lose_the_first() -> sqlalchemy.Connection:
+        session = opened()
+        if not lost:
+            pid = session.exec_driver_sql("select pg_backend_pid()").scalar_one()
+            lost.append(pid)
+            end = Statement("select 0", postgresql="select pg_terminate_backend(:pid, 5000)")
+            assert prepared.read_now(lambda reader: reader.value(end, {"pid": pid}))
+        return session
+
+    monkeypatch.setattr(prepared, "session", lose_the_first)
+    engine.start()
+    wait_until(lambda: _listeners(prepared) == 1)
+    assert len(lost) == 1

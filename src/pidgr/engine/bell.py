@@ -41,11 +41,9 @@ class Bell:
             self._stopping.wait(seconds)
             return
         try:
-            driver = self._listening().connection.driver_connection
-            assert driver is not None  # noqa: S101 - a live connection has one
-            for _ in driver.notifies(timeout=seconds, stop_after=1):
+            for _ in self._listening().notifies(timeout=seconds, stop_after=1):
                 pass
-        except (psycopg.OperationalError, UnavailableError) as error:
+        except (psycopg.Error, UnavailableError) as error:
             _log.debug("nobody can ring", error=type(error).__name__)
             self.close()
             self._stopping.wait(seconds)
@@ -57,9 +55,17 @@ class Bell:
             self._session.close()
             self._session = None
 
-    def _listening(self) -> sqlalchemy.Connection:
-        if self._session is None:
-            session = self._database.session()
-            session.exec_driver_sql(f"listen {_CHANNEL}")
-            self._session = session
-        return self._session
+    def _listening(self) -> psycopg.Connection:
+        if self._session is not None:
+            return self._driver(self._session)
+        self._session = self._database.session()
+        driver = self._driver(self._session)
+        driver.execute(f"listen {_CHANNEL}")
+        return driver
+
+    @staticmethod
+    def _driver(session: sqlalchemy.Connection) -> psycopg.Connection:
+        # Asked directly, so that errors are the driver's, whichever call meets them.
+        driver = session.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - PostgreSQL's
+        return driver
