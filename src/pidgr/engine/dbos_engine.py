@@ -48,6 +48,9 @@ _CONCURRENCY: Final[Mapping[str, int]] = {
 # A lane that has been taken begins in the moment in which another one ends; to take it then would
 # keep a core waiting for 15 to 25 ms each time (measured at 125,000 recipients a second).
 _TAKEN_AHEAD: Final[Mapping[str, int]] = {Queue.LANES: 1}
+_MOST_TAKEN: Final[Mapping[str, int]] = {
+    name: count + _TAKEN_AHEAD.get(name, 0) for name, count in _CONCURRENCY.items()
+}
 # Executions that the library parks until another process has recorded their outcome keep a thread.
 _SPARE_THREADS: Final = 16
 
@@ -92,8 +95,7 @@ class DbosEngine:
             application_name=_APPLICATION,
             lazy=True,
         )
-        taken = {name: count + _TAKEN_AHEAD.get(name, 0) for name, count in _CONCURRENCY.items()}
-        self._pumps = Pumps(database, taken)
+        self._pumps = Pumps(database, _MOST_TAKEN)
         self._slots = Slots(self._pumps.wake)
         self._started = False
         self._pool: sqlalchemy.Engine | None = None
@@ -221,8 +223,7 @@ class DbosEngine:
             "scheduler_polling_interval_sec": 3600.0,
             "application_version": _VERSION,
             "executor_id": executor,
-            "max_executor_threads": sum((*_CONCURRENCY.values(), *_TAKEN_AHEAD.values()))
-            + _SPARE_THREADS,
+            "max_executor_threads": sum(_MOST_TAKEN.values()) + _SPARE_THREADS,
             "log_level": "WARNING",
             "enable_otlp": False,
         }
