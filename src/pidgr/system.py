@@ -250,9 +250,10 @@ def build_system(settings: Settings, *, run_handlers: bool, clock: Clock | None 
         nudging=Nudging(
             database,
             engine,
+            departures,
             clock,
             {
-                PUSH: AlertChannel(database, pusher, browser_pusher, departures),
+                PUSH: AlertChannel(database, pusher, browser_pusher),
                 **build_channels(
                     settings,
                     None if isinstance(mailer, MissingMailer) else mailer,

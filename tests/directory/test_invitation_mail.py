@@ -29,6 +29,7 @@ from pidgr.directory.invitation_texts import invitation_text
 from pidgr.directory.member_import import import_members
 from pidgr.engine.port import ProgressError, TaskStatus
 from pidgr.errors import AlreadyExistsError, InvalidArgumentError, UnavailableError
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.mail import Mail, MailAnswer, MailOutcome, MailRefusedError
 from pidgr.outreach.smtp import SmtpMailer
 from pidgr.storage.database import Database
@@ -254,7 +255,7 @@ def test_every_address_that_is_taken_can_be_mailed() -> None:
     assert len(mails) > 100
     with MailServer(Peer()) as server:
         mailer = SmtpMailer(server.url(query="?starttls=off"), "Pidgr <no-reply@example.com>")
-        posted = mailer.send_many(mails)
+        posted = mailer.send_many(mails, Departure())
     assert posted.answers == [MailAnswer(MailOutcome.TAKEN)] * len(mails)
 
 

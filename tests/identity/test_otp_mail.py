@@ -12,6 +12,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from support.mail_server import MailServer, Peer
 
 from pidgr.errors import SetupError, UnavailableError
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.mail import (
     ConsoleMailer,
     Mail,
@@ -137,7 +138,7 @@ def test_many_messages_take_one_connection_and_each_gets_its_answer(
         "cy@example.com": "450 4.2.1 cy@example.com is busy",
     }
     mailer = SmtpMailer(plain.url(query="?starttls=off"), SENDER)
-    posted = mailer.send_many(many("ada", "bob", "cy", "dan"))
+    posted = mailer.send_many(many("ada", "bob", "cy", "dan"), Departure())
     assert posted.outage is None
     assert posted.answers == [
         MailAnswer(MailOutcome.TAKEN),
@@ -152,7 +153,7 @@ def test_many_messages_take_one_connection_and_each_gets_its_answer(
 def test_a_server_that_closes_leaves_the_rest_for_later(plain: MailServer, peer: Peer) -> None:
     peer.answers = {"bob@example.com": "421 4.3.2 closing, bob@example.com"}
     mailer = SmtpMailer(plain.url(query="?starttls=off"), SENDER)
-    posted = mailer.send_many(many("ada", "bob", "cy"))
+    posted = mailer.send_many(many("ada", "bob", "cy"), Departure())
     assert posted.answers == [MailAnswer(MailOutcome.TAKEN)]
     assert posted.outage is not None
     assert "421 4.3.2" in posted.outage.message
@@ -163,7 +164,7 @@ def test_a_server_that_closes_leaves_the_rest_for_later(plain: MailServer, peer:
 def test_an_address_beyond_ascii_is_refused_where_the_server_takes_none(peer: Peer) -> None:
     with MailServer(peer, enable_SMTPUTF8=False) as server:
         mailer = SmtpMailer(server.url(query="?starttls=off"), SENDER)
-        posted = mailer.send_many(many("zoë", "ada"))
+        posted = mailer.send_many(many("zoë", "ada"), Departure())
     assert [answer.outcome for answer in posted.answers] == [
         MailOutcome.REFUSED,
         MailOutcome.TAKEN,

@@ -15,6 +15,7 @@ from pidgr.contract.v1.channel_events_pb import ChannelName
 from pidgr.errors import SetupError
 from pidgr.outreach.channel_setup import build_channels
 from pidgr.outreach.channels import Channel, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def channel(google: GoogleChat, clock: MovedClock) -> Channel:
 def test_the_person_is_found_by_an_administrators_leave_and_written_to_as_the_app(
     channel: Channel, google: GoogleChat
 ) -> None:
-    assert the_answer(channel.send([NUDGE])) == SENT
+    assert the_answer(channel.send([NUDGE], Departure())) == SENT
     assert list(google.messages.values()) == [("spaces/AAA-bc_D", NUDGE.text)]
     directory, chat = google.claims
     assert directory["sub"] == ADMINISTRATOR
@@ -57,7 +58,7 @@ def test_the_person_is_found_by_an_administrators_leave_and_written_to_as_the_ap
 def test_a_repeat_after_a_crash_is_no_second_message(channel: Channel, google: GoogleChat) -> None:
     other = dataclasses.replace(NUDGE, key="nudge-7-9")
     elsewhere = dataclasses.replace(NUDGE, campaign_id="a-campaign-of-another-installation")
-    assert channel.send([NUDGE, NUDGE, other, elsewhere]).answers == [SENT] * 4
+    assert channel.send([NUDGE, NUDGE, other, elsewhere], Departure()).answers == [SENT] * 4
     assert len(google.messages) == 3
 
 
@@ -66,7 +67,7 @@ def test_who_is_not_in_the_workspace_or_has_not_the_app_is_not_written_to(
     channel: Channel, google: GoogleChat, known: dict[str, str]
 ) -> None:
     google.people = known
-    assert the_answer(channel.send([NUDGE])) == UNREACHABLE
+    assert the_answer(channel.send([NUDGE], Departure())) == UNREACHABLE
     assert google.messages == {}
 
 
@@ -84,14 +85,16 @@ def test_what_a_refused_message_means(
     channel: Channel, google: GoogleChat, refusal: Scripted, expected: NudgeAnswer
 ) -> None:
     google.writing = refusal
-    assert the_answer(channel.send([NUDGE])) == expected
+    assert the_answer(channel.send([NUDGE], Departure())) == expected
 
 
 def test_who_is_of_another_domain_keeps_nobody_else_waiting(
     channel: Channel, google: GoogleChat
 ) -> None:
     google.finding = error(403, "PERMISSION_DENIED", reason="forbidden")
-    assert the_answer(channel.send([NUDGE])) == NudgeAnswer(NudgeOutcome.REFUSED, "forbidden")
+    assert the_answer(channel.send([NUDGE], Departure())) == NudgeAnswer(
+        NudgeOutcome.REFUSED, "forbidden"
+    )
 
 
 @pytest.mark.parametrize("step", ["finding", "opening", "writing"])
@@ -108,22 +111,22 @@ def test_what_is_wrong_with_the_app_makes_all_wait(
     channel: Channel, google: GoogleChat, step: str, refusal: Scripted
 ) -> None:
     setattr(google, step, refusal)
-    handed = channel.send([NUDGE] * 2)
+    handed = channel.send([NUDGE] * 2, Departure())
     assert handed.answers == []
     assert handed.outage is not None
     assert handed.outage.pause == (9 * SECOND if refusal.headers else 0)
     assert "ada" not in handed.outage.message
     setattr(google, step, None)
-    assert the_answer(channel.send([NUDGE])) == SENT
+    assert the_answer(channel.send([NUDGE], Departure())) == SENT
 
 
 def test_tokens_are_kept_until_shortly_before_their_end(
     channel: Channel, google: GoogleChat, clock: MovedClock
 ) -> None:
-    channel.send([NUDGE] * 3)
+    channel.send([NUDGE] * 3, Departure())
     assert google.tokens == 2
     clock.moment += 3599 * SECOND - 5 * MINUTE
-    assert the_answer(channel.send([NUDGE])) == SENT
+    assert the_answer(channel.send([NUDGE], Departure())) == SENT
     assert google.tokens == 4
 
 

@@ -10,6 +10,7 @@ from support.http_peer import HttpPeer, Scripted, http_peer
 from support.line import TOKEN, Line, refusal
 
 from pidgr.outreach.channels import NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.line_channel import LineChannel
 
 ADA, BOB = NUDGE.line_user_id, "U" + "0" * 32
@@ -33,7 +34,7 @@ def channel(line: Line) -> LineChannel:
 
 
 def test_a_message_comes_once_however_often_it_is_sent(channel: LineChannel, line: Line) -> None:
-    assert channel.send([NUDGE, BOB_NUDGE, NUDGE]).answers == [SENT] * 3
+    assert channel.send([NUDGE, BOB_NUDGE, NUDGE], Departure()).answers == [SENT] * 3
     assert list(line.messages.values()) == [(ADA, NUDGE.text), (BOB, NUDGE.text)]
     assert all(str(uuid.UUID(key)) == key for key in line.messages)
 
@@ -43,7 +44,7 @@ def test_what_is_no_persons_id_is_not_written_to(
     channel: LineChannel, line: Line, written: str
 ) -> None:
     nudge = dataclasses.replace(NUDGE, line_user_id=written)
-    assert the_answer(channel.send([nudge])) == UNREACHABLE
+    assert the_answer(channel.send([nudge], Departure())) == UNREACHABLE
     assert line.messages == {}
 
 
@@ -58,7 +59,7 @@ def test_what_an_answer_means_for_one_person(
     channel: LineChannel, line: Line, answer: Scripted, expected: NudgeAnswer
 ) -> None:
     line.refusals[ADA] = answer
-    assert channel.send([NUDGE, BOB_NUDGE]).answers == [expected, SENT]
+    assert channel.send([NUDGE, BOB_NUDGE], Departure()).answers == [expected, SENT]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_what_is_wrong_with_the_account_makes_all_wait(
     channel: LineChannel, line: Line, answer: Scripted
 ) -> None:
     line.refusals[ADA] = answer
-    handed = channel.send([BOB_NUDGE, NUDGE, BOB_NUDGE])
+    handed = channel.send([BOB_NUDGE, NUDGE, BOB_NUDGE], Departure())
     assert handed.answers == [SENT]
     assert handed.outage is not None
     assert ADA not in handed.outage.message

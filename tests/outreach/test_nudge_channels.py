@@ -17,7 +17,9 @@ from pidgr.errors import SetupError
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channel_setup import build_channels
 from pidgr.outreach.channels import Channel, Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.mail import ConsoleMailer
+from pidgr.outreach.nudge_http import one_by_one
 from pidgr.outreach.slack_channel import SlackChannel
 from pidgr.outreach.sms_channel import SmsChannel
 from pidgr.outreach.webhook_channel import WebhookChannel
@@ -62,10 +64,22 @@ def the_answer(handed: Handed) -> NudgeAnswer:
 def assert_outage(channel: Channel, peer: HttpPeer, answer: Scripted) -> None:
     """Expect an answer to go for everybody, and to be told without anybody's address."""
     peer.answers = [answer]
-    handed = channel.send([NUDGE] * 3)
+    handed = channel.send([NUDGE] * 3, Departure())
     assert handed.answers == []
     assert handed.outage is not None
     assert "ada" not in handed.outage.message
+
+
+def test_none_starts_after_a_stop() -> None:
+    departure = Departure()
+
+    def take(_nudge: Nudge) -> NudgeAnswer:
+        departure.stop()
+        return SENT
+
+    assert one_by_one([NUDGE] * 3, take, departure) == Handed([SENT])
+    assert departure.is_quiet
+    assert one_by_one([NUDGE], take, departure) == Handed([])
 
 
 class TestWebhook:
@@ -76,7 +90,7 @@ class TestWebhook:
     def test_the_document_has_four_fields_and_is_signed_as_it_is(
         self, channel: Channel, peer: HttpPeer
     ) -> None:
-        assert the_answer(channel.send([NUDGE])) == SENT
+        assert the_answer(channel.send([NUDGE], Departure())) == SENT
         (request,) = peer.received
         assert json.loads(request.body) == {
             "user_id": NUDGE.member_id,
@@ -102,12 +116,12 @@ class TestWebhook:
         self, channel: Channel, peer: HttpPeer, status: int, answer: NudgeAnswer
     ) -> None:
         peer.answers = [Scripted(status, {"location": peer.url()})]
-        assert the_answer(channel.send([NUDGE])) == answer
+        assert the_answer(channel.send([NUDGE], Departure())) == answer
         assert len(peer.received) == 1
 
     def test_an_outage_keeps_what_has_been_answered(self, channel: Channel, peer: HttpPeer) -> None:
         peer.answers = [Scripted(), Scripted(503)]
-        handed = channel.send([NUDGE] * 3)
+        handed = channel.send([NUDGE] * 3, Departure())
         assert handed.answers == [SENT]
         assert handed.outage is not None
         assert len(peer.received) == 2
@@ -120,13 +134,13 @@ class TestWebhook:
         self, channel: Channel, peer: HttpPeer, asked: str, pause: int
     ) -> None:
         peer.answers = [Scripted(429, {"retry-after": asked})]
-        outage = channel.send([NUDGE]).outage
+        outage = channel.send([NUDGE], Departure()).outage
         assert outage is not None
         assert outage.pause == pause
 
     def test_an_address_that_is_not_called_makes_nudges_wait(self, peer: HttpPeer) -> None:
         channel = WebhookChannel(peer.url(), AddressGuard(), lambda _key: SECRET)
-        handed = channel.send([NUDGE])
+        handed = channel.send([NUDGE], Departure())
         assert handed.answers == []
         assert handed.outage is not None
         assert peer.received == []
@@ -154,7 +168,7 @@ class TestSlack:
         return SlackChannel("xoxb-token", peer.url(path="/api/"), GUARD)
 
     def test_the_person_is_looked_up_and_written_to(self, channel: Channel, peer: HttpPeer) -> None:
-        assert the_answer(channel.send([NUDGE])) == SENT
+        assert the_answer(channel.send([NUDGE], Departure())) == SENT
         lookup, message = peer.received
         assert lookup.method == "GET"
         assert parse_qs(urlsplit(lookup.path).query) == {"email": [NUDGE.email]}
@@ -171,7 +185,7 @@ class TestSlack:
         self, channel: Channel, peer: HttpPeer
     ) -> None:
         peer.answers = [error("users_not_found")]
-        assert the_answer(channel.send([NUDGE])) == UNREACHABLE
+        assert the_answer(channel.send([NUDGE], Departure())) == UNREACHABLE
         assert len(peer.received) == 1
 
     @pytest.mark.parametrize(
@@ -188,7 +202,7 @@ class TestSlack:
         self, channel: Channel, peer: HttpPeer, answer: Scripted, expected: NudgeAnswer
     ) -> None:
         peer.answers = [answer, ok(user={"id": "U123"}), answer]
-        handed = channel.send([NUDGE] * 3)
+        handed = channel.send([NUDGE] * 3, Departure())
         assert handed.outage is None
         assert handed.answers == [expected, expected, SENT]
 
@@ -221,7 +235,7 @@ class TestSms:
     def test_a_short_text_goes_to_the_number_of_the_profile(
         self, channel: Channel, peer: HttpPeer
     ) -> None:
-        assert the_answer(channel.send([NUDGE])) == SENT
+        assert the_answer(channel.send([NUDGE], Departure())) == SENT
         (request,) = peer.received
         assert request.path == "/2010-04-01/Accounts/AC1/Messages.json"
         expected = base64.b64encode(b"AC1:secret").decode()
@@ -237,7 +251,7 @@ class TestSms:
         self, channel: Channel, peer: HttpPeer, phone: str
     ) -> None:
         nudge = dataclasses.replace(NUDGE, phone=phone)
-        assert the_answer(channel.send([nudge])) == UNREACHABLE
+        assert the_answer(channel.send([nudge], Departure())) == UNREACHABLE
         assert peer.received == []
 
     @pytest.mark.parametrize(
@@ -252,11 +266,13 @@ class TestSms:
     ) -> None:
         peer.answers = [answer]
         refused = NudgeAnswer(NudgeOutcome.REFUSED, expected)
-        assert the_answer(channel.send([NUDGE])) == refused
+        assert the_answer(channel.send([NUDGE], Departure())) == refused
 
     def test_a_fault_of_the_service_is_tried_again(self, channel: Channel, peer: HttpPeer) -> None:
         peer.answers = [Scripted(500)]
-        assert the_answer(channel.send([NUDGE])) == NudgeAnswer(NudgeOutcome.LATER, "500")
+        assert the_answer(channel.send([NUDGE], Departure())) == NudgeAnswer(
+            NudgeOutcome.LATER, "500"
+        )
 
     @pytest.mark.parametrize("status", [401, 404, 429, 503])
     def test_what_is_wrong_with_the_account_makes_all_wait(

@@ -12,6 +12,7 @@ from support.teams import APP, TENANT, Teams, answer, error
 from pidgr.clock import MINUTE, SECOND
 from pidgr.outreach.access_tokens import AccessTokens
 from pidgr.outreach.channels import NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.nudge_http import NudgeHttp
 from pidgr.outreach.teams_channel import TeamsBot, TeamsChannel
 
@@ -51,7 +52,7 @@ def channel(teams: Teams, clock: MovedClock) -> TeamsChannel:
 def test_the_person_is_found_and_written_to_with_nothing_taken_for_markup(
     channel: TeamsChannel, teams: Teams
 ) -> None:
-    assert the_answer(channel.send([NUDGE])) == SENT
+    assert the_answer(channel.send([NUDGE], Departure())) == SENT
     ((person, message),) = teams.messages
     assert person == "ada-id"
     assert (message["type"], message["textFormat"]) == ("message", "xml")
@@ -65,7 +66,7 @@ def test_the_person_is_found_and_written_to_with_nothing_taken_for_markup(
 def test_an_address_with_a_quote_is_nobody_elses(channel: TeamsChannel, teams: Teams) -> None:
     teams.people["o'hara@example.com"] = ["hara-id"]
     nudge = dataclasses.replace(NUDGE, email="o'hara@example.com")
-    assert the_answer(channel.send([nudge])) == SENT
+    assert the_answer(channel.send([nudge], Departure())) == SENT
     assert [person for person, _ in teams.messages] == ["hara-id"]
 
 
@@ -74,7 +75,7 @@ def test_whom_the_address_does_not_name_alone_is_not_written_to(
     channel: TeamsChannel, teams: Teams, found: list[str]
 ) -> None:
     teams.people[NUDGE.email] = found
-    assert the_answer(channel.send([NUDGE])) == UNREACHABLE
+    assert the_answer(channel.send([NUDGE], Departure())) == UNREACHABLE
     assert teams.messages == []
 
 
@@ -98,7 +99,7 @@ def test_what_a_refusal_means(
 ) -> None:
     for refusals in (teams.opening, teams.writing):
         refusals["ada-id"] = refusal
-        assert the_answer(channel.send([NUDGE])) == expected
+        assert the_answer(channel.send([NUDGE], Departure())) == expected
         refusals.clear()
     assert teams.messages == []
 
@@ -119,7 +120,7 @@ def test_what_is_wrong_with_the_bot_or_with_teams_makes_all_wait(
     teams.people["bob@example.com"] = ["bob-id"]
     teams.opening["bob-id"] = refusal
     bob = dataclasses.replace(NUDGE, email="bob@example.com")
-    handed = channel.send([NUDGE, bob, NUDGE])
+    handed = channel.send([NUDGE, bob, NUDGE], Departure())
     assert handed.answers == [SENT]
     assert handed.outage is not None
     assert handed.outage.pause == (7 * SECOND if refusal.headers else 0)
@@ -129,24 +130,24 @@ def test_what_is_wrong_with_the_bot_or_with_teams_makes_all_wait(
 def test_one_token_for_each_service_does_until_shortly_before_its_end(
     channel: TeamsChannel, teams: Teams, clock: MovedClock
 ) -> None:
-    channel.send([NUDGE] * 3)
+    channel.send([NUDGE] * 3, Departure())
     assert list(teams.tokens.values()) == [1, 1]
     clock.moment += 3599 * SECOND - 5 * MINUTE - SECOND
-    assert the_answer(channel.send([NUDGE])) == SENT
+    assert the_answer(channel.send([NUDGE], Departure())) == SENT
     assert list(teams.tokens.values()) == [1, 1]
     clock.moment += SECOND
-    assert the_answer(channel.send([NUDGE])) == SENT
+    assert the_answer(channel.send([NUDGE], Departure())) == SENT
     assert list(teams.tokens.values()) == [2, 2]
 
 
 def test_a_token_that_is_not_taken_any_more_is_replaced_at_the_next_attempt(
     channel: TeamsChannel, teams: Teams
 ) -> None:
-    channel.send([NUDGE])
+    channel.send([NUDGE], Departure())
     teams.expire()
     for _ in teams.tokens:
-        assert channel.send([NUDGE]).outage is not None
-    assert the_answer(channel.send([NUDGE])) == SENT
+        assert channel.send([NUDGE], Departure()).outage is not None
+    assert the_answer(channel.send([NUDGE], Departure())) == SENT
 
 
 def test_a_token_that_is_refused_late_does_not_take_its_successor_away(
@@ -181,7 +182,7 @@ def test_without_a_token_everybody_waits_and_the_settings_are_named(
     channel: TeamsChannel, peer: HttpPeer, teams: Teams, refusal: Scripted
 ) -> None:
     peer.answers = [refusal]
-    handed = channel.send([NUDGE] * 2)
+    handed = channel.send([NUDGE] * 2, Departure())
     assert handed.answers == []
     assert handed.outage is not None
     assert "PIDGR_TEAMS_" in handed.outage.message

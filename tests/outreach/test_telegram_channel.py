@@ -11,6 +11,7 @@ from support.telegram import NAME, TOKEN, Telegram, refusal
 from pidgr.clock import SECOND
 from pidgr.errors import UnavailableError
 from pidgr.outreach.channels import NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.telegram_bot import TelegramBot
 from pidgr.outreach.telegram_channel import TelegramChannel
 
@@ -46,7 +47,7 @@ def channel(telegram: Telegram) -> TelegramChannel:
 def test_who_has_a_chat_is_written_to_as_it_is_and_others_are_not(
     channel: TelegramChannel, telegram: Telegram
 ) -> None:
-    handed = channel.send([NUDGE, STRANGER, BOB_NUDGE])
+    handed = channel.send([NUDGE, STRANGER, BOB_NUDGE], Departure())
     assert handed.outage is None
     assert handed.answers == [SENT, UNREACHABLE, SENT]
     assert [said["chat_id"] for said in telegram.said] == [ADA, BOB]
@@ -70,14 +71,14 @@ def test_what_an_answer_means_for_one_person(
     channel: TelegramChannel, telegram: Telegram, answer: Scripted, expected: NudgeAnswer
 ) -> None:
     telegram.refusals[ADA] = answer
-    assert channel.send([NUDGE, BOB_NUDGE]).answers == [expected, SENT]
+    assert channel.send([NUDGE, BOB_NUDGE], Departure()).answers == [expected, SENT]
 
 
 def test_everybody_waits_as_long_as_telegram_asks(
     channel: TelegramChannel, telegram: Telegram
 ) -> None:
     telegram.refusals[ADA] = refusal(429, "Too Many Requests: retry after 11", retry_after=11)
-    handed = channel.send([BOB_NUDGE, NUDGE, BOB_NUDGE])
+    handed = channel.send([BOB_NUDGE, NUDGE, BOB_NUDGE], Departure())
     assert handed.answers == [SENT]
     assert handed.outage is not None
     assert handed.outage.pause == 11 * SECOND
@@ -85,7 +86,7 @@ def test_everybody_waits_as_long_as_telegram_asks(
 
 def test_a_bad_token_makes_all_wait_and_is_not_told(telegram: Telegram) -> None:
     channel = TelegramChannel(TelegramBot("1:other", telegram.url, GUARD), chats_of)
-    outage = channel.send([NUDGE]).outage
+    outage = channel.send([NUDGE], Departure()).outage
     assert outage is not None
     assert "PIDGR_TELEGRAM_BOT_TOKEN" in outage.message
     assert "1:other" not in outage.message

@@ -9,6 +9,7 @@ from support.http_peer import HttpPeer, Scripted, http_peer
 from support.whatsapp import SENDER, TOKEN, WhatsApp
 
 from pidgr.outreach.channels import NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.whatsapp_channel import WhatsAppChannel, WhatsAppSender
 
 ADA, BOB = "+491711234567", "+15005550006"
@@ -39,7 +40,7 @@ def channel_of(whatsapp: WhatsApp, *languages: str, token: str = TOKEN) -> Whats
 
 
 def test_the_template_gets_the_name_the_title_and_the_links_end(whatsapp: WhatsApp) -> None:
-    assert the_answer(channel_of(whatsapp).send([NUDGE])) == SENT
+    assert the_answer(channel_of(whatsapp).send([NUDGE], Departure())) == SENT
     (message,) = whatsapp.messages
     assert (message["to"], message["type"]) == (ADA, "template")
     assert message["template"] == {
@@ -65,7 +66,7 @@ def test_the_template_gets_the_name_the_title_and_the_links_end(whatsapp: WhatsA
 
 def test_no_parameter_is_empty_for_whatsapp_takes_none(whatsapp: WhatsApp) -> None:
     nudge = dataclasses.replace(NUDGE, first_name="", title="")
-    assert the_answer(channel_of(whatsapp).send([nudge])) == SENT
+    assert the_answer(channel_of(whatsapp).send([nudge], Departure())) == SENT
     (body, _) = whatsapp.messages[0]["template"]["components"]
     assert all(parameter["text"] for parameter in body["parameters"])
 
@@ -78,14 +79,14 @@ def test_the_language_is_the_persons_if_the_template_has_it(
     whatsapp: WhatsApp, locale: str, languages: tuple[str, ...], code: str
 ) -> None:
     nudge = dataclasses.replace(NUDGE, locale=locale)
-    assert the_answer(channel_of(whatsapp, *languages).send([nudge])) == SENT
+    assert the_answer(channel_of(whatsapp, *languages).send([nudge], Departure())) == SENT
     assert whatsapp.messages[0]["template"]["language"] == {"code": code}
 
 
 @pytest.mark.parametrize("phone", ["", "0171 1234567", "extension 7"])
 def test_what_is_no_international_number_is_not_written_to(whatsapp: WhatsApp, phone: str) -> None:
     nudge = dataclasses.replace(NUDGE, phone=phone)
-    assert the_answer(channel_of(whatsapp).send([nudge])) == UNREACHABLE
+    assert the_answer(channel_of(whatsapp).send([nudge], Departure())) == UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_what_an_error_means_and_for_whom(
     whatsapp: WhatsApp, status: int, code: int, outcome: NudgeOutcome | None
 ) -> None:
     whatsapp.errors[ADA] = status, code
-    handed = channel_of(whatsapp).send([BOB_NUDGE, NUDGE, BOB_NUDGE])
+    handed = channel_of(whatsapp).send([BOB_NUDGE, NUDGE, BOB_NUDGE], Departure())
     if outcome is None:
         assert handed.answers == [SENT]
         assert handed.outage is not None
@@ -118,7 +119,7 @@ def test_what_an_error_means_and_for_whom(
 
 
 def test_a_bad_token_names_the_settings_and_is_not_told(whatsapp: WhatsApp) -> None:
-    outage = channel_of(whatsapp, token="another-token").send([NUDGE]).outage
+    outage = channel_of(whatsapp, token="another-token").send([NUDGE], Departure()).outage
     assert outage is not None
     assert "PIDGR_WHATSAPP_" in outage.message
     assert "another-token" not in outage.message
@@ -126,5 +127,5 @@ def test_a_bad_token_names_the_settings_and_is_not_told(whatsapp: WhatsApp) -> N
 
 def test_who_answers_nonsense_is_tried_again(whatsapp: WhatsApp, peer: HttpPeer) -> None:
     peer.answers = [Scripted(500, body=b"<html>")]
-    answer = the_answer(channel_of(whatsapp).send([NUDGE]))
+    answer = the_answer(channel_of(whatsapp).send([NUDGE], Departure()))
     assert answer == NudgeAnswer(NudgeOutcome.LATER, "500")

@@ -1,7 +1,9 @@
 """A real SMTP server of the test's own."""
 
+import asyncio
 import email
 import email.policy
+import threading
 from email.message import EmailMessage
 from typing import Any, Self
 
@@ -20,6 +22,10 @@ class Peer:
         # By address, for those who get another answer than the rest.
         self.answers: dict[str, str] = {}
         self.sessions: list[Any] = []
+        # Until they may go, mails are in its hand: neither taken nor refused.
+        self.in_hand = 0
+        self.may_go = threading.Event()
+        self.may_go.set()
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: Any, session: Any, envelope: Envelope, address: str, _options: Any
@@ -34,6 +40,9 @@ class Peer:
     async def handle_DATA(  # noqa: N802
         self, _server: Any, _session: Any, envelope: Envelope
     ) -> str:
+        self.in_hand += 1
+        await asyncio.to_thread(self.may_go.wait)
+        self.in_hand -= 1
         if self.answer.startswith("250"):
             self.envelopes.append(envelope)
         else:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pidgr.errors import UnavailableError
+from pidgr.outreach.departure import Departure, NotStartedError
 from pidgr.outreach.mail import Mail, MailAnswer, MailOutcome, Posted
 
 
@@ -18,8 +19,15 @@ class Outbox:
             raise UnavailableError("the mail server is away")
         self.sent.append(mail)
 
-    def send_many(self, mails: Sequence[Mail]) -> Posted:
+    def send_many(self, mails: Sequence[Mail], departure: Departure) -> Posted:
         if self.away:
             return Posted([], UnavailableError("the mail server is away"))
-        self.sent += mails
-        return Posted([MailAnswer(MailOutcome.TAKEN)] * len(mails))
+        answers: list[MailAnswer] = []
+        for mail in mails:
+            try:
+                with departure.start():
+                    self.sent.append(mail)
+            except NotStartedError:
+                break
+            answers.append(MailAnswer(MailOutcome.TAKEN))
+        return Posted(answers)

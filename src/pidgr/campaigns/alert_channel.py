@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pidgr.campaigns import departure_store, push_store
-from pidgr.campaigns.departures import Departures
+from pidgr.campaigns import push_store
 from pidgr.campaigns.push_store import BROWSER, MemberDevice
 from pidgr.campaigns.pushes import platform_name
 from pidgr.errors import UnavailableError
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.push import Answer, Outcome, Push, Pusher, send_all
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Transaction
@@ -17,19 +17,12 @@ from pidgr.storage.transaction import Transaction
 class AlertChannel:
     """Pushes nudges to every device and browser of a person; who has neither is not reached."""
 
-    def __init__(
-        self,
-        database: Database,
-        pusher: Pusher,
-        browser_pusher: Pusher,
-        departures: Departures,
-    ) -> None:
+    def __init__(self, database: Database, pusher: Pusher, browser_pusher: Pusher) -> None:
         self._database = database
-        self._departures = departures
         self._pusher = pusher
         self._browser_pusher = browser_pusher
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
         by_member = {nudge.member_id: nudge for nudge in nudges}
         found = self._database.read_now(
@@ -45,7 +38,7 @@ class AlertChannel:
             (self._browser_pusher, _pushes(browsers, by_member), f"{key}:browsers"),
         ]
         try:
-            answers = self._send(parts, nudges[0].campaign_id)
+            answers = send_all(parts, departure)
         except UnavailableError as error:
             return Handed([], error)
         devices += browsers
@@ -54,16 +47,6 @@ class AlertChannel:
         for device, answer in zip(devices, answers, strict=True):
             by_person[device.member_id].append(answer)
         return Handed([_answer(by_person[nudge.member_id]) for nudge in nudges])
-
-    def _send(
-        self, parts: Sequence[tuple[Pusher, Sequence[Push], str]], campaign_id: str
-    ) -> list[Answer]:
-        with self._departures.of(campaign_id) as departure:
-            if not self._database.read_now(
-                lambda reader: departure_store.wanted(reader, [campaign_id])
-            ):
-                departure.stop()
-            return send_all(parts, departure)
 
     def _retire(self, devices: Sequence[MemberDevice], answers: Sequence[Answer]) -> None:
         """Push no more to the devices whose tokens the provider calls dead."""

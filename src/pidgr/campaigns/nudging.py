@@ -14,6 +14,7 @@ import structlog
 
 from pidgr.campaigns import nudge_store, run_store, store, workflow
 from pidgr.campaigns.advance import NUDGE, definition_of
+from pidgr.campaigns.departures import Departures
 from pidgr.campaigns.escalation import is_settled
 from pidgr.campaigns.nudge_letters import Letters
 from pidgr.campaigns.nudge_people import inserts, own_runs
@@ -25,13 +26,14 @@ from pidgr.contract.v1.common_pb import CampaignStatus, WorkflowStep
 from pidgr.directory import privacy
 from pidgr.engine.port import Engine, ProgressError, Queue, Task
 from pidgr.outreach.channels import Channel, Handed, Nudge, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
 
 _SEND: Final = "campaign.send-nudges"
 # Rows of one transaction, where all are skipped.
 _ROWS_PER_BATCH: Final = 5_000
-# What a crash may repeat, and how many may still leave (but no push) after a cancel.
+# What a crash may repeat.
 _NUDGES_PER_BATCH: Final = 50
 # Then it is somebody else's turn: one organization's million must not hold up another's ten.
 _BATCHES_PER_TASK: Final = 20
@@ -66,6 +68,7 @@ class Nudging:
     Args:
         database: where they wait.
         engine: what runs the tasks.
+        departures: keeps them from leaving after a cancel.
         clock: tells when they were settled.
         channels: what is set up, by the contract's number; nudges over others are skipped.
         letters: writes them.
@@ -77,6 +80,7 @@ class Nudging:
         self,
         database: Database,
         engine: Engine,
+        departures: Departures,
         clock: Clock,
         channels: Mapping[int, Channel],
         letters: Letters,
@@ -86,6 +90,7 @@ class Nudging:
     ) -> None:
         self._database = database
         self._engine = engine
+        self._departures = departures
         self._clock = clock
         self._channels = channels
         self._letters = letters
@@ -116,18 +121,22 @@ class Nudging:
         Raises:
             UnavailableError: the channel cannot be reached or asks to wait.
         """
-        run = self._database.read_now(lambda reader: run_store.step_run(reader, step_run_key))
-        if run is None:
+        found = self._database.read_now(lambda reader: _run(reader, step_run_key))
+        if found is None:
             return
+        run, campaign_id = found
         nudges = _round(run, channel)
         has_moved = False
         for _ in range(self._batches_per_task):
             self._engine.checkpoint()
-            batch = self._database.write_now(partial(self._take, run=run, of=nudges, after=after))
+            with self._departures.of(campaign_id) as departure:
+                batch = self._database.write_now(
+                    partial(self._take, run=run, of=nudges, after=after)
+                )
+                handed = self._hand_over(nudges, batch, departure) if batch else Handed(())
             if batch is None:
                 self._database.write_now(partial(self._end, of=nudges, attempt=attempt))
                 return
-            handed = self._hand_over(nudges, batch)
             self._database.write_now(
                 partial(self._record, of=nudges, batch=batch, handed=handed, attempt=attempt)
             )
@@ -137,7 +146,9 @@ class Nudging:
                     outage = handed.outage
                     raise ProgressError(outage.message, pause=outage.pause) from outage
                 raise handed.outage
-            after = batch.last
+            # Those who must not be nudged any more are still to be settled.
+            if len(handed.answers) == len(batch.nudges) and not departure.is_stopped:
+                after = batch.last
         self._database.write_now(
             lambda transaction: self._engine.enqueue(
                 transaction, _send_task(nudges, attempt, after)
@@ -204,10 +215,10 @@ class Nudging:
             return OPTED_OUT
         return "" if of.channel in self._channels else NOT_SET_UP
 
-    def _hand_over(self, of: Round, batch: _Batch) -> Handed:
+    def _hand_over(self, of: Round, batch: _Batch, departure: Departure) -> Handed:
         if not batch.nudges:
             return Handed(())
-        return self._channels[of.channel].send(batch.nudges)
+        return self._channels[of.channel].send(batch.nudges, departure)
 
     def _record(
         self, transaction: Transaction, of: Round, batch: _Batch, handed: Handed, attempt: int
@@ -254,6 +265,13 @@ class Nudging:
                     now=self._clock.now(),
                 )
             )
+
+
+def _run(reader: Reader, step_run_key: int) -> tuple[StepRun, str] | None:
+    """Return a run and its campaign's id."""
+    run = run_store.step_run(reader, step_run_key)
+    campaign = store.campaign_by_key(reader, run.campaign_key) if run else None
+    return (run, campaign.id) if run and campaign else None
 
 
 def _round(run: StepRun, channel: int) -> Round:

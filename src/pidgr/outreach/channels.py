@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import Final, Protocol
 
 from pidgr.errors import UnavailableError
+from pidgr.outreach.departure import Departure
 
 _REQUEST_IDS: Final = uuid.UUID("2f1b6f0c-54b4-4c37-9a0e-8d5a3c7b1e60")
 
@@ -71,7 +72,8 @@ class NudgeAnswer:
 class Handed:
     """How far a batch has come: answers for the first of its nudges, in order.
 
-    There are fewer answers than nudges only after an outage, which goes for all the others.
+    There are fewer answers than nudges only after an outage, which goes for all the others, or
+    because the others must not start.
     """
 
     answers: Sequence[NudgeAnswer]
@@ -81,5 +83,8 @@ class Handed:
 class Channel(Protocol):
     """Hands nudges to the outside. Safe to use from several threads."""
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
-        """Send a batch; after a crash the same batch may come again."""
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
+        """Send a batch; after a crash the same batch may come again.
+
+        Each nudge begins and ends with the ``departure``, and none starts when that is closed.
+        """

@@ -8,6 +8,8 @@ for. The HTTP client tells of both moments in its trace events.
 import math
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from pidgr.errors import UnavailableError
@@ -53,6 +55,19 @@ class Departure:
         """Note that a push that was about to start has left."""
         with self._lock:
             self._starting -= 1
+
+    @contextmanager
+    def start(self) -> Iterator[None]:
+        """Let one leave within a block.
+
+        Raises:
+            NotStartedError: it must not.
+        """
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
 
     def require_open(self) -> None:
         """Check that pushes may start, before work is done for one.

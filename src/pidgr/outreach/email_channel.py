@@ -5,6 +5,7 @@ from typing import Final
 
 from pidgr.errors import UnavailableError
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.mail import BulkMailer, Mail, MailOutcome, MailRefusedError
 
 _OUTCOMES: Final[Mapping[MailOutcome, NudgeOutcome]] = {
@@ -20,14 +21,14 @@ class EmailChannel:
     def __init__(self, mailer: BulkMailer) -> None:
         self._mailer = mailer
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
         mails = [
             Mail(nudge.email, nudge.subject, f"{nudge.text}\n", message_id=nudge.key)
             for nudge in nudges
         ]
         try:
-            posted = self._mailer.send_many(mails)
+            posted = self._mailer.send_many(mails, departure)
         except MailRefusedError as error:
             # Of this server, not of a mailbox: it is mended, and the nudges wait for that.
             return Handed([], UnavailableError(str(error)))

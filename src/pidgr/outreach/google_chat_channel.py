@@ -15,6 +15,7 @@ from pidgr.clock import Clock
 from pidgr.outreach.access_tokens import AccessTokens
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.google_account import ServiceAccount
 from pidgr.outreach.nudge_http import CODE_LENGTH, JsonReply, NudgeHttp, not_taken, one_by_one
 
@@ -60,9 +61,9 @@ class GoogleChatChannel:
 
         return AccessTokens(self._http, account.token_uri, form, clock, _SETTINGS)
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
-        return one_by_one(nudges, self._write)
+        return one_by_one(nudges, self._write, departure)
 
     def _write(self, nudge: Nudge) -> NudgeAnswer:
         person = self._find_person(nudge.email)

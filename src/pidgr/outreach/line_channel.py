@@ -11,6 +11,7 @@ from typing import Final
 
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.nudge_http import NudgeHttp, not_taken, one_by_one
 
 _USER_ID: Final = re.compile(r"U[0-9a-f]{32}")
@@ -27,9 +28,9 @@ class LineChannel:
         self._url = f"{url.rstrip('/')}/v2/bot/message/push"
         self._http = NudgeHttp("LINE", guard)
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
-        return one_by_one(nudges, self._write)
+        return one_by_one(nudges, self._write, departure)
 
     def _write(self, nudge: Nudge) -> NudgeAnswer:
         if _USER_ID.fullmatch(nudge.line_user_id) is None:

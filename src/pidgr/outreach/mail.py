@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from pidgr.errors import UnavailableError
+from pidgr.outreach.departure import Departure, NotStartedError
 
 log = structlog.get_logger("pidgr.mail")
 
@@ -64,7 +65,8 @@ class MailAnswer:
 class Posted:
     """How far many messages have come: answers for the first of them, in order.
 
-    There are fewer answers than messages only after an outage, which goes for all the others.
+    There are fewer answers than messages only after an outage, which goes for all the others, or
+    because the others must not start.
     """
 
     answers: Sequence[MailAnswer]
@@ -74,8 +76,8 @@ class Posted:
 class BulkMailer(Protocol):
     """Hands much mail to the outside at once."""
 
-    def send_many(self, mails: Sequence[Mail]) -> Posted:
-        """Send messages one after another over one connection.
+    def send_many(self, mails: Sequence[Mail], departure: Departure) -> Posted:
+        """Send messages one after another over one connection, unless they must not start.
 
         Raises:
             MailRefusedError: the mail server will take none at all until the operator acts.
@@ -90,11 +92,17 @@ class ConsoleMailer:
         sys.stdout.write(f"\nMail to {mail.recipient}: {mail.subject}\n\n{mail.text}\n")
         sys.stdout.flush()
 
-    def send_many(self, mails: Sequence[Mail]) -> Posted:
+    def send_many(self, mails: Sequence[Mail], departure: Departure) -> Posted:
         """Show the messages."""
+        answers: list[MailAnswer] = []
         for mail in mails:
-            self.send(mail)
-        return Posted([MailAnswer(MailOutcome.TAKEN)] * len(mails))
+            try:
+                with departure.start():
+                    self.send(mail)
+            except NotStartedError:
+                break
+            answers.append(MailAnswer(MailOutcome.TAKEN))
+        return Posted(answers)
 
 
 class MissingMailer:

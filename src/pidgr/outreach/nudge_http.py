@@ -10,6 +10,7 @@ from pidgr.errors import UnavailableError
 from pidgr.outreach import retry_after
 from pidgr.outreach.address_guard import AddressGuard, AddressRefusedError
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure, NotStartedError
 from pidgr.outreach.http_reply import ExchangeError, Reply
 from pidgr.outreach.vetted_http import VettedHttp
 
@@ -135,12 +136,17 @@ def not_taken(status: int, code: str = "") -> NudgeAnswer:
     return NudgeAnswer(NudgeOutcome.LATER if later else NudgeOutcome.REFUSED, code or str(status))
 
 
-def one_by_one(nudges: Sequence[Nudge], send: Callable[[Nudge], NudgeAnswer]) -> Handed:
-    """Hand nudges over until an outage."""
+def one_by_one(
+    nudges: Sequence[Nudge], send: Callable[[Nudge], NudgeAnswer], departure: Departure
+) -> Handed:
+    """Hand nudges over until an outage or a stop."""
     answers: list[NudgeAnswer] = []
     for nudge in nudges:
         try:
-            answers.append(send(nudge))
+            with departure.start():
+                answers.append(send(nudge))
+        except NotStartedError:
+            break
         except UnavailableError as error:
             return Handed(answers, error)
     return Handed(answers)

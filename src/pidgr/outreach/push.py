@@ -89,12 +89,11 @@ class LogPusher:
     ) -> list[Answer]:
         """Log a batch."""
         try:
-            departure.begin()
+            with departure.start():
+                log.info("push batch", pushes=len(pushes), key=idempotency_key)
         except NotStartedError:
             departure.require_stopped()
             return [NOT_STARTED] * len(pushes)
-        log.info("push batch", pushes=len(pushes), key=idempotency_key)
-        departure.end()
         return [ACCEPTED] * len(pushes)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.nudge_http import JsonReply, NudgeHttp, not_taken, one_by_one
 
 _NOBODY: Final = frozenset({"users_not_found", "users_not_visible", "user_not_visible"})
@@ -60,9 +61,9 @@ class SlackChannel:
         self._url = url.rstrip("/")
         self._http = NudgeHttp("Slack", guard)
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
-        return one_by_one(nudges, self._write)
+        return one_by_one(nudges, self._write, departure)
 
     def _write(self, nudge: Nudge) -> NudgeAnswer:
         query = urlencode({"email": nudge.email})

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.nudge_http import NudgeHttp, json_reply, not_taken, one_by_one
 from pidgr.outreach.phone_number import international
 
@@ -42,9 +43,9 @@ class SmsChannel:
         self._url = f"{url.rstrip('/')}/{path}"
         self._http = NudgeHttp("the service for text messages", guard)
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
-        return one_by_one(nudges, self._send)
+        return one_by_one(nudges, self._send, departure)
 
     def _send(self, nudge: Nudge) -> NudgeAnswer:
         number = international(nudge.phone)

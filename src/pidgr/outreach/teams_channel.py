@@ -16,6 +16,7 @@ from pidgr.clock import Clock
 from pidgr.outreach.access_tokens import AccessTokens
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.nudge_http import JsonReply, NudgeHttp, not_taken, one_by_one
 
 _BOT_SCOPE: Final = "https://api.botframework.com/.default"
@@ -70,9 +71,9 @@ class TeamsChannel:
         url = f"{bot.login_url.rstrip('/')}/{quote(bot.tenant, safe='')}/oauth2/v2.0/token"
         return AccessTokens(self._http, url, lambda _now: form, clock, _SETTINGS)
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
-        return one_by_one(nudges, self._write)
+        return one_by_one(nudges, self._write, departure)
 
     def _write(self, nudge: Nudge) -> NudgeAnswer:
         found = self._find(nudge.email)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.nudge_http import not_taken, one_by_one
 from pidgr.outreach.telegram_bot import TelegramBot
 
@@ -18,10 +19,10 @@ class TelegramChannel:
         self._bot = bot
         self._chats_of = chats_of
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
         chats = self._chats_of(nudges[0].organization_key, [nudge.member_id for nudge in nudges])
-        return one_by_one(nudges, lambda nudge: self._write(nudge, chats))
+        return one_by_one(nudges, lambda nudge: self._write(nudge, chats), departure)
 
     def _write(self, nudge: Nudge, chats: Mapping[str, int]) -> NudgeAnswer:
         chat_id = chats.get(nudge.member_id)

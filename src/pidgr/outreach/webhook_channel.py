@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pidgr.clock import to_datetime
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.nudge_http import NudgeHttp, not_taken, one_by_one
 
 
@@ -28,10 +29,10 @@ class WebhookChannel:
         self._http = NudgeHttp("the webhook of nudges", guard)
         self._secret_of = secret_of
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
         secret = self._secret_of(nudges[0].organization_key).encode()
-        return one_by_one(nudges, lambda nudge: self._post(nudge, secret))
+        return one_by_one(nudges, lambda nudge: self._post(nudge, secret), departure)
 
     def _post(self, nudge: Nudge, secret: bytes) -> NudgeAnswer:
         body = json.dumps(

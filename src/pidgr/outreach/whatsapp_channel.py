@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
 from pidgr.outreach.nudge_http import NudgeHttp, not_taken, one_by_one
 from pidgr.outreach.phone_number import international
 
@@ -53,9 +54,9 @@ class WhatsAppChannel:
         self._url = f"{sender.url.rstrip('/')}/{quote(sender.phone_number_id, safe='')}/messages"
         self._http = NudgeHttp("WhatsApp", guard)
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         """Send a batch."""
-        return one_by_one(nudges, self._send)
+        return one_by_one(nudges, self._send, departure)
 
     def _send(self, nudge: Nudge) -> NudgeAnswer:
         number = international(nudge.phone)

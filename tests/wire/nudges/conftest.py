@@ -57,5 +57,6 @@ def founded(installation: Installation, client: Client, peer: Peer) -> Office:
 def office(founded: Office) -> Iterator[Office]:
     """The organization, with mailboxes that take everything and are empty."""
     yield founded
+    founded.peer.may_go.set()
     founded.peer.answers.clear()
     founded.peer.envelopes.clear()

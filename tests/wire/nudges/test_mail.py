@@ -3,12 +3,14 @@
 import hmac
 import json
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from support.http_peer import HttpPeer
-from support.nudges import NO_IDENTIFIER, SENT
+from support.nudges import NO_IDENTIFIER, NOT_NEEDED, SENT
 from support.nudging_office import MEMBER_KEYS, Office
 from support.push_gateway import PushGateway
 from support.waiting import until
@@ -61,6 +63,25 @@ def test_whoever_waits_is_reminded_by_mail_with_a_link_and_nothing_of_the_messag
     assert told.valid
     assert told.payload.recipient_user_id == office.ada
     assert told.payload.step_kind == office.stubs.CHANNEL_STEP_KIND_REMINDER
+
+
+def test_no_mail_starts_after_a_cancel_has_returned(office: Office) -> None:
+    campaign = office.start(title="Stop", workflow=office.remind())
+    office.peer.may_go.clear()
+    office.pass_deadline(campaign.id)
+    until(lambda: office.peer.in_hand)
+    with ThreadPoolExecutor(1) as pool:
+        cancel = pool.submit(office.cancel, campaign.id)
+        cancelled = office.stubs.CAMPAIGN_STATUS_CANCELLED
+        until(lambda: office.get(campaign.id).status == cancelled)
+        # It waits for the one that is leaving.
+        assert not cancel.done()
+        office.peer.may_go.set()
+        cancel.result()
+    assert len(office.mails("Stop")) == 1
+    found = office.settled(campaign.id, "person0", "person1", "person2", "dan")
+    assert Counter(found.values()) == {SENT: 1, NOT_NEEDED: 3}
+    assert len(office.mails("Stop")) == 1
 
 
 def test_who_gets_a_copy_of_a_reminder_is_mailed_once_whatever_the_number_of_copies(

@@ -19,6 +19,8 @@ from pidgr.contract.v1.user_pb import UserStatus
 from pidgr.engine.port import ProgressError, StoppingError, Task, TaskStatus
 from pidgr.errors import UnavailableError
 from pidgr.outreach.channels import Handed, Nudge, NudgeAnswer, NudgeOutcome
+from pidgr.outreach.departure import Departure
+from pidgr.outreach.nudge_http import one_by_one
 from pidgr.privacy.person_data import document
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader
@@ -44,13 +46,15 @@ class Told:
         self.away = False
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def send(self, nudges: Sequence[Nudge]) -> Handed:
+    def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         self.meanwhile()
         if self.away:
             return Handed([], UnavailableError("the channel is away", pause=MINUTE))
-        self.handed += nudges
-        taken = NudgeAnswer(NudgeOutcome.SENT)
-        return Handed([self.answers.get(name_of(one.email), taken) for one in nudges])
+        return one_by_one(nudges, self._take, departure)
+
+    def _take(self, nudge: Nudge) -> NudgeAnswer:
+        self.handed.append(nudge)
+        return self.answers.get(name_of(nudge.email), NudgeAnswer(NudgeOutcome.SENT))
 
     def names(self) -> list[str]:
         return [name_of(nudge.email) for nudge in self.handed]
@@ -79,6 +83,7 @@ class Replay:
         return Nudging(
             self.system.database,
             self.system.engine,
+            self.system.departures,
             self.system.clock,
             {ChannelName.EMAIL: self.channel} if is_set_up else {},
             Letters("https://pidgr.example", self.system.deeplink_tokens),
@@ -121,7 +126,7 @@ def test_what_changes_between_the_rows_and_the_sending_counts(replay: Replay) ->
 
 
 def test_nobody_is_nudged_any_more_once_a_campaign_is_cancelled(replay: Replay) -> None:
-    # In the midst of the second of four batches, which is then on its way.
+    # When the second of four batches has been taken and is about to leave.
     batches = iter(range(4))
 
     def cancel_in_the_second() -> None:
@@ -130,10 +135,10 @@ def test_nobody_is_nudged_any_more_once_a_campaign_is_cancelled(replay: Replay) 
 
     replay.channel.meanwhile = cancel_in_the_second
     replay.send(nudges_per_batch=1)
-    assert replay.channel.names() == ["person0", "person1"]
+    assert replay.channel.names() == ["person0"]
     assert replay.outcome() == {
         "person0": SENT,
-        "person1": SENT,
+        "person1": NOT_NEEDED,
         "person2": NOT_NEEDED,
         "dan": NOT_NEEDED,
     }
