@@ -44,6 +44,7 @@ from pidgr.identity.caller import Caller
 from pidgr.identity.caller import Organization as Scope
 from pidgr.outreach.address_guard import AddressGuard
 from pidgr.sandboxes.deletion import SandboxDeletion, deletion_key
+from pidgr.sandboxes.deletion_store import BY_INDEX, some_of_each_table
 from pidgr.storage.ownership import INSTALLATION_TABLES, owned_tables
 from pidgr.storage.schema import metadata
 from pidgr.storage.sql import Statement
@@ -486,3 +487,22 @@ def test_made_up_campaigns_count_in_sandboxes_only_unless_told_otherwise(desk: D
     assert completed(desk.create(fixture_id="starter")) == [1, 0, 1]
     real = CreateOrganizationRequest(name="Acme", fixture_id="starter")
     assert completed(desk("create_organization", real).organization) == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["audience", "delivery", "delivery_body", "device", "nudge"])
+def test_what_is_deleted_is_found_by_an_index(desk: Desk, name: str) -> None:
+    number = [table.name for table in owned_tables()].index(name)
+    statement = some_of_each_table()[number]
+
+    def plan(unit: Transaction) -> list[str]:
+        unit.execute(BY_INDEX)
+        explain = "explain query plan" if unit.dialect == "sqlite" else "explain"
+        # PostgreSQL wants values here, not parameters.
+        text = statement.sqlite if unit.dialect == "sqlite" else statement.postgresql
+        for parameter in ("organization_key", "rows"):
+            text = text.replace(f"%({parameter})s", "1").replace(f":{parameter}", "1")
+        return [str(row[-1]) for row in unit.rows(Statement(f"{explain} {text}"))]
+
+    steps = desk.installation.write(plan)
+    assert [step for step in steps if f"SEARCH {name}" in step or "Index" in step]
+    assert not [step for step in steps if f"SCAN {name}" in step or f"Seq Scan on {name}" in step]

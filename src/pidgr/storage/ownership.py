@@ -15,6 +15,7 @@ from sqlalchemy import Column, MetaData, Table
 
 _ORGANIZATION: Final = "organization"
 _SUFFIX: Final = "_key"
+_GIVEN: Final = ":organization_key"
 
 INSTALLATION_TABLES: Final = frozenset(
     {
@@ -40,12 +41,19 @@ INSTALLATION_TABLES: Final = frozenset(
 class OwnedTable:
     """A table whose rows belong to organizations.
 
-    ``condition`` is the SQL that is true of the rows of ``:organization_key``.
+    ``column`` says whose a row is: the key of an organization or, if there are ``owners``, of one
+    of these. They are the SQL of the keys of those that belong to ``:organization_key``.
     """
 
     name: str
     primary_key: tuple[str, ...]
-    condition: str
+    column: str
+    owners: str = ""
+
+    @property
+    def condition(self) -> str:
+        """The SQL that is true of the rows of ``:organization_key``."""
+        return f"{self.column} in ({self.owners})" if self.owners else f"{self.column} = {_GIVEN}"
 
 
 @cache
@@ -65,15 +73,15 @@ def owned_tables() -> tuple[OwnedTable, ...]:
     for name, table in tables.items():
         if name not in INSTALLATION_TABLES:
             key = tuple(column.name for column in table.primary_key)
-            found[name] = OwnedTable(name, key, _condition(table, metadata, frozenset()))
+            found[name] = OwnedTable(name, key, *_owner_of_rows(table, metadata, frozenset()))
     order = TopologicalSorter(
         {name: _referred(tables[name], metadata) & found.keys() - {name} for name in found}
     )
     return tuple(found[name] for name in reversed(list(order.static_order())))
 
 
-def _condition(table: Table, metadata: MetaData, on_the_way: frozenset[str]) -> str:
-    """Return the condition by the column that an index finds rows by, if there is one."""
+def _owner_of_rows(table: Table, metadata: MetaData, on_the_way: frozenset[str]) -> tuple[str, str]:
+    """Return a table's column and owners; the column that an index finds rows by, if one does."""
     owners = [
         (column, owner)
         for column, owner in _owners(table, metadata)
@@ -83,10 +91,10 @@ def _condition(table: Table, metadata: MetaData, on_the_way: frozenset[str]) -> 
     owners.sort(key=lambda pair: (pair[0] not in indexed, pair[1] != _ORGANIZATION))
     for column, owner in owners:
         if owner == _ORGANIZATION:
-            return f"{column} = :organization_key"
-        parent = metadata.tables[owner]
-        condition = _condition(parent, metadata, on_the_way | {table.name})
-        return f"{column} in (select key from {owner} where {condition})"
+            return column, ""
+        way = on_the_way | {table.name}
+        parent = OwnedTable(owner, (), *_owner_of_rows(metadata.tables[owner], metadata, way))
+        return column, f"select key from {owner} where {parent.condition}"
     message = f"no column of the table {table.name} tells which organization its rows belong to"
     raise LookupError(message)
 
@@ -114,9 +122,16 @@ def _referred(table: Table, metadata: MetaData) -> set[str]:
 
 
 def _leading_columns(table: Table) -> set[str]:
-    """Return the columns that a primary key, a unique constraint or an index begins with."""
+    """Return the columns that a primary key, a unique constraint or an index begins with.
+
+    An index of some rows only does not find the others.
+    """
     lists = [[column.name for column in table.primary_key]]
-    lists += [[column.name for column in index.columns] for index in table.indexes]
+    lists += [
+        [column.name for column in index.columns]
+        for index in table.indexes
+        if index.dialect_options["sqlite"]["where"] is None
+    ]
     lists += [
         [column.name for column in constraint.columns]
         for constraint in table.constraints
