@@ -134,8 +134,9 @@ _SELECT_COPIES: Final = """
       and kind = :copy and status <> :acknowledged
 """
 # Locked, as each is counted from the status it has: its recipient may be opening it.
+# Inboxes lock deliveries in this order, too, when they note what they have shown.
 _COPIES: Final = Statement(
-    _SELECT_COPIES, postgresql=f"{_SELECT_COPIES} order by ordinal for update"
+    _SELECT_COPIES, postgresql=f"{_SELECT_COPIES} order by step_run_key, ordinal for update"
 )
 _DISMISS: Final = Statement("""
     update delivery

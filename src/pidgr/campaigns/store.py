@@ -1,8 +1,9 @@
 """SQL of campaigns and their counters."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pidgr.storage.sql import Statement
 from pidgr.storage.transaction import Reader, Transaction
@@ -52,6 +53,11 @@ class Counters:
     no_device: int = 0
     failed: int = 0
 
+    def __add__(self, other: "Counters") -> "Counters":
+        """Return both changes as one."""
+        names = self.__slots__
+        return Counters(*(getattr(self, name) + getattr(other, name) for name in names))
+
     @property
     def total(self) -> int:
         """All primary deliveries written so far."""
@@ -67,6 +73,15 @@ class Counters:
     def unresolved(self, *, wait_for_enrollment: bool) -> int:
         """Those nobody has settled yet; the ones without a device count only if asked."""
         return self.waiting + self.delivered + (self.no_device if wait_for_enrollment else 0)
+
+
+class Move(NamedTuple):
+    """One delivery that has moved from one state to another."""
+
+    campaign_key: int
+    is_primary: bool
+    ordinal: int
+    changes: Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,3 +336,17 @@ def count_deliveries(
     parameters: dict[str, object] = {name: getattr(changes, name) for name in Counters.__slots__}
     parameters |= {"key": key, "shard": shard % COUNTER_SHARDS, "is_primary": is_primary}
     transaction.execute(_COUNT_DELIVERIES, parameters)
+
+
+def count_moves(transaction: Transaction, moves: Iterable[Move]) -> None:
+    """Count deliveries that have moved from one state to another; call it after all of them moved.
+
+    Each counter is changed once, and in one order: units of work that count at the same moment
+    would wait for each other in a circle.
+    """
+    totals: dict[tuple[int, bool, int], Counters] = defaultdict(Counters)
+    for campaign_key, is_primary, ordinal, changes in moves:
+        totals[campaign_key, is_primary, ordinal % COUNTER_SHARDS] += changes
+    for campaign_key, is_primary, shard in sorted(totals):
+        changes = totals[campaign_key, is_primary, shard]
+        count_deliveries(transaction, campaign_key, shard, changes, is_primary=is_primary)

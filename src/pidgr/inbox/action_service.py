@@ -3,10 +3,9 @@
 from typing import Final
 
 from pidgr.campaigns import child_store
-from pidgr.campaigns import store as campaign_store
-from pidgr.campaigns.delivery_id import DeliveryIds, DeliveryKey, unknown_delivery
+from pidgr.campaigns.delivery_id import DeliveryIds, unknown_delivery
 from pidgr.campaigns.early_wake import wake_if_settled
-from pidgr.campaigns.store import Counters
+from pidgr.campaigns.store import Counters, Move, count_moves
 from pidgr.clock import Clock
 from pidgr.contract.v1.action_pb import SubmitActionRequest, SubmitActionResponse
 from pidgr.contract.v1.common_pb import ActionType, CampaignStatus, DeliveryStatus
@@ -79,33 +78,20 @@ class ActionService:
         _check(state, caller.member().key)
         if request.action_id != ACKNOWLEDGE_ACTION:
             raise invalid_field("action_id", "the message has no such action")
-        has_copies = store.acknowledge(transaction, key, self._clock.now())
-        campaign_store.count_deliveries(
+        now = self._clock.now()
+        moved = [(state.kind == store.PRIMARY, key.ordinal, state.status)]
+        if store.acknowledge(transaction, key, now):
+            # What others were told while this delivery waited.
+            copies = child_store.dismiss_copies(transaction, key.step_run_key, key.ordinal, now)
+            moved += [(False, ordinal, status) for ordinal, status in copies]
+        count_moves(
             transaction,
-            state.campaign_key,
-            key.ordinal,
-            _COUNTER_OF[DeliveryStatus(state.status)],
-            is_primary=state.kind == store.PRIMARY,
+            [
+                Move(state.campaign_key, is_primary, ordinal, _COUNTER_OF[DeliveryStatus(status)])
+                for is_primary, ordinal, status in moved
+            ],
         )
-        if has_copies:
-            self._dismiss_copies(transaction, state, key)
         return state
-
-    def _dismiss_copies(
-        self, transaction: Transaction, state: DeliveryState, key: DeliveryKey
-    ) -> None:
-        """Settle what others were told while this delivery waited."""
-        copies = child_store.dismiss_copies(
-            transaction, key.step_run_key, key.ordinal, self._clock.now()
-        )
-        for ordinal, status in copies:
-            campaign_store.count_deliveries(
-                transaction,
-                state.campaign_key,
-                ordinal,
-                _COUNTER_OF[DeliveryStatus(status)],
-                is_primary=False,
-            )
 
 
 def _validate(request: SubmitActionRequest) -> None:

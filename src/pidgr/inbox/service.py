@@ -1,11 +1,10 @@
 """InboxService: what a person has received."""
 
-from collections import Counter as Tally
 from collections.abc import Sequence
 from typing import Final
 
 from pidgr.campaigns.delivery_id import DeliveryIds, DeliveryKey, unknown_delivery
-from pidgr.campaigns.store import COUNTER_SHARDS, Counters, count_deliveries
+from pidgr.campaigns.store import Counters, Move, count_moves
 from pidgr.clock import Clock, to_timestamp
 from pidgr.contract.v1.common_pb import DeliveryStatus
 from pidgr.contract.v1.inbox_pb import (
@@ -27,6 +26,7 @@ from pidgr.validation import require_moment
 
 DEFAULT_LIMIT: Final = 50
 MAXIMUM_LIMIT: Final = 200
+_RECEIVED: Final = Counters(waiting=-1, delivered=1)
 _RECEIPT_DUE: Final = frozenset({DeliveryStatus.PENDING, DeliveryStatus.SENT})
 
 
@@ -108,16 +108,14 @@ class InboxService:
     ) -> None:
         """Deliveries first and in one order, counters after them and in one order: no deadlocks."""
         now = self._clock.now()
-        received: list[tuple[int, bool, int]] = []
+        received: list[Move] = []
         for row in sorted(due, key=_delivery_key):
             key = _delivery_key(row)
             campaign_key = store.mark_delivered(transaction, member_key, key, now)
             if campaign_key is not None:
                 is_primary = row.kind == store.PRIMARY
-                received.append((campaign_key, is_primary, key.ordinal % COUNTER_SHARDS))
-        for (campaign_key, is_primary, shard), count in sorted(Tally(received).items()):
-            changes = Counters(waiting=-count, delivered=count)
-            count_deliveries(transaction, campaign_key, shard, changes, is_primary=is_primary)
+                received.append(Move(campaign_key, is_primary, key.ordinal, _RECEIVED))
+        count_moves(transaction, received)
 
 
 def _delivery_key(row: InboxRow) -> DeliveryKey:
