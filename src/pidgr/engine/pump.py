@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import structlog
 from dbos import DBOS
 from dbos._core import ActiveWorkflowById, QueueBucket
 from dbos._queue import _INTERNAL_QUEUE_CONSTRUCTION, Queue, queue_worker_thread
@@ -24,6 +25,8 @@ _WATCH_SECONDS: Final = 0.1
 # Only in case that looking fails while polling works.
 _POLL_SECONDS: Final = 5.0
 _JOIN_SECONDS: Final = 10.0
+
+_log = structlog.get_logger("pidgr.engine")
 
 
 class _Pulse(threading.Event):
@@ -93,17 +96,24 @@ class Pumps:
     def _watch(self, slots: Slots) -> None:
         bell = Bell(self._database, self._stopping)
         while not self._stopping.is_set():
-            bell.wait(_WATCH_SECONDS)
             try:
-                queued = self._database.read_now(rows.queued)
+                bell.wait(_WATCH_SECONDS)
+                self._wake_queued(slots)
             except UnavailableError:
                 # The supervisor says so; here it would be said ten times a second.
                 continue
-            for name in queued:
-                # A full queue is polled as soon as there is room.
-                if slots.count_for_queue(name) < self._concurrency[name]:
-                    self.wake(name)
+            except Exception:  # noqa: BLE001
+                # Without this thread tasks wait for seconds.
+                _log.exception("engine watch failed")
+                self._stopping.wait(_WATCH_SECONDS)
         bell.close()
+
+    def _wake_queued(self, slots: Slots) -> None:
+        """Poll the queues in which something waits."""
+        for name in self._database.read_now(rows.queued):
+            # A full queue is polled as soon as there is room.
+            if slots.count_for_queue(name) < self._concurrency[name]:
+                self.wake(name)
 
     def wake(self, name: str) -> None:
         """Poll one queue now. A no-op for queues of the library itself."""

@@ -146,7 +146,7 @@ class Runner:
         """
         try:
             claim = self._database.read_now(lambda reader: rows.find(reader, key))
-        except UnavailableError:
+        except _OUTAGES:
             # The library insists on recording the outcome, so it is the one to wait.
             return
         if claim is None or claim.owner != owner:

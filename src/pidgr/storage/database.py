@@ -182,12 +182,12 @@ class Database:
         """
         try:
             return self._read_once(work)
-        except psycopg.OperationalError:
+        except _FAILURES:
             # The server may have restarted since this thread last spoke to it; reads may repeat.
             self._drop("reader")
         try:
             return self._read_once(work)
-        except psycopg.OperationalError as error:
+        except _FAILURES as error:
             self._drop("reader")
             raise _unavailable() from error
 
