@@ -98,6 +98,23 @@ def test_what_waits_for_the_commit_sees_the_committed_rows(things: Database) -> 
     assert seen == [1]
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_what_fails_behind_a_commit_does_not_deny_it(things: Database, *, grouped: bool) -> None:
+    seen: list[int] = []
+
+    def fail() -> None:
+        raise UnavailableError("the database has gone meanwhile")
+
+    def work(transaction: Transaction) -> str:
+        insert({"name": "kept", "size": 1}, transaction)
+        transaction.after_commit.extend([fail, lambda: seen.append(count(things))])
+        return "written"
+
+    written = asyncio.run(things.write(work)) if grouped else things.write_now(work)
+    assert written == "written"
+    assert seen == [1]
+
+
 def test_a_taken_key_has_an_error_of_its_own(things: Database) -> None:
     things.write_now(lambda transaction: transaction.execute(INSERT, {"name": "a", "size": 1}))
     with pytest.raises(UniqueViolationError):

@@ -10,7 +10,7 @@ with a synchronous driver costs no more than the asynchronous driver (research: 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final, TypeVar
@@ -237,8 +237,7 @@ class Database:
         with self._writing(urgent=urgent, durable=durable) as connection:
             transaction = Transaction(connection, self.dialect, self._change_time)
             result = work(transaction)
-        for callback in transaction.after_commit:
-            callback()
+        _call(transaction.after_commit)
         return result
 
     def _write_group(self, works: Sequence[Work]) -> list[Outcome]:
@@ -271,8 +270,7 @@ class Database:
                 else:
                     callbacks += transaction.after_commit
                 driver.execute("release unit")
-        for callback in callbacks:
-            callback()
+        _call(callbacks)
         return outcomes
 
     @contextmanager
@@ -373,6 +371,15 @@ class Database:
 
 class _UndoneError(Exception):
     """The database has undone a unit of work whose commit had not been asked for."""
+
+
+def _call(callbacks: Iterable[Callable[[], None]]) -> None:
+    """Do what follows a commit. Whatever fails, the unit of work has happened and must say so."""
+    for callback in callbacks:
+        try:
+            callback()
+        except Exception:
+            log.exception("what follows a commit has failed")
 
 
 def _unavailable() -> UnavailableError:
