@@ -169,7 +169,7 @@ def test_pushes_that_were_to_go_out_in_the_morning_are_found(database: Database)
     database.write_now(lambda transaction: transaction.execute(finish))
     found = problems(diagnosis.examine())
     assert found["pushes"].startswith(
-        "quiet hours are over, and nobody has taken 2 pushes: the-campaign for 0:30:"
+        "held back until now, and nobody has taken 2 pushes: the-campaign for 0:30:"
     )
     settle = Statement("update held_push set settled_at = due_at")
     database.write_now(lambda transaction: transaction.execute(settle))

@@ -12,6 +12,7 @@ from pidgr.storage.transaction import Transaction
 
 STEP: Final = "campaign.step"
 LANE: Final = "campaign.lane"
+LANE_PUSHES: Final = "campaign.lane-pushes"
 WAKE: Final = "campaign.wake"
 CALL: Final = "campaign.call"
 NUDGE: Final = "campaign.nudge"
@@ -52,6 +53,12 @@ def call_key(campaign_key: int, step_id: str, attempt: int) -> str:
 def lane_task(step_run_key: int, number: int) -> Task:
     """Return the task that works through a lane."""
     return Task(LANE, f"r{step_run_key}:{number}", (step_run_key, number), Queue.LANES)
+
+
+def lane_pushes_task(step_run_key: int, number: int, delay: int = 0) -> Task:
+    """Return the task that sends those pushes of a lane that its provider was too slow for."""
+    key = f"r{step_run_key}:{number}:pushes"
+    return Task(LANE_PUSHES, key, (step_run_key, number), Queue.PUSHES, delay)
 
 
 def nudge_task(step_run_key: int, channel: int) -> Task:

@@ -51,4 +51,4 @@ def _task(batch: PushBatch, due_at: int, now: int) -> Task:
     run_key, number = batch.run.key, batch.lane.number
     key = f"r{run_key}:{number}:held{now}:{batch.since}:{due_at}"
     arguments = (run_key, number, batch.since, batch.upto, now, due_at)
-    return Task(HELD, key, arguments, Queue.LANES, due_at - now)
+    return Task(HELD, key, arguments, Queue.PUSHES, due_at - now)

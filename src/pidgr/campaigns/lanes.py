@@ -1,10 +1,14 @@
 """Lanes: the parts a fan-out is divided into, and the loops that work through them.
 
+The inbox must not wait for a push provider. So a lane's rows come first, and of its pushes only
+what goes quickly: the rest is another task's, behind which no other lane waits.
+
 A lane has two cursors. Moving one is a compare-and-set in the transaction that does the work, so
 rows are written exactly once whoever runs the lane, and after a crash at most one push batch per
 lane is sent again.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,8 +17,8 @@ from typing import Final
 import structlog
 
 from pidgr.campaigns import delivery_store, run_store, store, workflow
-from pidgr.campaigns.advance import LANE, Advance
-from pidgr.campaigns.children import Children
+from pidgr.campaigns.advance import LANE, LANE_PUSHES, Advance, lane_pushes_task
+from pidgr.campaigns.children import Children, PushLane
 from pidgr.campaigns.delivery_id import LARGEST_ORDINAL
 from pidgr.campaigns.held_pushes import HeldPushes, quiet_hours_of
 from pidgr.campaigns.holding import HELD
@@ -42,7 +46,20 @@ _FEWEST_ROWS_OF_A_LANE: Final = 5_000
 # and waits for its disk: a fan-out is a fifth faster than with 2,000.
 PUSHES_PER_BATCH: Final[Mapping[Dialect, int]] = {"sqlite": 2_000, "postgresql": 4_000}
 
+# A lane's pushes may keep the rows of others waiting as long as they go quickly: after a second, at
+# this pace at least. A gateway of one's own takes many times as many, Apple and Google take fewer.
+_QUICK_PER_SECOND: Final = 10_000
+_SECONDS_TO_TELL: Final = 1.0
+
 log = structlog.get_logger("pidgr.campaigns")
+
+
+class _TooSlowError(Exception):
+    """The lane's pushes do not go quickly; another task goes on after ``pause`` microseconds."""
+
+    def __init__(self, pause: int = 0) -> None:
+        super().__init__()
+        self.pause = pause
 
 
 def divide(
@@ -108,6 +125,10 @@ def divide_children(
     ]
 
 
+def _is_slow(pushes: int, seconds: float) -> bool:
+    return seconds > _SECONDS_TO_TELL and pushes < seconds * _QUICK_PER_SECOND
+
+
 class LaneRunner:
     """Handles the engine's lane tasks, and those of the pushes that lanes have held back."""
 
@@ -130,15 +151,37 @@ class LaneRunner:
 
     def register(self, fail: Callable[[Task, Exception], None]) -> None:
         """Give the engine its handlers; ``fail`` ends the campaign of a step task."""
-        for name, handler in ((LANE, self.run), (HELD, self._held.run)):
+        for name, handler in (
+            (LANE, self.run),
+            (LANE_PUSHES, self.push),
+            (HELD, self._held.run),
+        ):
             self._engine.register(name, handler, lambda task, error: self._fail(task, error, fail))
 
     def run(self, step_run_key: int, number: int) -> None:
-        """Work through a lane from where its cursors stand.
+        """Write a lane's rows and push; what goes slowly is left to a task of its own.
+
+        Raises:
+            UnavailableError: the database is away, or has lost what was written.
+        """
+        if self._engine.status(lane_pushes_task(step_run_key, number).key) is not None:
+            return
+        try:
+            self._run(step_run_key, number, partial(self._push, is_in_haste=True))
+        except _TooSlowError as slow:
+            task = lane_pushes_task(step_run_key, number, slow.pause)
+            self._database.write_now(lambda transaction: self._engine.enqueue(transaction, task))
+
+    def push(self, step_run_key: int, number: int) -> None:
+        """Send the pushes that are left of a lane.
 
         Raises:
             UnavailableError: the database or a provider is away, or has lost what was written.
         """
+        self._run(step_run_key, number, self._push)
+
+    def _run(self, step_run_key: int, number: int, push: PushLane) -> None:
+        """Work through a lane from where its cursors stand."""
         run = self._database.read_now(lambda reader: run_store.step_run(reader, step_run_key))
         lane = self._database.read_now(lambda reader: run_store.lane(reader, step_run_key, number))
         if run is None or lane is None or lane.finished or lane.stopped:
@@ -148,7 +191,7 @@ class LaneRunner:
         )
         if campaign is None or campaign.status != CampaignStatus.RUNNING:
             return
-        worked = self._work(campaign, run, lane)
+        worked = self._work(campaign, run, lane, push)
         if worked is None or not self._database.write_now(
             lambda transaction: self._finish(transaction, run, worked)
         ):
@@ -167,19 +210,19 @@ class LaneRunner:
         if lane is not None and not lane.stopped and not lane.finished:
             raise UnavailableError("the database is not where it was: a lane begins again")
 
-    def _work(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> Lane | None:
+    def _work(self, campaign: CampaignRow, run: StepRun, lane: Lane, push: PushLane) -> Lane | None:
         """Do the lane's work and return the lane as it is then; None if somebody has moved it."""
         if lane.spawns:
-            return lane if self._children.work(campaign, run, lane, self._push) else None
+            return lane if self._children.work(campaign, run, lane, push) else None
         match run.step_type:
             case StepType.SEND_NOTIFICATION:
                 prepare = self._sender.preparer(campaign, run, lane)
                 # All rows first: the inbox is the truth and must not wait for a slow provider.
                 rows = _SHARED_ROWS_PER_BATCH if run.content_key is not None else _ROWS_PER_BATCH
                 written = self._write(lane, rows, prepare)
-                return written if written and self._push(campaign, run, written) else None
+                return written if written and push(campaign, run, written) else None
             case StepType.SEND_REMINDER | StepType.ESCALATE:
-                return lane if self._push(campaign, run, lane) else None
+                return lane if push(campaign, run, lane) else None
             case StepType.MARK_MISSED:
                 mark = partial(self._mark_missed, campaign, lane)
                 return self._write(
@@ -212,16 +255,29 @@ class LaneRunner:
         write(transaction)
         return True
 
-    def _push(self, campaign: CampaignRow, run: StepRun, lane: Lane) -> bool:
+    def _push(
+        self, campaign: CampaignRow, run: StepRun, lane: Lane, *, is_in_haste: bool = False
+    ) -> bool:
+        """Push batch by batch; False when the lane is stopped or taken over.
+
+        Raises:
+            _TooSlowError: in haste, the provider is slow or away.
+            UnavailableError: otherwise, it is away.
+        """
+        begun_at = time.monotonic()
         end = lane.number * run.lane_size + lane.spawned if lane.spawns else lane.high
         quiet = self._database.read_now(lambda reader: quiet_hours_of(reader, campaign))
         pushes = PUSHES_PER_BATCH[self._database.dialect]
         for since in range(lane.pushed_upto, end, pushes):
             self._engine.checkpoint()
+            if is_in_haste and _is_slow(since - lane.pushed_upto, time.monotonic() - begun_at):
+                raise _TooSlowError
             upto = min(since + pushes, end)
             try:
                 sent = self._pushing.send(PushBatch(campaign, run, lane, since, upto, quiet))
             except UnavailableError as error:
+                if is_in_haste:
+                    raise _TooSlowError(error.pause) from error
                 if since == lane.pushed_upto:
                     raise
                 raise ProgressError(error.message, pause=error.pause) from error

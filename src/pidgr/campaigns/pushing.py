@@ -18,8 +18,18 @@ from pidgr.campaigns.pushes import Pushes, PushTexts
 from pidgr.campaigns.store import Counters
 from pidgr.clock import Clock
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus
-from pidgr.engine.port import Engine
-from pidgr.outreach.push import ACCEPTED, NOT_STARTED, Answer, Outcome, Pusher, send_all
+from pidgr.engine.port import Engine, ProgressError
+from pidgr.errors import UnavailableError
+from pidgr.outreach.departure import Departure
+from pidgr.outreach.push import (
+    ACCEPTED,
+    NOT_STARTED,
+    WANTED_LATER,
+    Answer,
+    Outcome,
+    Pusher,
+    send_all,
+)
 from pidgr.storage.database import Database
 from pidgr.storage.transaction import Reader, Transaction
 
@@ -68,23 +78,42 @@ class Pushing:
     def send(self, batch: PushBatch) -> bool:
         """Send a batch and move the cursor past it; False when the lane is stopped or taken over.
 
+        What a provider has answered is noted, whatever it says to the rest: those wait like held
+        pushes, and whoever sends them repeats nothing.
+
         Raises:
-            UnavailableError: the provider wants the same batch later.
+            UnavailableError: the provider wants the same batch later, or what is left of it.
         """
+        away: UnavailableError | None = None
         with self._departures.of(batch.campaign.id) as departure:
             addressed = self._database.read_now(lambda reader: self._addressed(reader, batch))
             if addressed is None:
                 return False
-            key = _idempotency_key(batch, addressed.held)
-            answers = send_all(
-                [
-                    (self._pusher, addressed.pushes, key),
-                    (self._browser_pusher, addressed.browser_pushes, f"{key}:browsers"),
-                ],
-                departure,
-            )
-        return self._database.write_now(
+            try:
+                answers = self._hand_over(batch, addressed, departure)
+            except UnavailableError as error:
+                away = error
+                answers = self._hand_over(batch, addressed, _no_more())
+                if answers.count(NOT_STARTED) == len(answers):
+                    raise
+                answers = [WANTED_LATER if one == NOT_STARTED else one for one in answers]
+        is_through = self._database.write_now(
             lambda transaction: self._record(transaction, batch, addressed, answers)
+        )
+        if is_through and away is not None and batch.held is not None:
+            raise ProgressError(away.message, pause=away.pause) from away
+        return is_through
+
+    def _hand_over(
+        self, batch: PushBatch, addressed: _Addressed, departure: Departure
+    ) -> list[Answer]:
+        key = _idempotency_key(batch, addressed.held)
+        return send_all(
+            [
+                (self._pusher, addressed.pushes, key),
+                (self._browser_pusher, addressed.browser_pushes, f"{key}:browsers"),
+            ],
+            departure,
         )
 
     def _addressed(self, reader: Reader, batch: PushBatch) -> _Addressed | None:
@@ -117,14 +146,17 @@ class Pushing:
     ) -> bool:
         """Move the cursor and settle what the provider refused, in one transaction.
 
-        Of a batch that was stopped, only what has left is recorded; the rest stays as it was.
+        Of a batch that was stopped, only what has left is recorded; the rest stays as it was. So
+        does what the provider wants later, which is held back.
         """
         now = self._clock.now()
         refused = answers.count(ACCEPTED) != len(addressed.targets)
         cut_off = _cut_off(addressed.targets, answers) if refused else set()
         if cut_off and answers.count(NOT_STARTED) == len(answers):
             return False
-        if not self._move_on(transaction, batch, addressed.held, cut_off, now):
+        until = now if WANTED_LATER in answers else held_store.NEVER
+        held = {**addressed.held, **dict.fromkeys(sorted(cut_off), until)}
+        if not self._move_on(transaction, batch, held, cut_off, now):
             return False
         if refused:
             self._record_refusals(transaction, batch, addressed.targets, answers, cut_off, now)
@@ -141,14 +173,17 @@ class Pushing:
         cut_off: Collection[int],
         now: int,
     ) -> bool:
-        """Note that a batch is through, and what of it is held back; False if somebody else has."""
+        """Note that a batch is through, and what of it is held back; False if somebody else has.
+
+        Of held pushes, those that were ``cut_off`` stay as they are.
+        """
         settled = 0
         if batch.held is None:
             moved = run_store.move_pushed(transaction, batch.lane, batch.since, batch.upto, now)
-            held = {**held, **dict.fromkeys(cut_off, held_store.NEVER)}
         else:
             settled = held_store.settle(transaction, batch, list(cut_off), now)
             moved = settled > 0
+            held = {ordinal: due for ordinal, due in held.items() if ordinal not in cut_off}
         if moved:
             self._hold(transaction, batch, held, settled, now)
         return moved
@@ -176,7 +211,9 @@ class Pushing:
         now: int,
     ) -> None:
         for target, answer in zip(map(Target._make, targets), answers, strict=True):
-            if answer.outcome is Outcome.ACCEPTED or target.ordinal in cut_off:
+            if answer.outcome is Outcome.ACCEPTED:
+                continue
+            if answer == NOT_STARTED and target.ordinal in cut_off:
                 continue
             device_id = target.device_id
             if answer.outcome is Outcome.DEAD_TOKEN:
@@ -265,11 +302,23 @@ class Pushing:
 
 
 def _cut_off(targets: Sequence[TargetRow], answers: Sequence[Answer]) -> set[int]:
-    """Return whom a stop has kept from being reached: a push not started, and none accepted."""
-    outcomes: dict[Outcome, set[int]] = defaultdict(set)
+    """Return who still has a push to come.
+
+    A stop has kept it from those of whose devices none was reached. What the provider wants later
+    comes to all devices of its recipient, one of which may have had it.
+    """
+    found: dict[Answer | Outcome, set[int]] = defaultdict(set)
     for target, answer in zip(targets, answers, strict=True):
-        outcomes[answer.outcome].add(_ORDINAL(target))
-    return outcomes[Outcome.NOT_STARTED] - outcomes[Outcome.ACCEPTED]
+        found[answer].add(_ORDINAL(target))
+        found[answer.outcome].add(_ORDINAL(target))
+    return found[WANTED_LATER] | (found[NOT_STARTED] - found[Outcome.ACCEPTED])
+
+
+def _no_more() -> Departure:
+    """Return a departure in which nothing starts: for the answers that are there already."""
+    departure = Departure()
+    departure.stop()
+    return departure
 
 
 def _idempotency_key(batch: PushBatch, held: Collection[int]) -> str:

@@ -27,7 +27,7 @@ from pidgr.campaigns.workflow import channel_name
 from pidgr.clock import to_datetime
 from pidgr.contract.v1.campaign_pb import Delivery
 from pidgr.contract.v1.common_pb import CampaignStatus, DeliveryStatus, Platform, StepType
-from pidgr.outreach.push import NOT_STARTED
+from pidgr.outreach.push import NOT_STARTED, WANTED_LATER
 from pidgr.validation import LOCALES
 
 _COPY: Final = Delivery.Kind.REMINDER_FYI
@@ -36,6 +36,7 @@ _AGAIN: Final = "escalated_again"
 _ACKNOWLEDGED: Final = "it was acknowledged before its turn"
 _STOPPED: Final = "the campaign was stopped before"
 _UNREACHED: Final = "it never reached a device"
+_NO_ANSWER: Final = frozenset({NOT_STARTED.reason, WANTED_LATER.reason})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,19 +172,19 @@ def _push_by(
         yield Happening(held.held_at, f"not_{event}", _STOPPED, step_id=step_id)
         return
     if held.due_at == held.held_at:
-        # Their devices' tokens were dead, and a device has registered meanwhile.
+        # Their devices' tokens were dead and a device has registered meanwhile, or their provider
+        # wanted the push later.
         yield from _push(history, Span(span.start, held.held_at), step_id, event)
-        if held.settled_at is not None:
-            yield from _push(history, Span(held.held_at + 1, held.settled_at), step_id, event)
-        return
-    end = f"until {to_datetime(held.due_at):%Y-%m-%d %H:%M} UTC, the end of their quiet hours"
-    yield Happening(held.held_at, "held_back", end, step_id=step_id)
+        start = held.held_at + 1
+    else:
+        end = f"until {to_datetime(held.due_at):%Y-%m-%d %H:%M} UTC, the end of their quiet hours"
+        yield Happening(held.held_at, "held_back", end, step_id=step_id)
+        start = min(held.due_at, held.settled_at or held.due_at)
     stopped = _reason_not_to_wake(history, held, event)
     if stopped:
         at = held.settled_at or held.due_at
         yield Happening(at, f"not_{event}", stopped, step_id=step_id)
     elif held.settled_at is not None:
-        start = min(held.due_at, held.settled_at)
         yield from _push(history, Span(start, held.settled_at), step_id, event)
 
 
@@ -220,7 +221,7 @@ def _push(history: History, span: Span, step_id: str, event: str) -> Iterator[Ha
             span.start, "answer", f"{_named(device)}: {answer}", span.end, step_id, device.id
         )
     for refusal in refused:
-        said = "none" if refusal.error == NOT_STARTED.reason else "refused"
+        said = "none" if refusal.error in _NO_ANSWER else "refused"
         yield Happening(
             refusal.occurred_at,
             "answer",

@@ -271,7 +271,7 @@ def pushes(opened: Database, ours: Clock) -> Iterator[Finding]:
     if late:
         yield problem(
             "pushes",
-            f"quiet hours are over, and nobody has taken {_list_unanswered(late, now)}",
+            f"held back until now, and nobody has taken {_list_unanswered(late, now)}",
             "is a process running campaigns, and what does its log say of the push provider?",
         )
     if not waiting and not late:

@@ -42,6 +42,7 @@ _CONCURRENCY: Final[Mapping[str, int]] = {
     Queue.STEPS: 4,
     # Lanes are bound by the processor and the database; more of them only wait for each other.
     Queue.LANES: min(8, max(2, os.cpu_count() or 2)),
+    Queue.PUSHES: 4,
     Queue.CALLS: 8,
     Queue.NUDGES: 2,
 }

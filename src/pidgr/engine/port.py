@@ -21,6 +21,8 @@ class Queue(enum.StrEnum):
     """Milliseconds of database work: one workflow step."""
     LANES = "lanes"
     """Seconds to minutes of database work: one part of a fan-out."""
+    PUSHES = "pushes"
+    """Minutes of waiting for push providers, which no other fan-out must wait behind."""
     CALLS = "calls"
     """Waiting for somebody else's server."""
     NUDGES = "nudges"

@@ -22,8 +22,10 @@ from pidgr.outreach.push import NOT_STARTED, Answer, Push
 _AT_ONCE: Final = 100
 _CONNECTIONS: Final = 4
 _ANSWER_SECONDS: Final = 10.0
-# How long a batch is pursued before its lane lets go of it and comes back later.
-_BATCH_SECONDS: Final = 30.0
+# How long a batch is pursued, and how long it waits where it is when its provider asks it to,
+# before its lane lets go of it and comes back later.
+_BATCH_SECONDS: Final = 10.0
+_PATIENCE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 8.0
 # How soon whoever waits for a turn notices that there will be none.
 _LOOK_SECONDS: Final = 0.5
@@ -60,7 +62,7 @@ class Provider(Protocol):
 
 
 class _TooLateError(Exception):
-    """The next request would not start before the batch's deadline."""
+    """The next request would not start soon, or before the batch's deadline."""
 
 
 _NOT_NOW: Final = (_TooLateError, NotStartedError)
@@ -80,13 +82,13 @@ class _Pace:
         """Wait for this request's turn.
 
         Raises:
-            _TooLateError: it comes after the deadline.
+            _TooLateError: it comes after the deadline, or the provider asks for patience.
             NotStartedError: it will not come.
         """
         while True:
             now = asyncio.get_running_loop().time()
             start = max(self._next, self._held_until, now)
-            if start > deadline:
+            if start > deadline or self.held_for > _PATIENCE_SECONDS:
                 raise _TooLateError
             if self._held_until <= now:
                 self._next = max(self._next, now) + self._spacing
@@ -96,6 +98,11 @@ class _Pace:
                     return
                 continue
             await _wait_until(self._held_until, departure)
+
+    @property
+    def held_for(self) -> float:
+        """For how many seconds more nothing starts."""
+        return max(self._held_until - asyncio.get_running_loop().time(), 0.0)
 
     def hold(self, seconds: float | None) -> None:
         """Start nothing for as long as the provider says, or a pause that doubles."""
@@ -246,7 +253,8 @@ class DevicePusher:
         missing = sum(name_of(push) not in answers for push in left)
         if missing and not departure.is_stopped:
             raise UnavailableError(
-                f"{self._provider.name} has not taken {missing} of {len(left)} pushes yet"
+                f"{self._provider.name} has not taken {missing} of {len(left)} pushes yet",
+                pause=round(self._pace.held_for * SECOND),
             )
 
     async def _work(

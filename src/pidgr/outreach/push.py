@@ -59,6 +59,7 @@ class Answer:
 
 ACCEPTED: Final = Answer(Outcome.ACCEPTED)
 NOT_STARTED: Final = Answer(Outcome.NOT_STARTED, "the campaign was stopped before its turn")
+WANTED_LATER: Final = Answer(Outcome.NOT_STARTED, "the provider wanted it later")
 
 
 class Pusher(Protocol):

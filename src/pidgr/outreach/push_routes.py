@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pidgr.errors import UnavailableError
 from pidgr.outreach.answer_memory import AnswerMemory, name_of
 from pidgr.outreach.departure import Departure
-from pidgr.outreach.push import Answer, Outcome, Push, Pusher
+from pidgr.outreach.push import NOT_STARTED, Answer, Outcome, Push, Pusher
 
 
 class PushRoutes:
@@ -46,10 +46,15 @@ class PushRoutes:
             except UnavailableError as error:
                 away = error
                 continue
-            answers.update(zip(map(name_of, part), found, strict=True))
+            # What has not started may start yet, when the batch is sent again.
+            answers.update(
+                (name_of(push), answer)
+                for push, answer in zip(part, found, strict=True)
+                if answer != NOT_STARTED
+            )
         if away is not None:
             raise away
-        return [answers[name_of(push)] for push in batch]
+        return [answers.get(name_of(push), NOT_STARTED) for push in batch]
 
     def _part(
         self, route: str, part: list[Push], idempotency_key: str, departure: Departure
