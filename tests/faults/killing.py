@@ -25,6 +25,8 @@ class Killer:
     def __init__(self, deployment: Deployment, dice: random.Random) -> None:
         self.dice = dice
         self.kills = 0
+        # How long a peer takes to answer: a kill is to find calls in flight.
+        self.answer_seconds = 0.02
         self.dead_devices: Collection[str] = ()
         self._database = deployment.database
         self._lock = threading.Lock()
@@ -50,8 +52,7 @@ class Killer:
             self._calls += 1
             victim = self._victim if self._calls == self._at_call else None
         if victim is None:
-            # Long enough that a kill finds calls in flight.
-            time.sleep(0.02)
+            time.sleep(self.answer_seconds)
             return False
         victim.kill()
         self._struck.set()

@@ -19,6 +19,12 @@ from faults.deployment import (
 from faults.killing import Killer
 from faults.recipients import Recipients
 from pidgr.campaigns.advance import wake_key
+from pidgr.storage.sql import Statement
+
+_LEFT = Statement(
+    "select count(*) from workflow_status where workflow_uuid like '%pushes'",
+    postgresql="select count(*) from dbos.workflow_status where workflow_uuid like '%pushes'",
+)
 
 
 def fire_deadline(deployment: Deployment, api: Api, campaign_id: str) -> None:
@@ -41,9 +47,11 @@ def run_with_kills(
     personal: bool,
     deadline: bool,
     recipients: Recipients | None = None,
+    answer_seconds: float = 0.02,
 ) -> int:
     """Start a campaign, kill and restart the server, audit; return how many pushes repeated."""
     killer = Killer(deployment, random.Random(seed))
+    killer.answer_seconds = answer_seconds
     process, url = deployment.serve()
     with Api(url, tenant.api_key) as api:
         campaign_id = deployment.create_campaign(
@@ -88,6 +96,15 @@ def test_a_campaign_survives_a_kill(deployment: Deployment) -> None:
 def test_fifty_thousand_recipients_survive_a_kill(deployment: Deployment, deadline: bool) -> None:
     tenant = deployment.found(50_000)
     run_with_kills(deployment, tenant, 50, 1, personal=False, deadline=deadline)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", list(seeds())[:2])
+def test_pushes_that_go_slowly_survive_kills(deployment: Deployment, seed: int) -> None:
+    """Each lane leaves them to another task after its first batch."""
+    tenant = deployment.found(25_000)
+    run_with_kills(deployment, tenant, seed, 3, personal=False, deadline=False, answer_seconds=1.1)
+    assert deployment.database.read_now(lambda reader: reader.value(_LEFT))
 
 
 @pytest.mark.faults
