@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -253,3 +254,18 @@ def test_a_database_that_is_not_there_is_unavailable() -> None:
     with pytest.raises(UnavailableError):
         database.write_now(lambda transaction: transaction.value(COUNT))
     database.close()
+
+
+@pytest.mark.parametrize("setting", ["", "?connect_timeout=2"])
+def test_a_database_that_says_nothing_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    """Two seconds are the fewest that libpq waits."""
+    if not setting:
+        monkeypatch.setattr("pidgr.storage.database._NETWORK", {"connect_timeout": 2})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        database = Database(f"postgresql://somebody@127.0.0.1:{port}/nothing{setting}")
+        with pytest.raises(UnavailableError):
+            database.read_now(lambda reader: reader.value(COUNT))
+        database.close()

@@ -10,7 +10,7 @@ with a synchronous driver costs no more than the asynchronous driver (research: 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final, TypeVar
@@ -35,6 +35,15 @@ log = structlog.get_logger("pidgr.storage")
 # Enough to keep two cores and a local PostgreSQL busy; each thread holds at most two connections.
 _POSTGRESQL_THREADS: Final = 6
 _FAILURES: Final = (psycopg.OperationalError, sqlalchemy.exc.OperationalError)
+# A server that has vanished without a word is given up after half a minute; without these the
+# operating system waits for two hours. The database's URL may say otherwise.
+_NETWORK: Final[Mapping[str, int]] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 # Of a write that the database undoes before its commit.
 _MOST_ATTEMPTS: Final = 3
 _SQLITE_THREADS: Final = 2
@@ -79,10 +88,11 @@ def create_engine(url: sqlalchemy.URL) -> sqlalchemy.Engine:
         event.listen(engine, "connect", prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
+    defaults = {name: value for name, value in _NETWORK.items() if name not in url.query}
     return sqlalchemy.create_engine(
         url,
         poolclass=NullPool,
-        connect_args={"application_name": "pidgr", "prepare_threshold": 2},
+        connect_args={"application_name": "pidgr", "prepare_threshold": 2, **defaults},
     )
 
 
