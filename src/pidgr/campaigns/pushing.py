@@ -154,8 +154,10 @@ class Pushing:
         cut_off = _cut_off(addressed.targets, answers) if refused else set()
         if cut_off and answers.count(NOT_STARTED) == len(answers):
             return False
-        until = now if WANTED_LATER in answers else held_store.NEVER
-        held = {**addressed.held, **dict.fromkeys(sorted(cut_off), until)}
+        held: Mapping[int, int] = addressed.held
+        if cut_off:
+            until = now if WANTED_LATER in answers else held_store.NEVER
+            held = {**held, **dict.fromkeys(sorted(cut_off), until)}
         if not self._move_on(transaction, batch, held, cut_off, now):
             return False
         if refused:
