@@ -126,6 +126,7 @@ class Nudging:
             return
         run, campaign_id = found
         nudges = _round(run, channel)
+        begun_after = after
         has_moved = False
         for _ in range(self._batches_per_task):
             self._engine.checkpoint()
@@ -146,9 +147,14 @@ class Nudging:
                     outage = handed.outage
                     raise ProgressError(outage.message, pause=outage.pause) from outage
                 raise handed.outage
-            # Those who must not be nudged any more are still to be settled.
-            if len(handed.answers) == len(batch.nudges) and not departure.is_stopped:
-                after = batch.last
+            is_cut_off = len(handed.answers) < len(batch.nudges)
+            if is_cut_off or (batch.nudges and departure.is_stopped):
+                # The next look settles those who must not be nudged any more.
+                continue
+            after = batch.last
+        if after == begun_after:
+            # The next part would have this one's key.
+            raise ProgressError("nudges were interrupted")
         self._database.write_now(
             lambda transaction: self._engine.enqueue(
                 transaction, _send_task(nudges, attempt, after)

@@ -44,12 +44,17 @@ class Told:
         self.handed: list[Nudge] = []
         self.answers: dict[str, NudgeAnswer] = {}
         self.away = False
+        # How many batches are interrupted before their first nudge.
+        self.interruptions = 0
         self.meanwhile: Callable[[], object] = lambda: None
 
     def send(self, nudges: Sequence[Nudge], departure: Departure) -> Handed:
         self.meanwhile()
         if self.away:
             return Handed([], UnavailableError("the channel is away", pause=MINUTE))
+        if self.interruptions:
+            self.interruptions -= 1
+            departure.close()
         return one_by_one(nudges, self._take, departure)
 
     def _take(self, nudge: Nudge) -> NudgeAnswer:
@@ -142,6 +147,29 @@ def test_nobody_is_nudged_any_more_once_a_campaign_is_cancelled(replay: Replay) 
         "person2": NOT_NEEDED,
         "dan": NOT_NEEDED,
     }
+
+
+def test_nudges_that_were_interrupted_go_on(replay: Replay) -> None:
+    replay.channel.interruptions = 3
+    replay.send(nudges_per_batch=3)
+    assert replay.channel.names() == ["person0", "person1", "person2", "dan"]
+    replay.office.change(REWIND, run_key=replay.run_key)
+    replay.channel.interruptions = 100
+    with pytest.raises(ProgressError, match="interrupted"):
+        replay.send(batches_per_task=5)
+    replay.channel.interruptions = 0
+    replay.send()
+    assert set(replay.outcome().values()) == {SENT}
+
+
+def test_many_who_need_none_after_a_cancel_are_settled_part_by_part(
+    replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pidgr.campaigns.nudging._ROWS_PER_BATCH", 1)
+    replay.office.cancel(replay.campaign_id)
+    replay.send(batches_per_task=2)
+    until(lambda: set(replay.outcome().values()) == {NOT_NEEDED})
+    assert not replay.channel.handed
 
 
 def test_nobody_is_alerted_any_more_once_everybody_has_confirmed(office: Office) -> None:
