@@ -12,7 +12,8 @@ from support.http_peer import HttpPeer, Received, Scripted, http_peer
 class PushGateway:
     """Accepts every push but those whose token has a result of its own in ``results``.
 
-    While ``hold`` is an event, answers wait for it; while it is ``away``, every answer is 503.
+    While ``hold`` is an event, answers wait for it; while it is ``away``, every answer is 503, and
+    while it is ``away_for`` a platform, every answer to those.
     """
 
     def __init__(self, peer: HttpPeer) -> None:
@@ -21,6 +22,7 @@ class PushGateway:
         self.results: dict[str, str] = {}
         self.hold: threading.Event | None = None
         self.away = False
+        self.away_for = ""
         # By idempotency key, the devices of each request, whatever was answered.
         self.requests: list[tuple[str, list[str]]] = []
         peer.answer = self._answer
@@ -32,7 +34,8 @@ class PushGateway:
     def _answer(self, request: Received) -> Scripted:
         pushes = json.loads(request.body)["pushes"]
         key = request.headers["idempotency-key"]
-        away = self.away  # as it was before a test could see the request
+        # As it was before a test could see the request.
+        away = self.away or self.away_for in {push["platform"] for push in pushes}
         self.requests.append((key, [push["device_id"] for push in pushes]))
         if away:
             return Scripted(status=503)

@@ -95,6 +95,7 @@ class Pushing:
                 away = error
                 answers = self._hand_over(batch, addressed, _no_more())
                 if answers.count(NOT_STARTED) == len(answers):
+                    # So it is for a gateway, which answers for all of a batch and knows it again.
                     raise
                 answers = [WANTED_LATER if one == NOT_STARTED else one for one in answers]
         is_through = self._database.write_now(
