@@ -1,11 +1,13 @@
 """SQL of pushes that are held back, nearly all until the end of somebody's quiet hours."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pidgr.campaigns.push_batch import PushBatch
+from pidgr.outreach.push import WANTED_LATER
 from pidgr.storage.sql import Statement
-from pidgr.storage.transaction import Transaction
+from pidgr.storage.transaction import Reader, Transaction
 
 NEVER: Final = 2**63 - 1
 """Until when pushes are held back that a stop has cut off from their batch, in microseconds."""
@@ -37,6 +39,23 @@ _SETTLE: Final = Statement(
     f"{_SETTLE_ALL} and ordinal not in (select value from json_each(:left))",
     postgresql=f"{_SETTLE_ALL} and ordinal <> all(:left::int[])",
 )
+# Since when a device's push is wanted later, which trying in vain again does not change.
+_NOTE_WANTED: Final = Statement("""
+    insert into delivery_error (step_run_key, ordinal, device_id, error, occurred_at)
+    values (:run_key, :ordinal, :device_id, :error, :now)
+    on conflict (step_run_key, ordinal, device_id)
+    do update set error = excluded.error, occurred_at = excluded.occurred_at
+    where delivery_error.error <> excluded.error or delivery_error.occurred_at < :held_at
+""")
+_FORGET_WANTED: Final = Statement("""
+    delete from delivery_error
+    where step_run_key = :run_key and ordinal = :ordinal and device_id = :device_id
+""")
+_WANTED: Final = Statement("""
+    select ordinal, device_id from delivery_error
+    where step_run_key = :run_key and ordinal >= :since and ordinal < :upto
+      and error = :error and occurred_at >= :held_at
+""")
 _CHANGE_HELD: Final = Statement("""
     update lane set held = held + :change
     where step_run_key = :step_run_key and number = :number
@@ -88,3 +107,47 @@ def change_held(transaction: Transaction, batch: PushBatch, change: int) -> None
         "change": change,
     }
     transaction.execute(_CHANGE_HELD, parameters)
+
+
+def note_wanted(
+    transaction: Transaction, batch: PushBatch, ordinal: int, device_id: str, now: int
+) -> None:
+    """Note that the provider wants the push to a device of a held recipient later."""
+    transaction.execute(
+        _NOTE_WANTED,
+        {
+            "run_key": batch.delivery_run_key,
+            "ordinal": ordinal,
+            "device_id": device_id,
+            "error": WANTED_LATER.reason,
+            "now": now,
+            "held_at": now if batch.held is None else batch.held.held_at,
+        },
+    )
+
+
+def forget_wanted(transaction: Transaction, batch: PushBatch, ordinal: int, device_id: str) -> None:
+    """Note that the provider has taken what it had wanted later."""
+    parameters = {
+        "run_key": batch.delivery_run_key,
+        "ordinal": ordinal,
+        "device_id": device_id,
+    }
+    transaction.execute(_FORGET_WANTED, parameters)
+
+
+def wanted(reader: Reader, batch: PushBatch) -> Mapping[int, set[str]]:
+    """Return which devices have not had a held batch's push, of recipients with some that have."""
+    if batch.held is None:
+        return {}
+    found: dict[int, set[str]] = defaultdict(set)
+    parameters = {
+        "run_key": batch.delivery_run_key,
+        "since": batch.since,
+        "upto": batch.upto,
+        "error": WANTED_LATER.reason,
+        "held_at": batch.held.held_at,
+    }
+    for ordinal, device_id in reader.rows(_WANTED, parameters):
+        found[ordinal].add(device_id)
+    return found

@@ -50,6 +50,10 @@ PUSHES_PER_BATCH: Final[Mapping[Dialect, int]] = {"sqlite": 2_000, "postgresql":
 # this pace at least. A gateway of one's own takes many times as many, Apple and Google take fewer.
 _QUICK_PER_SECOND: Final = 10_000
 _SECONDS_TO_TELL: Final = 1.0
+# How long it is remembered, in a process, that they do not: lanes do not try meanwhile, except for
+# what is one batch to a provider that is slow and not away.
+_SLOW_SECONDS: Final = 30.0
+_AWAY_SECONDS: Final = 10.0
 
 log = structlog.get_logger("pidgr.campaigns")
 
@@ -148,6 +152,9 @@ class LaneRunner:
         self._held = HeldPushes(database, pushing)
         self._children = Children(database, engine, clock)
         self._advance = Advance(engine, clock)
+        # By the clock that never runs backwards. Threads may overwrite each other's.
+        self._slow_until = 0.0
+        self._away_until = 0.0
 
     def register(self, fail: Callable[[Task, Exception], None]) -> None:
         """Give the engine its handlers; ``fail`` ends the campaign of a step task."""
@@ -268,15 +275,21 @@ class LaneRunner:
         end = lane.number * run.lane_size + lane.spawned if lane.spawns else lane.high
         quiet = self._database.read_now(lambda reader: quiet_hours_of(reader, campaign))
         pushes = PUSHES_PER_BATCH[self._database.dialect]
+        if is_in_haste and lane.pushed_upto < end:
+            is_long = end - lane.pushed_upto > pushes
+            if begun_at < self._away_until or (is_long and begun_at < self._slow_until):
+                raise _TooSlowError
         for since in range(lane.pushed_upto, end, pushes):
             self._engine.checkpoint()
             if is_in_haste and _is_slow(since - lane.pushed_upto, time.monotonic() - begun_at):
+                self._slow_until = time.monotonic() + _SLOW_SECONDS
                 raise _TooSlowError
             upto = min(since + pushes, end)
             try:
                 sent = self._pushing.send(PushBatch(campaign, run, lane, since, upto, quiet))
             except UnavailableError as error:
                 if is_in_haste:
+                    self._away_until = time.monotonic() + _AWAY_SECONDS
                     raise _TooSlowError(error.pause) from error
                 if since == lane.pushed_upto:
                     raise

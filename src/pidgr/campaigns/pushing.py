@@ -43,7 +43,8 @@ _ORDINAL, _STATUS, _PLATFORM = (
 class _Addressed:
     """Whom a batch goes to, and the waiting recipients who have no device left to push to.
 
-    ``held`` has until when the pushes to the others are held back, by ordinal.
+    ``held`` has until when the pushes to the others are held back, by ordinal, and ``wanted`` the
+    devices of those whose other devices have had the push before.
     """
 
     targets: list[TargetRow]
@@ -52,6 +53,7 @@ class _Addressed:
     browser_pushes: Pushes
     deviceless: list[int]
     held: dict[int, int]
+    wanted: Mapping[int, set[str]]
 
 
 class Pushing:
@@ -101,8 +103,11 @@ class Pushing:
         is_through = self._database.write_now(
             lambda transaction: self._record(transaction, batch, addressed, answers)
         )
-        if is_through and away is not None and batch.held is not None:
-            raise ProgressError(away.message, pause=away.pause) from away
+        if away is not None and batch.held is not None:
+            # Of a lane the rest has another task; here it is this one, which may not end.
+            if is_through:
+                raise ProgressError(away.message, pause=away.pause) from away
+            raise away
         return is_through
 
     def _hand_over(
@@ -121,6 +126,9 @@ class Pushing:
         if not _may_start(reader, batch):
             return None
         targets, deviceless = push_store.targets(reader, batch)
+        wanted = held_store.wanted(reader, batch)
+        if wanted:
+            targets = _still_wanted(targets, wanted)
         held = holding.held_until(reader, batch, map(_ORDINAL, targets), self._clock.now())
         if held:
             targets = [target for target in targets if _ORDINAL(target) not in held]
@@ -136,6 +144,7 @@ class Pushing:
             browser_pushes=Pushes(batch, browsers, texts, self._delivery_ids),
             deviceless=deviceless if batch.is_first_send else [],
             held=held,
+            wanted=wanted,
         )
 
     def _record(
@@ -159,14 +168,18 @@ class Pushing:
         if cut_off:
             until = now if WANTED_LATER in answers else held_store.NEVER
             held = {**held, **dict.fromkeys(sorted(cut_off), until)}
-        if not self._move_on(transaction, batch, held, cut_off, now):
+        is_through = self._move_on(transaction, batch, held, cut_off, now)
+        # Of held pushes some answers may count though nobody has had all.
+        if not is_through and batch.held is None:
             return False
         if refused:
             self._record_refusals(transaction, batch, addressed.targets, answers, cut_off, now)
+        if addressed.wanted:
+            _forget_taken(transaction, batch, addressed, answers, cut_off)
         arrivals = int(DeliveryStatus.NO_DEVICE) in map(_STATUS, addressed.targets)
-        if refused or arrivals or addressed.deviceless:
+        if is_through and (refused or arrivals or addressed.deviceless):
             self._settle(transaction, batch, addressed, answers, cut_off)
-        return True
+        return is_through
 
     def _move_on(
         self,
@@ -219,6 +232,9 @@ class Pushing:
             if answer == NOT_STARTED and target.ordinal in cut_off:
                 continue
             device_id = target.device_id
+            if answer == WANTED_LATER:
+                held_store.note_wanted(transaction, batch, target.ordinal, device_id, now)
+                continue
             if answer.outcome is Outcome.DEAD_TOKEN:
                 push_store.retire(transaction, target.platform, device_id, target.push_token)
             run_store.record_error(
@@ -307,14 +323,40 @@ class Pushing:
 def _cut_off(targets: Sequence[TargetRow], answers: Sequence[Answer]) -> set[int]:
     """Return who still has a push to come.
 
-    A stop has kept it from those of whose devices none was reached. What the provider wants later
-    comes to all devices of its recipient, one of which may have had it.
+    A stop has kept it from those of whose devices none was reached. What a provider wants later
+    comes to the device, whether another one of its recipient's has had it or not.
     """
     found: dict[Answer | Outcome, set[int]] = defaultdict(set)
     for target, answer in zip(targets, answers, strict=True):
         found[answer].add(_ORDINAL(target))
         found[answer.outcome].add(_ORDINAL(target))
     return found[WANTED_LATER] | (found[NOT_STARTED] - found[Outcome.ACCEPTED])
+
+
+def _still_wanted(targets: Sequence[TargetRow], wanted: Mapping[int, set[str]]) -> list[TargetRow]:
+    """Leave out the devices that have had the push; whose others are gone gets it on all."""
+    devices = [Target._make(target) for target in targets]
+    left = {one.ordinal for one in devices if one.device_id in wanted.get(one.ordinal, ())}
+    return [
+        one for one in devices if one.ordinal not in left or one.device_id in wanted[one.ordinal]
+    ]
+
+
+def _forget_taken(
+    transaction: Transaction,
+    batch: PushBatch,
+    addressed: _Addressed,
+    answers: Sequence[Answer],
+    cut_off: Collection[int],
+) -> None:
+    """Note which devices have had at last what their provider had wanted later."""
+    assert batch.held is not None  # noqa: S101 - others want nothing
+    is_of_the_night = batch.held.due_at != batch.held.held_at
+    for target, answer in zip(map(Target._make, addressed.targets), answers, strict=True):
+        is_wanted = target.device_id in addressed.wanted.get(target.ordinal, ())
+        # Of a recipient who has had all, the timeline tells of both attempts.
+        if is_wanted and answer == ACCEPTED and (is_of_the_night or target.ordinal in cut_off):
+            held_store.forget_wanted(transaction, batch, target.ordinal, target.device_id)
 
 
 def _no_more() -> Departure:

@@ -22,8 +22,8 @@ from pidgr.outreach.push import NOT_STARTED, Answer, Push
 _AT_ONCE: Final = 100
 _CONNECTIONS: Final = 4
 _ANSWER_SECONDS: Final = 10.0
-# How long a batch is pursued, and how long it waits where it is when its provider asks it to,
-# before its lane lets go of it and comes back later.
+# How long a batch is pursued without any answer, and how long it waits where it is when its
+# provider asks it to, before its lane lets go of it and comes back later.
 _BATCH_SECONDS: Final = 10.0
 _PATIENCE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 8.0
@@ -61,6 +61,16 @@ class Provider(Protocol):
         """
 
 
+@dataclass(slots=True)
+class _Deadline:
+    """When a batch is given up, by the loop's time; every answer puts it off."""
+
+    at: float = 0.0
+
+    def put_off(self) -> None:
+        self.at = asyncio.get_running_loop().time() + _BATCH_SECONDS
+
+
 class _TooLateError(Exception):
     """The next request would not start soon, or before the batch's deadline."""
 
@@ -78,7 +88,7 @@ class _Pace:
         self._holds = 0
         self._pause = 0.0
 
-    async def turn(self, deadline: float, departure: Departure) -> None:
+    async def turn(self, deadline: _Deadline, departure: Departure) -> None:
         """Wait for this request's turn.
 
         Raises:
@@ -88,7 +98,7 @@ class _Pace:
         while True:
             now = asyncio.get_running_loop().time()
             start = max(self._next, self._held_until, now)
-            if start > deadline or self.held_for > _PATIENCE_SECONDS:
+            if start > deadline.at or self.held_for > _PATIENCE_SECONDS:
                 raise _TooLateError
             if self._held_until <= now:
                 self._next = max(self._next, now) + self._spacing
@@ -239,7 +249,8 @@ class DevicePusher:
         return self._connections
 
     async def _send(self, left: Sequence[Push], answers: Answers, departure: Departure) -> None:
-        deadline = asyncio.get_running_loop().time() + _BATCH_SECONDS
+        deadline = _Deadline()
+        deadline.put_off()
         queue = iter(left)
         workers = [
             asyncio.create_task(self._work(queue, answers, deadline, departure))
@@ -258,14 +269,15 @@ class DevicePusher:
             )
 
     async def _work(
-        self, queue: Iterator[Push], answers: Answers, deadline: float, departure: Departure
+        self, queue: Iterator[Push], answers: Answers, deadline: _Deadline, departure: Departure
     ) -> None:
         for push in queue:
             answer = await self._pursue(push, deadline, departure)
+            deadline.put_off()
             answers[name_of(push)] = answer
             PUSHES.labels(self._provider.name, answer.outcome.name.lower()).inc()
 
-    async def _pursue(self, push: Push, deadline: float, departure: Departure) -> Answer:
+    async def _pursue(self, push: Push, deadline: _Deadline, departure: Departure) -> Answer:
         while True:
             await self._pace.turn(deadline, departure)
             request = departure.async_request()

@@ -47,8 +47,9 @@ class HttpPusher:
         Raises:
             UnavailableError: no answer, 429 or a server error; or it was interrupted.
         """
-        body = {"pushes": [asdict(push) for push in pushes]}
         try:
+            departure.require_open()
+            body = {"pushes": [asdict(push) for push in pushes]}
             response = self._client.post(
                 self._url,
                 json=body,
