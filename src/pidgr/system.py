@@ -133,6 +133,7 @@ class System:
 
     def close(self) -> None:
         """Stop the engine and release every connection."""
+        self.departures.interrupt()
         self.engine.stop()
         self.departures.close()
         self.pusher.close()

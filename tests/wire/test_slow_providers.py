@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 from support.grpc_client import Client, Organization
+from support.held import unfinished_tasks
 from support.http2_peer import Asked, Told, http2_peer
 from support.running import Installation, running
 from support.story import Story
 from support.waiting import until
 
 from pidgr import reports
-from pidgr.campaigns import lanes
+from pidgr.campaigns import lanes, push_pace
 from pidgr.storage.sql import Statement
 
 WAIT = Told(429, {"error": {"status": "RESOURCE_EXHAUSTED"}}, {"retry-after": "2"})
@@ -23,6 +24,21 @@ LEFT = Statement(
     postgresql="select count(*) from dbos.workflow_status where workflow_uuid like '%pushes'",
 )
 AWAY = Told(503, {"error": {"status": "UNAVAILABLE"}})
+REFUSED = Told(400, {"error": {"status": "INVALID_ARGUMENT"}})
+DEAD = Told(
+    404,
+    {
+        "error": {
+            "status": "NOT_FOUND",
+            "details": [
+                {
+                    "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError",
+                    "errorCode": "UNREGISTERED",
+                }
+            ],
+        }
+    },
+)
 
 
 class Google:
@@ -170,6 +186,27 @@ def test_whose_phones_get_it_one_by_one_gets_it_once_on_each(
     assert google.taken == dict.fromkeys(["early", "late", "later", "other", "later still"], 1)
 
 
+@pytest.mark.parametrize("end", ["refused", "dead", "gone"])
+def test_who_has_had_it_on_one_phone_has_had_it_whatever_becomes_of_the_other(
+    phones: Phones, google: Google, end: str
+) -> None:
+    one, *_ = phones.user_ids
+    phones.phone(one, "early")
+    late = phones.register(one, platform=phones.stubs.PLATFORM_ANDROID, push_token="late")
+    google.answers = {"late": WAIT}
+    campaign_id = phones.begin(one)
+    until(lambda: google.taken["early"])
+    google.await_another()
+    if end == "gone":
+        phones.client("DeviceService/Deactivate", phones.tokens[one], device_id=late)
+    else:
+        google.answers = {"late": REFUSED if end == "refused" else DEAD}
+    until(lambda: phones.statuses(campaign_id) == {one: "SENT"})
+    until(lambda: not unfinished_tasks(phones.installation.system.database))
+    assert phones.statuses(campaign_id) == {one: "SENT"}
+    assert google.taken == {"early": 1}
+
+
 def test_a_cancel_tells_what_a_provider_had_taken_before(phones: Phones, google: Google) -> None:
     one, two, *_ = phones.user_ids
     phones.phone(one, "one")
@@ -187,8 +224,8 @@ def test_a_cancel_tells_what_a_provider_had_taken_before(phones: Phones, google:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every lane leave its pushes to another task, after the first of several batches."""
-    monkeypatch.setattr(lanes, "_SECONDS_TO_TELL", 0.0)
-    monkeypatch.setattr(lanes, "_QUICK_PER_SECOND", 1e9)
+    monkeypatch.setattr(push_pace, "_SECONDS_TO_TELL", 0.0)
+    monkeypatch.setattr(push_pace, "_QUICK_PER_SECOND", 1e9)
     for dialect in ("sqlite", "postgresql"):
         monkeypatch.setitem(lanes.PUSHES_PER_BATCH, dialect, 2)
 

@@ -115,6 +115,13 @@ class Departures:
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
 
+    def interrupt(self) -> None:
+        """Let no push start of the batches on their way, so that what has left can be recorded."""
+        with self._changed:
+            batches = list(self._batches)
+        for batch in batches:
+            batch.departure.close()
+
     def close(self) -> None:
         """End the thread and the session."""
         with self._changed:

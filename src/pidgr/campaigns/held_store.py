@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from pidgr.campaigns.push_batch import PushBatch
 from pidgr.outreach.push import WANTED_LATER
@@ -51,15 +51,32 @@ _FORGET_WANTED: Final = Statement("""
     delete from delivery_error
     where step_run_key = :run_key and ordinal = :ordinal and device_id = :device_id
 """)
-_WANTED: Final = Statement("""
-    select ordinal, device_id from delivery_error
+_TROUBLES: Final = Statement("""
+    select ordinal, device_id, error, occurred_at from delivery_error
     where step_run_key = :run_key and ordinal >= :since and ordinal < :upto
-      and error = :error and occurred_at >= :held_at
+      and occurred_at >= :held_at and device_id <> ''
 """)
+_WANT: Final = """
+    update delivery_error set occurred_at = :now
+    where step_run_key = :run_key and error = :error and occurred_at >= :held_at
+      and ordinal {ordinals}
+"""
+_WANT_AGAIN: Final = Statement(
+    _WANT.format(ordinals="in (select value from json_each(:ordinals))"),
+    postgresql=_WANT.format(ordinals="= any(:ordinals)"),
+)
 _CHANGE_HELD: Final = Statement("""
     update lane set held = held + :change
     where step_run_key = :step_run_key and number = :number
 """)
+
+
+class Trouble(NamedTuple):
+    """Why a device has not had a push, and since when."""
+
+    is_wanted: bool
+    """Whether its provider wants the push later; it has refused it otherwise."""
+    occurred_at: int
 
 
 def hold(
@@ -120,7 +137,7 @@ def note_wanted(
             "ordinal": ordinal,
             "device_id": device_id,
             "error": WANTED_LATER.reason,
-            "now": now,
+            "now": now if batch.held is None else max(now, batch.held.held_at),
             "held_at": now if batch.held is None else batch.held.held_at,
         },
     )
@@ -136,18 +153,41 @@ def forget_wanted(transaction: Transaction, batch: PushBatch, ordinal: int, devi
     transaction.execute(_FORGET_WANTED, parameters)
 
 
-def wanted(reader: Reader, batch: PushBatch) -> Mapping[int, set[str]]:
-    """Return which devices have not had a held batch's push, of recipients with some that have."""
+def want_again(
+    transaction: Transaction, batch: PushBatch, ordinals: Sequence[int], now: int
+) -> None:
+    """Keep what is known of the devices of recipients who are held back once more now."""
+    assert batch.held is not None  # noqa: S101 - the caller's condition
+    transaction.execute(
+        _WANT_AGAIN,
+        {
+            "run_key": batch.delivery_run_key,
+            "ordinals": transaction.array(ordinals),
+            "error": WANTED_LATER.reason,
+            "held_at": batch.held.held_at,
+            "now": now,
+        },
+    )
+
+
+def troubles(reader: Reader, batch: PushBatch) -> Mapping[int, Mapping[str, Trouble]]:
+    """Return what devices have answered since a batch was held, by ordinal and device.
+
+    Only of recipients of whose devices one is still wanted; those without trouble have had it.
+    """
     if batch.held is None:
         return {}
-    found: dict[int, set[str]] = defaultdict(set)
+    found: dict[int, dict[str, Trouble]] = defaultdict(dict)
     parameters = {
         "run_key": batch.delivery_run_key,
         "since": batch.since,
         "upto": batch.upto,
-        "error": WANTED_LATER.reason,
         "held_at": batch.held.held_at,
     }
-    for ordinal, device_id in reader.rows(_WANTED, parameters):
-        found[ordinal].add(device_id)
-    return found
+    for ordinal, device_id, error, occurred_at in reader.rows(_TROUBLES, parameters):
+        found[ordinal][device_id] = Trouble(error == WANTED_LATER.reason, occurred_at)
+    return {
+        ordinal: devices
+        for ordinal, devices in found.items()
+        if any(trouble.is_wanted for trouble in devices.values())
+    }

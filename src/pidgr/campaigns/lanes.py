@@ -23,7 +23,8 @@ from pidgr.campaigns.delivery_id import LARGEST_ORDINAL
 from pidgr.campaigns.held_pushes import HeldPushes, quiet_hours_of
 from pidgr.campaigns.holding import HELD
 from pidgr.campaigns.push_batch import PushBatch
-from pidgr.campaigns.pushing import Pushing
+from pidgr.campaigns.push_pace import PushPace, TooSlowError
+from pidgr.campaigns.pushing import Pushing, Sent
 from pidgr.campaigns.run_store import Lane, StepRun
 from pidgr.campaigns.sending import PrepareBatch, Sender, Write
 from pidgr.campaigns.store import CampaignRow, Counters
@@ -46,24 +47,7 @@ _FEWEST_ROWS_OF_A_LANE: Final = 5_000
 # and waits for its disk: a fan-out is a fifth faster than with 2,000.
 PUSHES_PER_BATCH: Final[Mapping[Dialect, int]] = {"sqlite": 2_000, "postgresql": 4_000}
 
-# A lane's pushes may keep the rows of others waiting as long as they go quickly: after a second, at
-# this pace at least. A gateway of one's own takes many times as many, Apple and Google take fewer.
-_QUICK_PER_SECOND: Final = 10_000
-_SECONDS_TO_TELL: Final = 1.0
-# How long it is remembered, in a process, that they do not: lanes do not try meanwhile, except for
-# what is one batch to a provider that is slow and not away.
-_SLOW_SECONDS: Final = 30.0
-_AWAY_SECONDS: Final = 10.0
-
 log = structlog.get_logger("pidgr.campaigns")
-
-
-class _TooSlowError(Exception):
-    """The lane's pushes do not go quickly; another task goes on after ``pause`` microseconds."""
-
-    def __init__(self, pause: int = 0) -> None:
-        super().__init__()
-        self.pause = pause
 
 
 def divide(
@@ -129,10 +113,6 @@ def divide_children(
     ]
 
 
-def _is_slow(pushes: int, seconds: float) -> bool:
-    return seconds > _SECONDS_TO_TELL and pushes < seconds * _QUICK_PER_SECOND
-
-
 class LaneRunner:
     """Handles the engine's lane tasks, and those of the pushes that lanes have held back."""
 
@@ -152,9 +132,7 @@ class LaneRunner:
         self._held = HeldPushes(database, pushing)
         self._children = Children(database, engine, clock)
         self._advance = Advance(engine, clock)
-        # By the clock that never runs backwards. Threads may overwrite each other's.
-        self._slow_until = 0.0
-        self._away_until = 0.0
+        self._pace = PushPace()
 
     def register(self, fail: Callable[[Task, Exception], None]) -> None:
         """Give the engine its handlers; ``fail`` ends the campaign of a step task."""
@@ -174,8 +152,8 @@ class LaneRunner:
         if self._engine.status(lane_pushes_task(step_run_key, number).key) is not None:
             return
         try:
-            self._run(step_run_key, number, partial(self._push, is_in_haste=True))
-        except _TooSlowError as slow:
+            self._run(step_run_key, number, partial(self._push, pace=self._pace))
+        except TooSlowError as slow:
             task = lane_pushes_task(step_run_key, number, slow.pause)
             self._database.write_now(lambda transaction: self._engine.enqueue(transaction, task))
 
@@ -263,40 +241,44 @@ class LaneRunner:
         return True
 
     def _push(
-        self, campaign: CampaignRow, run: StepRun, lane: Lane, *, is_in_haste: bool = False
+        self, campaign: CampaignRow, run: StepRun, lane: Lane, pace: PushPace | None = None
     ) -> bool:
         """Push batch by batch; False when the lane is stopped or taken over.
 
         Raises:
-            _TooSlowError: in haste, the provider is slow or away.
-            UnavailableError: otherwise, it is away.
+            TooSlowError: it does not go at the ``pace`` that is demanded.
+            UnavailableError: none is, and the provider is away.
         """
         begun_at = time.monotonic()
         end = lane.number * run.lane_size + lane.spawned if lane.spawns else lane.high
         quiet = self._database.read_now(lambda reader: quiet_hours_of(reader, campaign))
         pushes = PUSHES_PER_BATCH[self._database.dialect]
-        if is_in_haste and lane.pushed_upto < end:
-            is_long = end - lane.pushed_upto > pushes
-            if begun_at < self._away_until or (is_long and begun_at < self._slow_until):
-                raise _TooSlowError
+        if pace and lane.pushed_upto < end:
+            pace.require_quick(is_long=end - lane.pushed_upto > pushes)
         for since in range(lane.pushed_upto, end, pushes):
             self._engine.checkpoint()
-            if is_in_haste and _is_slow(since - lane.pushed_upto, time.monotonic() - begun_at):
-                self._slow_until = time.monotonic() + _SLOW_SECONDS
-                raise _TooSlowError
+            if pace:
+                pace.require_steady(since - lane.pushed_upto, time.monotonic() - begun_at)
             upto = min(since + pushes, end)
-            try:
-                sent = self._pushing.send(PushBatch(campaign, run, lane, since, upto, quiet))
-            except UnavailableError as error:
-                if is_in_haste:
-                    self._away_until = time.monotonic() + _AWAY_SECONDS
-                    raise _TooSlowError(error.pause) from error
-                if since == lane.pushed_upto:
-                    raise
-                raise ProgressError(error.message, pause=error.pause) from error
-            if not sent:
+            sent = self._send(PushBatch(campaign, run, lane, since, upto, quiet), pace)
+            if sent is Sent.NOT:
                 return False
+            if sent is Sent.PARTLY and pace:
+                pace.note_away()
+                if upto < end:
+                    raise TooSlowError
         return True
+
+    def _send(self, batch: PushBatch, pace: PushPace | None) -> Sent:
+        try:
+            return self._pushing.send(batch)
+        except UnavailableError as error:
+            if pace:
+                pace.note_away()
+                raise TooSlowError(error.pause) from error
+            if batch.since == batch.lane.pushed_upto:
+                raise
+            raise ProgressError(error.message, pause=error.pause) from error
 
     def _mark_missed(
         self,

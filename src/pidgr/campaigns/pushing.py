@@ -7,11 +7,13 @@ import zlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from operator import itemgetter
 
 from pidgr.campaigns import held_store, holding, push_store, run_store, store
 from pidgr.campaigns.delivery_id import DeliveryIds
 from pidgr.campaigns.departures import Departures
+from pidgr.campaigns.held_store import Trouble
 from pidgr.campaigns.push_batch import PushBatch
 from pidgr.campaigns.push_store import Target, TargetRow
 from pidgr.campaigns.pushes import Pushes, PushTexts
@@ -43,8 +45,8 @@ _ORDINAL, _STATUS, _PLATFORM = (
 class _Addressed:
     """Whom a batch goes to, and the waiting recipients who have no device left to push to.
 
-    ``held`` has until when the pushes to the others are held back, by ordinal, and ``wanted`` the
-    devices of those whose other devices have had the push before.
+    ``held`` has until when the pushes to the others are held back, by ordinal. ``troubles`` is what
+    held devices have answered before, and ``reached`` who has had the push on another one.
     """
 
     targets: list[TargetRow]
@@ -53,7 +55,17 @@ class _Addressed:
     browser_pushes: Pushes
     deviceless: list[int]
     held: dict[int, int]
-    wanted: Mapping[int, set[str]]
+    troubles: Mapping[int, Mapping[str, Trouble]]
+    reached: Collection[int]
+
+
+class Sent(Enum):
+    """Whether a batch has been sent."""
+
+    NOT = auto()
+    PARTLY = auto()
+    """The rest is held back for its provider."""
+    WHOLE = auto()
 
 
 class Pushing:
@@ -77,8 +89,8 @@ class Pushing:
         self._clock = clock
         self._delivery_ids = delivery_ids
 
-    def send(self, batch: PushBatch) -> bool:
-        """Send a batch and move the cursor past it; False when the lane is stopped or taken over.
+    def send(self, batch: PushBatch) -> Sent:
+        """Send a batch and move the cursor past it; NOT when the lane is stopped or taken over.
 
         What a provider has answered is noted, whatever it says to the rest: those wait like held
         pushes, and whoever sends them repeats nothing.
@@ -90,7 +102,7 @@ class Pushing:
         with self._departures.of(batch.campaign.id) as departure:
             addressed = self._database.read_now(lambda reader: self._addressed(reader, batch))
             if addressed is None:
-                return False
+                return Sent.NOT
             try:
                 answers = self._hand_over(batch, addressed, departure)
             except UnavailableError as error:
@@ -108,7 +120,9 @@ class Pushing:
             if is_through:
                 raise ProgressError(away.message, pause=away.pause) from away
             raise away
-        return is_through
+        if not is_through:
+            return Sent.NOT
+        return Sent.WHOLE if away is None else Sent.PARTLY
 
     def _hand_over(
         self, batch: PushBatch, addressed: _Addressed, departure: Departure
@@ -126,9 +140,9 @@ class Pushing:
         if not _may_start(reader, batch):
             return None
         targets, deviceless = push_store.targets(reader, batch)
-        wanted = held_store.wanted(reader, batch)
-        if wanted:
-            targets = _still_wanted(targets, wanted)
+        troubles, reached = held_store.troubles(reader, batch), set[int]()
+        if troubles:
+            targets, reached = _still_wanted(targets, troubles)
         held = holding.held_until(reader, batch, map(_ORDINAL, targets), self._clock.now())
         if held:
             targets = [target for target in targets if _ORDINAL(target) not in held]
@@ -144,7 +158,8 @@ class Pushing:
             browser_pushes=Pushes(batch, browsers, texts, self._delivery_ids),
             deviceless=deviceless if batch.is_first_send else [],
             held=held,
-            wanted=wanted,
+            troubles=troubles,
+            reached=reached,
         )
 
     def _record(
@@ -174,7 +189,7 @@ class Pushing:
             return False
         if refused:
             self._record_refusals(transaction, batch, addressed.targets, answers, cut_off, now)
-        if addressed.wanted:
+        if addressed.troubles:
             _forget_taken(transaction, batch, addressed, answers, cut_off)
         arrivals = int(DeliveryStatus.NO_DEVICE) in map(_STATUS, addressed.targets)
         if is_through and (refused or arrivals or addressed.deviceless):
@@ -200,6 +215,8 @@ class Pushing:
             settled = held_store.settle(transaction, batch, list(cut_off), now)
             moved = settled > 0
             held = {ordinal: due for ordinal, due in held.items() if ordinal not in cut_off}
+            if held:
+                held_store.want_again(transaction, batch, sorted(held), now)
         if moved:
             self._hold(transaction, batch, held, settled, now)
         return moved
@@ -265,6 +282,8 @@ class Pushing:
         outcomes: dict[int, set[Outcome]] = defaultdict(set)
         for target, answer in zip(addressed.targets, answers, strict=True):
             outcomes[_ORDINAL(target)].add(answer.outcome)
+        for ordinal in outcomes.keys() & set(addressed.reached):
+            outcomes[ordinal].add(Outcome.ACCEPTED)
         reached: list[int] = []
         dead: list[int] = []
         refused: list[int] = []
@@ -333,13 +352,20 @@ def _cut_off(targets: Sequence[TargetRow], answers: Sequence[Answer]) -> set[int
     return found[WANTED_LATER] | (found[NOT_STARTED] - found[Outcome.ACCEPTED])
 
 
-def _still_wanted(targets: Sequence[TargetRow], wanted: Mapping[int, set[str]]) -> list[TargetRow]:
-    """Leave out the devices that have had the push; whose others are gone gets it on all."""
-    devices = [Target._make(target) for target in targets]
-    left = {one.ordinal for one in devices if one.device_id in wanted.get(one.ordinal, ())}
-    return [
-        one for one in devices if one.ordinal not in left or one.device_id in wanted[one.ordinal]
-    ]
+def _still_wanted(
+    targets: Sequence[TargetRow], troubles: Mapping[int, Mapping[str, Trouble]]
+) -> tuple[list[TargetRow], set[int]]:
+    """Leave out the devices that have had the push or refused it; also return who has had it."""
+    left: list[TargetRow] = []
+    reached: set[int] = set()
+    for target in map(Target._make, targets):
+        of_recipient = troubles.get(target.ordinal)
+        trouble = of_recipient.get(target.device_id) if of_recipient else None
+        if of_recipient is None or (trouble and trouble.is_wanted):
+            left.append(target)
+        elif trouble is None:
+            reached.add(target.ordinal)
+    return left, reached
 
 
 def _forget_taken(
@@ -350,12 +376,13 @@ def _forget_taken(
     cut_off: Collection[int],
 ) -> None:
     """Note which devices have had at last what their provider had wanted later."""
-    assert batch.held is not None  # noqa: S101 - others want nothing
-    is_of_the_night = batch.held.due_at != batch.held.held_at
+    assert batch.held is not None  # noqa: S101 - others have no troubles
     for target, answer in zip(map(Target._make, addressed.targets), answers, strict=True):
-        is_wanted = target.device_id in addressed.wanted.get(target.ordinal, ())
-        # Of a recipient who has had all, the timeline tells of both attempts.
-        if is_wanted and answer == ACCEPTED and (is_of_the_night or target.ordinal in cut_off):
+        trouble = addressed.troubles.get(target.ordinal, {}).get(target.device_id)
+        if answer != ACCEPTED or trouble is None:
+            continue
+        # Else the timeline tells of both attempts, before and after it was held.
+        if target.ordinal in cut_off or trouble.occurred_at > batch.held.held_at:
             held_store.forget_wanted(transaction, batch, target.ordinal, target.device_id)
 
 

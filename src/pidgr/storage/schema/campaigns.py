@@ -332,7 +332,8 @@ delivery_body = Table(
     sqlite_with_rowid=False,
 )
 
-# Why a delivery failed, or which device could not be reached (device_id empty: rendering).
+# Why a delivery failed (device_id empty: rendering), which device could not be reached, and which
+# one's provider wants its push later: of held pushes these tell what is left (held_store).
 delivery_error = Table(
     "delivery_error",
     metadata,
