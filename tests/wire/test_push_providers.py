@@ -1,12 +1,12 @@
 """A campaign whose pushes go to Apple's and Google's protocols."""
 
-import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey
+from support.google_push import UNREGISTERED, service_account
 from support.grpc_client import Client, Organization
 from support.http2_peer import Asked, Told, http2_peer
 from support.running import Installation, running
@@ -14,17 +14,6 @@ from support.story import Story
 from support.waiting import until
 
 GONE = "dead" * 16
-UNREGISTERED = {
-    "error": {
-        "status": "NOT_FOUND",
-        "details": [
-            {
-                "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError",
-                "errorCode": "UNREGISTERED",
-            }
-        ],
-    }
-}
 
 
 def provide(asked: Asked) -> Told:
@@ -43,24 +32,20 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     directory = tmp_path_factory.mktemp("providers")
     patch = pytest.MonkeyPatch()
     patch.setenv("SSL_CERT_FILE", str(directory / "authority.pem"))
-    with http2_peer(directory, provide) as peer:
-        account = {
-            "project_id": "acme",
-            "client_email": "push@acme.example",
-            "token_uri": f"{peer.url}/token",
-            "private_key": RSAKey.generate_key(2048).as_pem(private=True).decode(),
-        }
-        with running(
+    with (
+        http2_peer(directory, provide) as peer,
+        running(
             Path(tmp_path_factory.mktemp("data")),
             apns_key=ECKey.generate_key("P-256").as_pem(private=True).decode(),
             apns_key_id="K",
             apns_team_id="T",
             apns_topic="com.example.app",
             apns_url=peer.url,
-            fcm_credentials=json.dumps(account),
+            fcm_credentials=service_account(peer.url),
             fcm_url=peer.url,
-        ) as installation:
-            yield installation
+        ) as installation,
+    ):
+        yield installation
     patch.undo()
 
 

@@ -1,12 +1,11 @@
 """A provider that is slow or away keeps nobody's message from the inbox, and gets no push twice."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from joserfc.jwk import RSAKey
+from support.google_push import UNREGISTERED, service_account
 from support.grpc_client import Client, Organization
 from support.held import unfinished_tasks
 from support.http2_peer import Asked, Told, http2_peer
@@ -25,20 +24,7 @@ LEFT = Statement(
 )
 AWAY = Told(503, {"error": {"status": "UNAVAILABLE"}})
 REFUSED = Told(400, {"error": {"status": "INVALID_ARGUMENT"}})
-DEAD = Told(
-    404,
-    {
-        "error": {
-            "status": "NOT_FOUND",
-            "details": [
-                {
-                    "@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError",
-                    "errorCode": "UNREGISTERED",
-                }
-            ],
-        }
-    },
-)
+DEAD = Told(404, UNREGISTERED)
 
 
 class Google:
@@ -79,20 +65,16 @@ def installation(
     directory = tmp_path_factory.mktemp("providers")
     patch = pytest.MonkeyPatch()
     patch.setenv("SSL_CERT_FILE", str(directory / "authority.pem"))
-    with http2_peer(directory, google) as peer:
-        account = {
-            "project_id": "acme",
-            "client_email": "push@acme.example",
-            "token_uri": f"{peer.url}/token",
-            "private_key": RSAKey.generate_key(2048).as_pem(private=True).decode(),
-        }
-        with running(
+    with (
+        http2_peer(directory, google) as peer,
+        running(
             tmp_path_factory.mktemp("data"),
-            fcm_credentials=json.dumps(account),
+            fcm_credentials=service_account(peer.url),
             fcm_url=peer.url,
             **database_settings,
-        ) as installation:
-            yield installation
+        ) as installation,
+    ):
+        yield installation
     patch.undo()
 
 
