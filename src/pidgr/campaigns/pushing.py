@@ -176,14 +176,13 @@ class Pushing:
         """
         now = self._clock.now()
         refused = answers.count(ACCEPTED) != len(addressed.targets)
-        cut_off = _cut_off(addressed.targets, answers) if refused else set()
+        cut_off: dict[int, int] = {}
+        if refused:
+            until = now if WANTED_LATER in answers else held_store.NEVER
+            cut_off = dict.fromkeys(sorted(_cut_off(addressed.targets, answers)), until)
         if cut_off and answers.count(NOT_STARTED) == len(answers):
             return False
-        held: Mapping[int, int] = addressed.held
-        if cut_off:
-            until = now if WANTED_LATER in answers else held_store.NEVER
-            held = {**held, **dict.fromkeys(sorted(cut_off), until)}
-        is_through = self._move_on(transaction, batch, held, cut_off, now)
+        is_through = self._move_on(transaction, batch, addressed.held, cut_off, now)
         # Of held pushes some answers may count though nobody has had all.
         if not is_through and batch.held is None:
             return False
@@ -201,20 +200,20 @@ class Pushing:
         transaction: Transaction,
         batch: PushBatch,
         held: Mapping[int, int],
-        cut_off: Collection[int],
+        cut_off: Mapping[int, int],
         now: int,
     ) -> bool:
         """Note that a batch is through, and what of it is held back; False if somebody else has.
 
-        Of held pushes, those that were ``cut_off`` stay as they are.
+        So is who was ``cut_off``, until when that says; of held pushes, they stay as they are.
         """
         settled = 0
         if batch.held is None:
             moved = run_store.move_pushed(transaction, batch.lane, batch.since, batch.upto, now)
+            held = {**held, **cut_off}
         else:
             settled = held_store.settle(transaction, batch, list(cut_off), now)
             moved = settled > 0
-            held = {ordinal: due for ordinal, due in held.items() if ordinal not in cut_off}
             if held:
                 held_store.want_again(transaction, batch, sorted(held), now)
         if moved:
